@@ -1,0 +1,1 @@
+"""The source tree and its history: which file, line and commit."""

@@ -1,0 +1,1 @@
+"""One question or incident in, one bounded and redacted bundle out."""

@@ -1,0 +1,1 @@
+"""Out to people and tools: no analysis here."""

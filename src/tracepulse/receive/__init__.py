@@ -1,0 +1,1 @@
+"""Bytes in, OTLP messages out: knows protocols, not meaning."""

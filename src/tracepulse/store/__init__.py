@@ -1,0 +1,1 @@
+"""Telemetry in the OpenTelemetry exporter's tables, and the questions asked of it."""
