@@ -1,0 +1,255 @@
+"""
+The second lane: requests with bad records, without those records.
+
+Good records keep their bytes. A record that is too long, too deep or has too many parts is cut to
+the limits and says so; one that cannot be kept is left out and counted under its reason.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from google.protobuf.message import Message as ProtobufMessage
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tracepulse.errors import LimitExceeded, MalformedBody
+from tracepulse.receive.limits import Limits
+from tracepulse.receive.wire import Fault, Signal, scan_message
+from tracepulse.receive.wire_fields import bytes_field, fields
+from tracepulse.receive.wire_schema import Message
+
+__all__ = ["Cleaned", "clean"]
+
+_RECORD = {
+    "traces": (Message.SPAN, Span),
+    "logs": (Message.LOG_RECORD, LogRecord),
+    "metrics": (Message.METRIC, Metric),
+}
+_LONG_TEXT_KEYS = frozenset({"exception.stacktrace", "code.stacktrace", "db.query.text"})
+_REFUSED = (
+    (Fault.RECORD_SIZE, "record_size"),
+    (Fault.ID_LENGTH, "id_length"),
+    (Fault.TIME, "time"),
+)
+
+
+@dataclass(slots=True)
+class Cleaned:
+    """A request that may be stored, and what it lost."""
+
+    body: bytes = b""
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Records left out, by reason."""
+    altered: int = 0
+    """Records kept in part."""
+
+
+def clean(body: bytes, signal: Signal, limits: Limits) -> Cleaned:
+    """
+    Return the request without its bad records.
+
+    Raises:
+        MalformedBody: the groups themselves cannot be read.
+    """
+    cleaned = Cleaned()
+    parts = []
+    for number, wire, value, _whole in fields(memoryview(body)):
+        if number == 1 and wire == 2:
+            parts.append(bytes_field(1, _clean_group(value, signal, limits, cleaned)))
+    cleaned.body = b"".join(parts)
+    return cleaned
+
+
+def _clean_group(group: memoryview, signal: Signal, limits: Limits, cleaned: Cleaned) -> bytes:
+    """Clean one resource group: resource (1), scope groups (2), schema address (3)."""
+    parts = []
+    for number, wire, value, whole in fields(group):
+        if number == 1 and wire == 2:
+            kept = _clean_owner(value, Message.RESOURCE, Resource(), limits, cleaned)
+            parts.append(bytes_field(1, kept))
+        elif number == 2 and wire == 2:
+            parts.append(bytes_field(2, _clean_scope(value, signal, limits, cleaned)))
+        elif number == 3 and wire == 2 and _is_text(value):
+            parts.append(bytes(whole))
+    return b"".join(parts)
+
+
+def _clean_scope(group: memoryview, signal: Signal, limits: Limits, cleaned: Cleaned) -> bytes:
+    """Clean one scope group: scope (1), records (2), schema address (3)."""
+    message, record_class = _RECORD[signal]
+    parts = []
+    for number, wire, value, whole in fields(group):
+        if number == 1 and wire == 2:
+            kept = _clean_owner(value, Message.SCOPE, InstrumentationScope(), limits, cleaned)
+            parts.append(bytes_field(1, kept))
+        elif number == 2 and wire == 2:
+            record = _clean_record(value, message, record_class(), limits, cleaned)
+            if record is not None:
+                parts.append(bytes_field(2, record))
+        elif number == 3 and wire == 2 and _is_text(value):
+            parts.append(bytes(whole))
+    return b"".join(parts)
+
+
+def _clean_owner(
+    value: memoryview, message: Message, parsed: ProtobufMessage, limits: Limits, cleaned: Cleaned
+) -> bytes:
+    """Clean a resource or scope; one that cannot be read is kept empty, and its records stay."""
+    found = scan_message(value, message, limits).faults
+    if not found:
+        return bytes(value)
+    cleaned.altered += 1
+    try:
+        parsed.ParseFromString(bytes(value))
+    except DecodeError:
+        return b""
+    parsed.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    _trim_attributes(parsed, limits.attributes_per_resource, limits)
+    return parsed.SerializeToString()
+
+
+def _clean_record(
+    value: memoryview, message: Message, parsed: Any, limits: Limits, cleaned: Cleaned
+) -> bytes | None:
+    scanned = scan_message(value, message, limits)
+    count = max(1, scanned.records) if message is Message.METRIC else 1
+    found = scanned.faults
+    if len(value) > limits.record_bytes:
+        found |= Fault.RECORD_SIZE
+    if not found:
+        return bytes(value)
+    for fault, reason in _REFUSED:
+        if fault in found and not (fault is Fault.ID_LENGTH and message is Message.METRIC):
+            cleaned.rejected[reason] += count
+            return None
+    try:
+        parsed.ParseFromString(bytes(value))
+    except DecodeError:
+        cleaned.rejected["utf8" if Fault.UTF8 in found else "unreadable"] += count
+        return None
+    parsed.DiscardUnknownFields()
+    _TRIM[message](parsed, limits)
+    cleaned.altered += 1
+    return bytes(parsed.SerializeToString())
+
+
+def _trim_span(span: Any, limits: Limits) -> None:
+    span.name = _cut(span.name, limits.name_bytes)
+    span.trace_state = _cut(span.trace_state, limits.name_bytes)
+    if span.status.message:
+        span.status.message = _cut(span.status.message, limits.value_bytes)
+    _trim_attributes(span, limits.attributes_per_record, limits)
+    span.dropped_events_count += _shorten(span.events, limits.events_per_span)
+    span.dropped_links_count += _shorten(span.links, limits.links_per_span)
+    for part in span.events:
+        part.name = _cut(part.name, limits.name_bytes)
+        _trim_attributes(part, limits.attributes_per_record, limits)
+    for link in span.links:
+        link.trace_state = _cut(link.trace_state, limits.name_bytes)
+        _trim_attributes(link, limits.attributes_per_record, limits)
+
+
+def _trim_log_record(record: Any, limits: Limits) -> None:
+    record.severity_text = _cut(record.severity_text, limits.name_bytes)
+    record.event_name = _cut(record.event_name, limits.name_bytes)
+    if record.HasField("body"):
+        _trim_value(record.body, limits.body_text_bytes, limits)
+    _trim_attributes(record, limits.attributes_per_record, limits)
+
+
+def _trim_metric(metric: Any, limits: Limits) -> None:
+    for name in ("name", "description", "unit"):
+        setattr(metric, name, _cut(getattr(metric, name), limits.name_bytes))
+    kind = metric.WhichOneof("data")
+    for point in getattr(metric, kind).data_points if kind else ():
+        _trim_attributes(point, limits.attributes_per_record, limits)
+        if hasattr(point, "exemplars"):
+            kept = [e for e in point.exemplars if _has_good_ids(e)]
+            del point.exemplars[:]
+            point.exemplars.extend(kept)
+
+
+_TRIM: dict[Message, Callable[[Any, Limits], None]] = {
+    Message.SPAN: _trim_span,
+    Message.LOG_RECORD: _trim_log_record,
+    Message.METRIC: _trim_metric,
+}
+
+
+def _has_good_ids(exemplar: Any) -> bool:
+    return len(exemplar.trace_id) in (0, 16) and len(exemplar.span_id) in (0, 8)
+
+
+def _trim_attributes(owner: Any, limit: int, limits: Limits) -> None:
+    dropped = _shorten(owner.attributes, limit)
+    if dropped and hasattr(owner, "dropped_attributes_count"):
+        owner.dropped_attributes_count = min(owner.dropped_attributes_count + dropped, 2**32 - 1)
+    for pair in owner.attributes:
+        text_limit = limits.body_text_bytes if pair.key in _LONG_TEXT_KEYS else limits.value_bytes
+        pair.key = _cut(pair.key, limits.key_bytes)
+        _trim_value(pair.value, text_limit, limits)
+
+
+def _trim_value(value: AnyValue, text_limit: int, limits: Limits) -> None:
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        value.string_value = _cut(value.string_value, text_limit)
+    elif kind == "bytes_value":
+        value.bytes_value = value.bytes_value[: limits.body_text_bytes]
+    elif kind in ("array_value", "kvlist_value"):
+        plain = _plain(value, limits.nesting)
+        if _depth(plain) > 1 or len(value.SerializeToString()) > text_limit:
+            value.string_value = _cut(json.dumps(plain, ensure_ascii=False), text_limit)
+
+
+def _plain(value: AnyValue, levels: int) -> Any:
+    """Return a value as JSON knows it; what lies deeper than `levels` as the text [depth]."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [_plain(v, levels - 1) for v in value.array_value.values] if levels else "[depth]"
+    if kind == "kvlist_value":
+        if not levels:
+            return "[depth]"
+        return {p.key: _plain(p.value, levels - 1) for p in value.kvlist_value.values}
+    if kind == "bytes_value":
+        return value.bytes_value.hex()
+    return getattr(value, kind)
+
+
+def _depth(plain: Any) -> int:
+    if isinstance(plain, list):
+        return 1 + max((_depth(v) for v in plain), default=0)
+    if isinstance(plain, dict):
+        return 1 + max((_depth(v) for v in plain.values()), default=0)
+    return 0
+
+
+def _shorten(parts: MutableSequence[Any], limit: int) -> int:
+    dropped = max(0, len(parts) - limit)
+    if dropped:
+        del parts[limit:]
+    return dropped
+
+
+def _cut(text: str, limit: int) -> str:
+    encoded = text.encode()
+    return text if len(encoded) <= limit else encoded[:limit].decode("utf-8", "ignore")
+
+
+def _is_text(value: memoryview) -> bool:
+    try:
+        bytes(value).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
