@@ -1,0 +1,77 @@
+"""
+How a message lies in a segment.
+
+A segment is ClickHouse's `Protobuf` framing: varint length, message, varint length, message. A
+message is the sender's bytes followed by fields of ours, which the loading statement reads as
+further columns and every other reader of OTLP skips:
+
+    1001 fixed64  instant of receipt, Unix ns
+    1002 string   origin      1003 string  trust      1004 string  data set
+    1015 fixed32  CRC-32C of all the bytes of the message before this field
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import google_crc32c
+
+from tracepulse.errors import MalformedBody
+from tracepulse.receive.admission import Receipt
+from tracepulse.receive.wire_fields import bytes_field, encode_varint, read_varint
+
+__all__ = ["Frame", "frame", "frames"]
+
+_CRC_KEY = encode_varint(1015 << 3 | 5)
+_RECEIVED_KEY = encode_varint(1001 << 3 | 1)
+_TRAILER_BYTES = len(_CRC_KEY) + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message in a segment."""
+
+    start: int
+    """Offset of its length prefix."""
+    end: int
+    message: memoryview
+
+
+def frame(body: bytes, receipt: Receipt) -> bytes:
+    """Return a request as it is appended to a segment."""
+    own = (
+        _RECEIVED_KEY
+        + struct.pack("<Q", receipt.received_unix_ns)
+        + bytes_field(1002, receipt.origin.encode())
+        + bytes_field(1003, receipt.trust.encode())
+        + bytes_field(1004, receipt.data_set.encode())
+        + _CRC_KEY
+    )
+    crc = google_crc32c.extend(google_crc32c.value(body), own[: -len(_CRC_KEY)])
+    size = len(body) + len(own) + 4
+    return b"".join((encode_varint(size), body, own, struct.pack("<I", crc)))
+
+
+def frames(segment: bytes | memoryview) -> Iterator[Frame]:
+    """
+    Yield the messages of a segment up to the first that is cut off or damaged.
+
+    The end of the last frame yielded is how far the segment can be trusted.
+    """
+    view = memoryview(segment)
+    pos = 0
+    while pos < len(view):
+        try:
+            size, begin = read_varint(view, pos)
+        except MalformedBody:
+            return
+        end = begin + size
+        if end > len(view) or size < _TRAILER_BYTES:
+            return
+        message = view[begin:end]
+        covered = bytes(message[:-_TRAILER_BYTES])
+        (crc,) = struct.unpack("<I", message[-4:])
+        if message[-_TRAILER_BYTES:-4] != _CRC_KEY or google_crc32c.value(covered) != crc:
+            return
+        yield Frame(pos, end, message)
+        pos = end

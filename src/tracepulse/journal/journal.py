@@ -1,0 +1,392 @@
+"""
+The journal: what was acknowledged is here, on disk, until the store has it for good.
+
+One thread writes. All requests that wait when it comes round are written together and made durable
+by one fsync per file, and only then answered (group commit).
+"""
+
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from tracepulse.errors import Overloaded
+from tracepulse.journal.framing import frame
+from tracepulse.journal.segment import OPEN, SEALED, STORED, Segment, contents, parse_name
+from tracepulse.receive.admission import Receipt
+from tracepulse.receive.wire import Signal
+
+__all__ = ["Journal", "JournalLimits", "JournalStatus"]
+
+_CLEAN_MARK = "closed-cleanly"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLimits:
+    """When segments end and when the journal is full."""
+
+    seal_after_s: float = 0.4
+    """Age at which a segment goes to the store: most of what freshness costs."""
+    seal_bytes: int = 8 * 1024 * 1024
+    """One block of the engine; larger ones cost memory and gain little."""
+    seal_records: int = 60_000
+    max_bytes: int = 2 * 1024**3
+    """Waiting to be loaded; past it senders are asked to come back."""
+    min_free_bytes: int = 256 * 1024 * 1024
+    keep_stored_s: float = 600.0
+    """The engine's merges may lie unsynced for some minutes; until then the journal is the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """What the journal holds now."""
+
+    waiting_bytes: int
+    waiting_segments: int
+    waiting_records: int
+    received_records: int
+    """Since this process started."""
+    full: str
+    """Why nothing is accepted; '' when all is well."""
+
+
+@dataclass(slots=True)
+class _Append:
+    signal: Signal
+    framed: bytes
+    records: int
+    done: "Future[None]"
+
+
+@dataclass(slots=True)
+class _Open:
+    segment: Segment
+    file: BinaryIO
+    since: float
+    durable_bytes: int = 0
+    records: int = 0
+
+
+@dataclass(slots=True)
+class _State:
+    pending: deque[_Append] = field(default_factory=deque)
+    pending_bytes: int = 0
+    active: dict[Signal, _Open] = field(default_factory=dict)
+    sealed: deque[Segment] = field(default_factory=deque)
+    waiting: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Segment id to (bytes, records), for every segment that is not in the store yet."""
+    received_records: int = 0
+    closing: bool = False
+    full: str = ""
+
+
+class Journal:
+    """Durable append of raw messages, and the queue of segments for the store."""
+
+    def __init__(
+        self,
+        folder: Path,
+        run_id: str,
+        limits: JournalLimits | None = None,
+        sync: Callable[[int], None] = os.fdatasync,
+    ) -> None:
+        """
+        Open a journal and take stock of what an earlier process left.
+
+        Args:
+            folder: its own folder, made if need be.
+            run_id: an id never used before; segments of this process are named by it.
+            sync: makes a file descriptor's data durable; replaced by tests of failing disks.
+        """
+        self._folder = folder
+        self._run_id = run_id
+        self._limits = limits or JournalLimits()
+        self._sync = sync
+        self._counter = 0
+        self._state = _State()
+        self._wake = threading.Condition()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._recover()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    # -- appending -----------------------------------------------------------------------------
+
+    def append(
+        self, signal: Signal, body: bytes, receipt: Receipt, records: int
+    ) -> "Future[None]":
+        """
+        Return a future that is done when the request survives a power cut.
+
+        Raises:
+            Overloaded: the journal or the disk is full; nothing was kept.
+        """
+        framed = frame(body, receipt)
+        done: Future[None] = Future()
+        with self._wake:
+            state = self._state
+            if state.closing:
+                raise Overloaded("the server is shutting down")
+            if state.full:
+                raise Overloaded(state.full, retry_after_s=2)
+            waiting = sum(size for size, _ in state.waiting.values()) + state.pending_bytes
+            if waiting + len(framed) > self._limits.max_bytes:
+                raise Overloaded(
+                    f"the journal holds {waiting:,} bytes that are not in the store yet",
+                    retry_after_s=2,
+                )
+            state.pending.append(_Append(signal, framed, records, done))
+            state.pending_bytes += len(framed)
+            self._wake.notify_all()
+        return done
+
+    # -- the store's side ----------------------------------------------------------------------
+
+    def next_sealed(self, timeout_s: float) -> Segment | None:
+        """Return the oldest segment that waits to be loaded, or None after `timeout_s`."""
+        with self._wake:
+            if not self._state.sealed:
+                self._wake.wait_for(lambda: bool(self._state.sealed), timeout_s)
+            return self._state.sealed.popleft() if self._state.sealed else None
+
+    def stored(self, segment: Segment) -> None:
+        """Note that every row of a segment is in the tables."""
+        target = segment.path.with_suffix(STORED)
+        os.rename(segment.path, target)
+        os.utime(target)
+        with self._wake:
+            self._state.waiting.pop(segment.segment_id, None)
+            self._wake.notify_all()
+
+    def split(self, segment: Segment, part: str, data: bytes, records: int) -> Segment:
+        """Write a part of a segment that the engine refused as a segment of its own."""
+        segment_id = f"{segment.segment_id}-{part}"
+        path = self._folder / f"{segment_id}.{segment.signal}{SEALED}"
+        with open(path, "wb") as file:
+            file.write(data)
+            file.flush()
+            self._sync(file.fileno())
+        self._sync_folder()
+        with self._wake:
+            self._state.waiting[segment_id] = (len(data), records)
+        return Segment(segment_id, segment.signal, path)
+
+    def discard(self, segment: Segment) -> None:
+        """Remove a segment whose parts have been written as segments of their own."""
+        segment.path.unlink(missing_ok=True)
+        with self._wake:
+            self._state.waiting.pop(segment.segment_id, None)
+            self._wake.notify_all()
+
+    def drop_old(self) -> int:
+        """Remove stored segments that are old enough; return how many."""
+        limit = time.time() - self._limits.keep_stored_s
+        dropped = 0
+        for path in self._folder.glob(f"*{STORED}"):
+            if path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)
+                dropped += 1
+        return dropped
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def status(self) -> JournalStatus:
+        """Return what the journal holds now."""
+        with self._wake:
+            state = self._state
+            sizes = list(state.waiting.values())
+            return JournalStatus(
+                waiting_bytes=sum(size for size, _ in sizes) + state.pending_bytes,
+                waiting_segments=len(sizes),
+                waiting_records=sum(n for _, n in sizes) + sum(a.records for a in state.pending),
+                received_records=state.received_records,
+                full=state.full,
+            )
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until everything received is in the store; False when time runs out first."""
+        deadline = time.monotonic() + timeout_s
+        with self._wake:
+            while self._state.waiting or self._state.pending:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._wake.wait(min(left, 0.1))
+        return True
+
+    def seal_all(self) -> None:
+        """Write what is pending, end every open segment, and take nothing more."""
+        with self._wake:
+            self._state.closing = True
+            self._wake.notify_all()
+        self._thread.join()
+
+    def close_cleanly(self) -> None:
+        """Note that nothing needs to be counted at the next start; call when all is stored."""
+        mark = self._folder / _CLEAN_MARK
+        mark.touch()
+        self._sync_folder()
+
+    # -- the writing thread --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        next_check = 0.0
+        while True:
+            with self._wake:
+                state = self._state
+                if not state.pending and not state.closing:
+                    self._wake.wait(self._idle_wait())
+                batch = list(state.pending)
+                state.pending.clear()
+                state.pending_bytes = 0
+                closing = state.closing
+            if batch:
+                self._write(batch)
+            self._seal_due(everything=closing and not batch)
+            if closing and not batch:
+                return
+            if time.monotonic() >= next_check:
+                self._check_disk()
+                next_check = time.monotonic() + 1.0
+
+    def _idle_wait(self) -> float:
+        active = self._state.active.values()
+        if not active:
+            return 1.0
+        oldest = min(each.since for each in active)
+        return max(0.005, oldest + self._limits.seal_after_s - time.monotonic())
+
+    def _write(self, batch: list[_Append]) -> None:
+        by_signal: dict[Signal, list[_Append]] = {}
+        for each in batch:
+            by_signal.setdefault(each.signal, []).append(each)
+        for signal, appends in by_signal.items():
+            try:
+                self._write_signal(signal, appends)
+            except OSError as error:
+                self._abandon(signal, error)
+                for each in appends:
+                    each.done.set_exception(Overloaded(f"the journal cannot be written: {error}"))
+            else:
+                for each in appends:
+                    each.done.set_result(None)
+
+    def _write_signal(self, signal: Signal, appends: list[_Append]) -> None:
+        active = self._state.active.get(signal) or self._new_segment(signal)
+        active.file.write(b"".join(each.framed for each in appends))
+        active.file.flush()
+        self._sync(active.file.fileno())
+        active.durable_bytes = active.file.tell()
+        records = sum(each.records for each in appends)
+        active.records += records
+        with self._wake:
+            self._state.received_records += records
+            self._state.waiting[active.segment.segment_id] = (
+                active.durable_bytes,
+                active.records,
+            )
+
+    def _new_segment(self, signal: Signal) -> _Open:
+        self._counter += 1
+        segment_id = f"{self._run_id}-{self._counter:08d}"
+        path = self._folder / f"{segment_id}.{signal}{OPEN}"
+        file = open(path, "wb")  # noqa: SIM115 - it stays open for as long as it grows
+        self._sync_folder()
+        opened = _Open(Segment(segment_id, signal, path), file, time.monotonic())
+        self._state.active[signal] = opened
+        return opened
+
+    def _abandon(self, signal: Signal, error: OSError) -> None:
+        """After a failed write or fsync the file's tail cannot be trusted: cut it, go on anew."""
+        active = self._state.active.pop(signal, None)
+        with self._wake:
+            self._state.full = f"the journal cannot be written: {error}"
+        if active is None:
+            return
+        try:
+            os.ftruncate(active.file.fileno(), active.durable_bytes)
+        except OSError:
+            pass  # what cannot be cut off is recognised by its checksum when it is read
+        self._seal(active)
+
+    def _seal_due(self, everything: bool) -> None:
+        now = time.monotonic()
+        for signal, active in list(self._state.active.items()):
+            due = (
+                everything
+                or now - active.since >= self._limits.seal_after_s
+                or active.durable_bytes >= self._limits.seal_bytes
+                or active.records >= self._limits.seal_records
+            )
+            if due:
+                del self._state.active[signal]
+                self._seal(active)
+
+    def _seal(self, active: _Open) -> None:
+        active.file.close()
+        if active.durable_bytes == 0:
+            active.segment.path.unlink(missing_ok=True)
+            return
+        path = active.segment.path.with_suffix(SEALED)
+        os.rename(active.segment.path, path)
+        with self._wake:
+            self._state.sealed.append(replace(active.segment, path=path))
+            self._wake.notify_all()
+
+    def _check_disk(self) -> None:
+        usage = shutil.disk_usage(self._folder)
+        floor = max(self._limits.min_free_bytes, min(usage.total // 20, 5 * 1024**3))
+        reason = ""
+        if usage.free < floor:
+            reason = (
+                f"only {usage.free:,} bytes are free on the disk of {self._folder};"
+                f" {floor:,} are kept in reserve"
+            )
+        with self._wake:
+            self._state.full = reason
+
+    # -- starting ------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        mark = self._folder / _CLEAN_MARK
+        clean = mark.exists()
+        mark.unlink(missing_ok=True)
+        found = sorted(p for p in self._folder.iterdir() if parse_name(p) is not None)
+        for path in found:
+            segment = parse_name(path)
+            if segment is None or (path.suffix == STORED and clean):
+                continue
+            data = path.read_bytes()
+            held = contents(data, segment.signal)
+            if held.trusted_bytes < len(data):
+                self._set_tail_aside(path, data, held.trusted_bytes)
+            if held.messages == 0:
+                path.unlink()
+                continue
+            sealed = path.with_suffix(SEALED)
+            os.rename(path, sealed)
+            self._state.sealed.append(replace(segment, path=sealed, suspect=True))
+            self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
+        self._sync_folder()
+
+    def _set_tail_aside(self, path: Path, data: bytes, trusted_bytes: int) -> None:
+        """Keep what follows the last whole message; usually a write that was never acknowledged."""
+        aside = self._folder / "aside"
+        aside.mkdir(exist_ok=True)
+        (aside / f"{path.stem}.tail").write_bytes(data[trusted_bytes:])
+        with open(path, "r+b") as file:
+            file.truncate(trusted_bytes)
+            self._sync(file.fileno())
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
