@@ -360,7 +360,7 @@ class Journal:
         found = sorted(p for p in self._folder.iterdir() if parse_name(p) is not None)
         for path in found:
             segment = parse_name(path)
-            if segment is None or (path.suffix == STORED and clean):
+            if segment is None or path.suffix == STORED:
                 continue
             data = path.read_bytes()
             held = contents(data, segment.signal)
@@ -371,7 +371,7 @@ class Journal:
                 continue
             sealed = path.with_suffix(SEALED)
             os.rename(path, sealed)
-            self._state.sealed.append(replace(segment, path=sealed, suspect=True))
+            self._state.sealed.append(replace(segment, path=sealed, suspect=not clean))
             self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
         self._sync_folder()
 

@@ -1,0 +1,139 @@
+"""
+ClickHouse inside this process: chDB.
+
+Traps that shaped this file: one process owns a folder, and a fork after opening hangs for ever; a
+second query on one connection returns nothing while a result streams, so a connection serves one
+query at a time; `async_insert` does nothing here.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tracepulse.errors import BadQuestion, EngineError, InternalError, Unavailable
+from tracepulse.store.engine import Parameter, QueryLimits, encode_parameter
+from tracepulse.store.load.statements import input_structure, load_statement, proto_schema
+from tracepulse.store.settings import LOAD_SETTINGS, literal
+
+__all__ = ["ChdbEngine"]
+
+_READERS = 4
+_TOO_COSTLY = {"TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MANY_ROWS"}
+
+
+class ChdbEngine:
+    """The embedded engine over one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Open or make a data folder.
+
+        Raises:
+            Unavailable: another process has it, or it cannot be read.
+        """
+        import chdb
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._pid = os.getpid()
+        try:
+            self._writer = chdb.connect(str(folder))
+            readers = [chdb.connect(str(folder)) for _ in range(_READERS)]
+        except Exception as error:  # chDB raises RuntimeError, or ChdbError with an empty text
+            raise Unavailable(
+                f"data folder {folder}: the storage engine cannot open it"
+                f" ({_first_line(error) or 'no reason given'}); is another process using it?"
+            ) from error
+        self._write_lock = threading.Lock()
+        self._readers: queue.Queue[Any] = queue.Queue()
+        for reader in readers:
+            self._readers.put(reader)
+        self._closed = False
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Parameter] | None = None,
+        limits: QueryLimits | None = None,
+    ) -> pa.Table:
+        """Answer a SELECT; see `Engine.query`."""
+        cost = limits or QueryLimits()
+        statement = (
+            f"{sql}\nSETTINGS max_execution_time={cost.time_s:g},"
+            f" max_memory_usage={cost.memory_bytes}, max_result_rows={cost.rows},"
+            " result_overflow_mode='throw', output_format_arrow_string_as_string=1,"
+            " output_format_arrow_low_cardinality_as_dictionary=0, max_threads=2"
+        )
+        with self._reader() as reader:
+            result = self._run(reader, statement, "Arrow", parameters)
+            data = result.bytes()
+        if not data:
+            raise EngineError("the storage engine answered a query with nothing at all")
+        return pa.ipc.open_file(pa.BufferReader(data)).read_all()
+
+    def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """Run a statement that returns nothing; see `Engine.execute`."""
+        with self._write_lock:
+            self._run(self._writer, sql, "TSV", parameters)
+
+    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
+        """Insert a segment's rows into a table; see `Engine.load`."""
+        source = f"file({literal(str(segment))}, 'Protobuf', {literal(input_structure(table))})"
+        message = segment.suffixes[-2].removeprefix(".")
+        settings = ", ".join(f"{name}={value}" for name, value in LOAD_SETTINGS.items())
+        sql = (
+            load_statement(table).replace("@source", source)
+            + f"\nSETTINGS {settings}, format_schema={literal(proto_schema())},"
+            f" format_schema_message_name={literal(message)},"
+            f" insert_deduplication_token={literal(token)}"
+        )
+        self.execute(sql, {"segment_id": segment_id})
+
+    def table_engine(self, aggregating: bool = False) -> str:
+        """Return the ENGINE clause for a table."""
+        return "AggregatingMergeTree" if aggregating else "MergeTree"
+
+    def close(self) -> None:
+        """Close every connection; the folder may be opened again afterwards."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in range(_READERS):
+            self._readers.get().close()
+        with self._write_lock:
+            self._writer.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Any]:
+        reader = self._readers.get()
+        try:
+            yield reader
+        finally:
+            self._readers.put(reader)
+
+    def _run(
+        self, connection: Any, sql: str, form: str, parameters: Mapping[str, Parameter] | None
+    ) -> Any:
+        if os.getpid() != self._pid:
+            raise InternalError("the storage engine was used after a fork, which hangs it")
+        if self._closed:
+            raise EngineError("the storage engine is closed")
+        try:
+            return connection.query(sql, form, params={k: encode_parameter(v) for k, v in (parameters or {}).items()})
+        except Exception as error:  # the engine's own errors have no common type
+            text = _first_line(error)
+            if any(f"({name})" in str(error) for name in _TOO_COSTLY):
+                raise BadQuestion(
+                    f"the question costs too much ({text}); ask for less time or add a filter"
+                ) from error
+            raise EngineError(text) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0][:500]

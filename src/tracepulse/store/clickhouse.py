@@ -1,0 +1,139 @@
+"""
+A ClickHouse server or cluster, spoken to over its HTTP interface.
+
+The statements are those of the embedded engine; a segment travels as the body of the request and is
+read by `input()` instead of `file()`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import pyarrow as pa
+
+from tracepulse.errors import BadQuestion, BadSetting, EngineError, Unavailable
+from tracepulse.store.engine import Parameter, QueryLimits, encode_parameter
+from tracepulse.store.load.statements import input_structure, load_statement, proto_schema
+from tracepulse.store.settings import LOAD_SETTINGS, literal
+
+__all__ = ["ClickHouseEngine"]
+
+_TOO_COSTLY = ("TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MANY_ROWS")
+
+
+class ClickHouseEngine:
+    """The engine behind `http://user:password@host:8123/database`."""
+
+    def __init__(self, url: str, cluster: str = "") -> None:
+        """
+        Connect and make sure that the database answers.
+
+        Args:
+            url: scheme http or https, with the database as its path.
+            cluster: when set, tables are made replicated.
+        Raises:
+            BadSetting: the address cannot be used.
+            Unavailable: nothing answers there, or it refuses us.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadSetting(
+                f"storage address {_without_password(url)!r}: use"
+                " http://user:password@host:8123/database"
+            )
+        self._name = _without_password(url)
+        self._cluster = cluster
+        self._database = parts.path.strip("/") or "default"
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        port = parts.port or (8443 if parts.scheme == "https" else 8123)
+        headers = {}
+        if parts.username:
+            headers["X-ClickHouse-User"] = parts.username
+            headers["X-ClickHouse-Key"] = parts.password or ""
+        self._client = httpx.Client(
+            base_url=f"{parts.scheme}://{host}:{port}",
+            headers=headers,
+            timeout=httpx.Timeout(120.0, connect=5.0),
+        )
+        try:
+            self.query("SELECT 1 AS one")
+        except EngineError as error:
+            raise Unavailable(f"storage at {self._name} refuses us: {error}") from error
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Parameter] | None = None,
+        limits: QueryLimits | None = None,
+    ) -> pa.Table:
+        """Answer a SELECT; see `Engine.query`."""
+        cost = limits or QueryLimits()
+        settings = {
+            "readonly": "2",
+            "max_execution_time": f"{cost.time_s:g}",
+            "max_memory_usage": str(cost.memory_bytes),
+            "max_result_rows": str(cost.rows),
+            "result_overflow_mode": "throw",
+            "default_format": "Arrow",
+            "output_format_arrow_string_as_string": "1",
+            "output_format_arrow_low_cardinality_as_dictionary": "0",
+            "wait_end_of_query": "1",
+        }
+        data = self._post(settings, sql.encode(), parameters)
+        return pa.ipc.open_file(pa.BufferReader(data)).read_all()
+
+    def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """Run a statement that returns nothing; see `Engine.execute`."""
+        self._post({"wait_end_of_query": "1"}, sql.encode(), parameters)
+
+    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
+        """Insert a segment's rows into a table; see `Engine.load`."""
+        source = f"input({literal(input_structure(table))})"
+        settings = {name: str(value).strip("'") for name, value in LOAD_SETTINGS.items()}
+        settings |= {
+            "format_schema": proto_schema(),
+            "format_schema_message_name": segment.suffixes[-2].removeprefix("."),
+            "insert_deduplication_token": token,
+            "wait_end_of_query": "1",
+            "query": load_statement(table).replace("@source", source) + "\nFORMAT Protobuf",
+        }
+        self._post(settings, segment.read_bytes(), {"segment_id": segment_id})
+
+    def table_engine(self, aggregating: bool = False) -> str:
+        """Return the ENGINE clause for a table."""
+        name = "AggregatingMergeTree" if aggregating else "MergeTree"
+        return f"Replicated{name}" if self._cluster else name
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _post(
+        self,
+        settings: Mapping[str, str],
+        body: bytes,
+        parameters: Mapping[str, Parameter] | None,
+    ) -> bytes:
+        bound = {f"param_{k}": encode_parameter(v) for k, v in (parameters or {}).items()}
+        try:
+            answer = self._client.post(
+                "/", params={"database": self._database, **settings, **bound}, content=body
+            )
+        except httpx.TransportError as error:
+            raise Unavailable(
+                f"storage at {self._name} cannot be reached ({type(error).__name__}: {error})"
+            ) from error
+        if answer.status_code == 200:
+            return answer.content
+        text = answer.text.split("\n", 1)[0][:500]
+        if any(f"({name})" in answer.text for name in _TOO_COSTLY):
+            raise BadQuestion(f"the question costs too much ({text}); ask for less time")
+        raise EngineError(text or f"HTTP {answer.status_code}")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":…@")))

@@ -1,0 +1,78 @@
+"""The seam between TracePulse and ClickHouse, embedded or as a server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+__all__ = ["Engine", "Parameter", "QueryLimits", "encode_parameter"]
+
+Parameter = str | int | float | bool | Sequence[str] | Sequence[int]
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+
+
+def encode_parameter(value: Parameter) -> str:
+    """Return a value as ClickHouse reads query parameters: escaped, and quoted inside arrays."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    return "[" + ",".join(_quoted(each) for each in value) + "]"
+
+
+def _quoted(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.translate(_ESCAPES).replace("'", "\\'") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What one question may cost; past it the engine stops and the asker is told."""
+
+    time_s: float = 15.0
+    memory_bytes: int = 512 * 1024 * 1024
+    rows: int = 2_000_000
+
+
+class Engine(Protocol):
+    """Runs statements of ours; never one that was written outside TracePulse."""
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Parameter] | None = None,
+        limits: QueryLimits | None = None,
+    ) -> pa.Table:
+        """
+        Answer a SELECT; values only ever go in as parameters, `{name:Type}` in the text.
+
+        Raises:
+            BadQuestion: it took too long or too much memory.
+            EngineError: the engine refused it.
+        """
+
+    def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """Run a statement that returns nothing; raises EngineError."""
+
+    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
+        """
+        Insert a segment's rows into a table and, through the views, into its roll-ups.
+
+        Args:
+            token: a second load under the same token is ignored by the engine.
+        Raises:
+            EngineError: it was refused; some of it may have been written.
+        """
+
+    def table_engine(self, aggregating: bool = False) -> str:
+        """Return the ENGINE clause for a table."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

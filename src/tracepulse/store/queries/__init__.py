@@ -1,0 +1,1 @@
+"""What the other stages ask of the store, by name, with typed results."""

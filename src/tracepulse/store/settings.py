@@ -1,0 +1,36 @@
+"""Engine settings that the store depends on, each with its reason."""
+
+__all__ = ["LOAD_SETTINGS", "TABLE_SETTINGS", "literal"]
+
+TABLE_SETTINGS = {
+    "index_granularity": 8192,
+    # Without these two an acknowledged insert is lost in a power cut.
+    "fsync_after_insert": 1,
+    "fsync_part_directory": 1,
+    # A merged part is made durable before its sources may go.
+    "min_rows_to_fsync_after_merge": 1,
+    # Needed on the targets of views too, or a second load doubles their rows.
+    "non_replicated_deduplication_window": 10_000,
+    # Expire whole parts; never rewrite one to drop a few rows.
+    "ttl_only_drop_parts": 1,
+}
+
+LOAD_SETTINGS = {
+    "format_schema_source": "'string'",
+    # One block per segment and table: a kill between two blocks could lose the second for ever.
+    "max_block_size": 16_000_000,
+    "max_insert_block_size": 16_000_000,
+    "min_insert_block_size_rows": 16_000_000,
+    "min_insert_block_size_bytes": 0,
+    "max_insert_threads": 1,
+    "max_threads": 1,
+    "input_format_parallel_parsing": 0,
+    "max_partitions_per_insert_block": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "input_format_protobuf_oneof_presence": 0,
+}
+
+
+def literal(text: str) -> str:
+    """Return a text of ours as a quoted SQL string."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
