@@ -43,7 +43,9 @@ CREATE TABLE IF NOT EXISTS otel_traces
     SegmentId LowCardinality(String),
 
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_time Timestamp TYPE minmax GRANULARITY 1
+    INDEX idx_time Timestamp TYPE minmax GRANULARITY 1,
+    -- Ids of segments grow with time, so a fresh one is found without reading older parts.
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
@@ -78,7 +80,9 @@ CREATE TABLE IF NOT EXISTS otel_logs
 
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_body Body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8,
-    INDEX idx_time Timestamp TYPE minmax GRANULARITY 1
+    INDEX idx_time Timestamp TYPE minmax GRANULARITY 1,
+    -- Ids of segments grow with time, so a fresh one is found without reading older parts.
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
@@ -117,7 +121,9 @@ CREATE TABLE IF NOT EXISTS otel_metrics_gauge
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
-    SegmentId LowCardinality(String)
+    SegmentId LowCardinality(String),
+
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
@@ -157,7 +163,9 @@ CREATE TABLE IF NOT EXISTS otel_metrics_sum
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
-    SegmentId LowCardinality(String)
+    SegmentId LowCardinality(String),
+
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
@@ -201,7 +209,9 @@ CREATE TABLE IF NOT EXISTS otel_metrics_histogram
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
-    SegmentId LowCardinality(String)
+    SegmentId LowCardinality(String),
+
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
@@ -249,7 +259,9 @@ CREATE TABLE IF NOT EXISTS otel_metrics_exponential_histogram
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
-    SegmentId LowCardinality(String)
+    SegmentId LowCardinality(String),
+
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
@@ -285,7 +297,9 @@ CREATE TABLE IF NOT EXISTS otel_metrics_summary
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
-    SegmentId LowCardinality(String)
+    SegmentId LowCardinality(String),
+
+    INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))

@@ -10,7 +10,9 @@ CREATE TABLE IF NOT EXISTS span_bins
     SpanKind LowCardinality(String),
     IsRoot UInt8,
     Calls SimpleAggregateFunction(sum, UInt64),
-    Errors SimpleAggregateFunction(sum, UInt64)
+    Errors SimpleAggregateFunction(sum, UInt64),
+    -- HTTP status 400 to 499: not an error of the server, but one of its clients may think so.
+    Refused SimpleAggregateFunction(sum, UInt64)
 )
 ENGINE = @aggregating_engine
 PARTITION BY toYYYYMM(Bin)

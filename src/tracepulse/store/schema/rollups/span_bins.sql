@@ -6,6 +6,13 @@ SELECT
     SpanKind,
     toUInt8(ParentSpanId = '') AS IsRoot,
     count() AS Calls,
-    countIf(StatusCode = 'Error') AS Errors
+    countIf(StatusCode = 'Error') AS Errors,
+    countIf(
+        StatusCode != 'Error'
+        AND (
+            SpanAttributes['http.response.status_code'] LIKE '4__'
+            OR SpanAttributes['http.status_code'] LIKE '4__'
+        )
+    ) AS Refused
 FROM otel_traces
 GROUP BY DataSet, Bin, ServiceName, SpanName, SpanKind, IsRoot

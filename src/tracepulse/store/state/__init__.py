@@ -1,0 +1,1 @@
+"""Small transactional state: incidents, changes, alerts, keys. SQLite, or PostgreSQL by URL."""
