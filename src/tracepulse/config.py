@@ -1,0 +1,127 @@
+"""
+Every setting, once: name, type, unit, default and help.
+
+A setting is given as a flag (`--otlp-http-port 4318`), as a variable (`TRACEPULSE_OTLP_HTTP_PORT`)
+or in a TOML file (`otlp_http_port = 4318`), and wins in that order.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from tracepulse.errors import BadSetting
+
+__all__ = ["Settings", "load_settings"]
+
+
+def _setting(default: Any, help_text: str) -> Any:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server runs with."""
+
+    data_dir: Path = _setting(Path("tracepulse-data"), "Folder for everything that is kept.")
+    host: str = _setting("127.0.0.1", "Address to listen on; anything but loopback needs API keys.")
+    port: int = _setting(8600, "Port of the dashboard, the REST API and MCP.")
+    otlp_http_port: int = _setting(4318, "Port of OTLP over HTTP.")
+    otlp_grpc_port: int = _setting(4317, "Port of OTLP over gRPC.")
+    storage_url: str = _setting(
+        "", "A ClickHouse server, http://user:password@host:8123/database; empty is embedded."
+    )
+    state_url: str = _setting(
+        "", "The state database, postgresql+psycopg://…; empty is SQLite in the data folder."
+    )
+    retention_days: int = _setting(30, "Days that live telemetry is kept; data sets are for ever.")
+    allowed_origins: tuple[str, ...] = _setting(
+        (), "Web origins whose pages may send OTLP, separated by commas; * is any."
+    )
+    log_files: tuple[str, ...] = _setting(
+        (), "Log files to follow, as patterns separated by commas; the service is the file's name."
+    )
+    code_roots: tuple[str, ...] = _setting(
+        (), "Folders under which repositories of deployed code may be read, separated by commas."
+    )
+
+
+_PORTS = ("port", "otlp_http_port", "otlp_grpc_port")
+
+
+def load_settings(
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Settings:
+    """
+    Return the settings from flags, variables and file, in that order.
+
+    Args:
+        flags: by setting name; None means not given.
+    Raises:
+        BadSetting: one of them is unknown or cannot be used; the text says which and why.
+    """
+    env = os.environ if environment is None else environment
+    from_file = _read_file(file)
+    values: dict[str, Any] = {}
+    for each in fields(Settings):
+        variable = f"TRACEPULSE_{each.name.upper()}"
+        for source, given in (
+            (f"--{each.name.replace('_', '-')}", flags.get(each.name)),
+            (variable, env.get(variable)),
+            (f"{file}: {each.name}", from_file.get(each.name)),
+        ):
+            if given is not None:
+                values[each.name] = _convert(source, given, each.default)
+                break
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _read_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        content = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise BadSetting(f"settings file {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"settings file {file}: {error}") from error
+    known = {each.name for each in fields(Settings)}
+    for name in content:
+        if name not in known:
+            raise BadSetting(f"settings file {file}: there is no setting {name!r}")
+    return content
+
+
+def _convert(source: str, given: Any, default: Any) -> Any:
+    match default:
+        case int():
+            try:
+                return int(given)
+            except (TypeError, ValueError):
+                raise BadSetting(f"{source}: {given!r} is not a whole number") from None
+        case tuple():
+            if isinstance(given, str):
+                return tuple(part.strip() for part in given.split(",") if part.strip())
+            return tuple(str(part) for part in given)
+        case Path():
+            return Path(str(given)).expanduser()
+        case _:
+            return str(given)
+
+
+def _check(settings: Settings) -> None:
+    for name in _PORTS:
+        port = getattr(settings, name)
+        if not 0 <= port <= 65535:
+            raise BadSetting(f"{name}: {port} is not a port; use 1 to 65535")
+    used = [getattr(settings, name) for name in _PORTS if getattr(settings, name)]
+    if len(set(used)) != len(used):
+        raise BadSetting(f"the ports {', '.join(_PORTS)} must differ; got {used}")
+    if settings.retention_days < 1:
+        raise BadSetting(f"retention_days: {settings.retention_days}; at least 1 day must be kept")
