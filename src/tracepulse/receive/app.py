@@ -36,7 +36,7 @@ from tracepulse.receive.access import Caller, Gate, Scope
 from tracepulse.receive.admission import Admitted, Receipt, Sink, admit
 from tracepulse.receive.compression import UnsupportedEncoding, decompress
 from tracepulse.receive.limits import BROWSER_LIMITS, SERVER_LIMITS, Limits
-from tracepulse.receive.otlp_json import parse_request
+from tracepulse.receive.otlp_json import read_otlp_json
 from tracepulse.receive.wire import Signal
 
 __all__ = ["IngestCounters", "is_loopback", "otlp_app", "partial_success", "receive_otlp"]
@@ -140,7 +140,7 @@ async def receive_otlp(
 def _open(body: bytes, encoding: str, signal: Signal, limits: Limits, as_json: bool) -> Admitted:
     plain = decompress(body, encoding, limits)
     if as_json:
-        plain = parse_request(signal, plain).SerializeToString()
+        plain = read_otlp_json(plain, signal).SerializeToString()
     return admit(plain, signal, limits)
 
 

@@ -1,0 +1,425 @@
+"""The questions that the rest of TracePulse asks of the telemetry tables, with typed answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tracepulse.model.log import LogRecord
+from tracepulse.model.question import (
+    AttributeFilter,
+    LogQuestion,
+    MetricQuestion,
+    TraceQuestion,
+    Window,
+)
+from tracepulse.model.span import SpanColumns
+from tracepulse.store.engine import Engine, Parameter
+
+__all__ = [
+    "DataSetSummary",
+    "GraphEdge",
+    "LogBins",
+    "MetricName",
+    "MetricSeries",
+    "SpanBins",
+    "SpanEvent",
+    "Telemetry",
+    "TraceDetail",
+    "TraceSummary",
+]
+
+_MAX_TRACE_SPANS = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    """Something that happened at an instant of a span."""
+
+    time_unix_ns: int
+    name: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDetail:
+    """All stored spans of a trace."""
+
+    spans: SpanColumns
+    events: tuple[tuple[SpanEvent, ...], ...]
+    """Per span, in the order of `spans`."""
+    links: tuple[tuple[tuple[str, str], ...], ...]
+    """Per span: (trace id, span id) of the spans it is linked to."""
+    scope_name: tuple[str, ...]
+    trust: tuple[str, ...]
+    data_set: str
+    truncated: bool
+    """True when the trace has more spans than are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSummary:
+    """One trace in a list."""
+
+    trace_id: str
+    matching_spans: int
+    spans: int
+    error_spans: int
+    services: tuple[str, ...]
+    start_unix_ns: int
+    duration_ns: int
+    root_service: str
+    root_operation: str
+    roots: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """One service calling another, or being called from outside ('')."""
+
+    caller: str
+    callee: str
+    connection: str
+    """http, rpc, database or messaging."""
+    inferred_from: str
+    """spans: both sides were seen; peer: only the caller's attributes tell."""
+    calls: int
+    errors: int
+    p50_ns: int
+    p95_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """One series of a metric."""
+
+    kind: str
+    service: str
+    unit: str
+    attributes: Mapping[str, str]
+    points: tuple[tuple[int, float, int], ...]
+    """(step in Unix ns, value or sum, count), by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricName:
+    """A metric that exists."""
+
+    kind: str
+    name: str
+    service: str
+    unit: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataSetSummary:
+    """How much of one signal a data set holds."""
+
+    data_set: str
+    signal: str
+    records: int
+    first_unix_ns: int
+    last_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanBins:
+    """Calls of operations by 5-second bin; arrays of one length, by bin and operation."""
+
+    bin_unix_ns: "np.ndarray[Any, np.dtype[np.int64]]"
+    service: "np.ndarray[Any, np.dtype[np.object_]]"
+    operation: "np.ndarray[Any, np.dtype[np.object_]]"
+    kind: "np.ndarray[Any, np.dtype[np.object_]]"
+    is_root: "np.ndarray[Any, np.dtype[np.bool_]]"
+    calls: "np.ndarray[Any, np.dtype[np.int64]]"
+    errors: "np.ndarray[Any, np.dtype[np.int64]]"
+    refused: "np.ndarray[Any, np.dtype[np.int64]]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogBins:
+    """Lines by 5-second bin, service, severity and, from WARN on, shape."""
+
+    bin_unix_ns: "np.ndarray[Any, np.dtype[np.int64]]"
+    service: "np.ndarray[Any, np.dtype[np.object_]]"
+    severity_number: "np.ndarray[Any, np.dtype[np.int64]]"
+    shape: "np.ndarray[Any, np.dtype[np.object_]]"
+    lines: "np.ndarray[Any, np.dtype[np.int64]]"
+
+
+@dataclass(slots=True)
+class _Filters:
+    """Conditions with their values; values are only ever parameters."""
+
+    conditions: list[str] = field(default_factory=list)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+
+    def add(self, condition: str, **values: Parameter) -> None:
+        self.conditions.append(condition)
+        self.parameters.update(values)
+
+    def attributes(self, wanted: Sequence[AttributeFilter], columns: Sequence[str]) -> None:
+        for i, each in enumerate(wanted):
+            either = " OR ".join(f"{c}[{{key{i}:String}}] = {{value{i}:String}}" for c in columns)
+            self.add(f"({either})", **{f"key{i}": each.key, f"value{i}": each.value})
+
+    def fill(self, sql: str) -> str:
+        return sql.replace("@filters", "".join(f"\n    AND {each}" for each in self.conditions))
+
+
+@cache
+def _sql(name: str) -> str:
+    return files("tracepulse.store.queries").joinpath(f"{name}.sql").read_text()
+
+
+def _window(window: Window) -> dict[str, Parameter]:
+    return {"start": window.start_unix_ns, "end": window.end_unix_ns}
+
+
+class Telemetry:
+    """Asks the engine; every method is one statement from a file of its name."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def trace(self, trace_id: str) -> TraceDetail | None:
+        """Return all spans of a trace, of whatever age; None when there are none."""
+        table = self._spans((trace_id,), _MAX_TRACE_SPANS)
+        if table.num_rows == 0:
+            return None
+        rows = table.select(
+            ["event_unix_ns", "event_name", "event_attributes", "link_trace_id", "link_span_id"]
+        ).to_pylist()
+        return TraceDetail(
+            spans=_span_columns(table),
+            events=tuple(_events(row) for row in rows),
+            links=tuple(
+                tuple(zip(row["link_trace_id"], row["link_span_id"], strict=True)) for row in rows
+            ),
+            scope_name=tuple(table.column("scope_name").to_pylist()),
+            trust=tuple(table.column("trust").to_pylist()),
+            data_set=table.column("data_set")[0].as_py(),
+            truncated=table.num_rows >= _MAX_TRACE_SPANS,
+        )
+
+    def spans_of(self, trace_ids: Sequence[str], limit: int = _MAX_TRACE_SPANS) -> SpanColumns:
+        """Return all spans of some traces."""
+        return _span_columns(self._spans(trace_ids, limit))
+
+    def search_traces(self, question: TraceQuestion) -> tuple[TraceSummary, ...]:
+        """Return the traces that hold a span like the one asked for, newest first."""
+        filters = _Filters()
+        if question.service:
+            filters.add("ServiceName = {service:String}", service=question.service)
+        if question.operation:
+            filters.add("SpanName = {operation:String}", operation=question.operation)
+        if question.status:
+            filters.add("StatusCode = {status:String}", status=question.status)
+        if question.min_duration_ns is not None:
+            filters.add("Duration >= {shortest:UInt64}", shortest=question.min_duration_ns)
+        if question.max_duration_ns is not None:
+            filters.add("Duration <= {longest:UInt64}", longest=question.max_duration_ns)
+        if question.text:
+            filters.add(
+                "(positionCaseInsensitiveUTF8(SpanName, {text:String}) > 0"
+                " OR positionCaseInsensitiveUTF8(StatusMessage, {text:String}) > 0)",
+                text=question.text,
+            )
+        filters.attributes(question.attributes, ("SpanAttributes", "ResourceAttributes"))
+        table = self._ask(
+            "search_traces",
+            filters,
+            {
+                **_window(question.window),
+                "data_set": question.data_set,
+                "limit": question.limit,
+            },
+        )
+        return tuple(
+            TraceSummary(
+                trace_id=row["trace_id"],
+                matching_spans=row["matching_spans"],
+                spans=row["spans"],
+                error_spans=row["error_spans"],
+                services=tuple(row["services"]),
+                start_unix_ns=row["start_unix_ns"],
+                duration_ns=row["duration_ns"],
+                root_service=row["root_service"],
+                root_operation=row["root_operation"],
+                roots=row["roots"],
+            )
+            for row in table.to_pylist()
+        )
+
+    def search_logs(
+        self, question: LogQuestion, oldest_first: bool = False
+    ) -> tuple[LogRecord, ...]:
+        """Return log records, newest first unless told otherwise."""
+        filters = _Filters()
+        if question.service:
+            filters.add("ServiceName = {service:String}", service=question.service)
+        if question.min_severity:
+            filters.add("SeverityNumber >= {severity:UInt8}", severity=question.min_severity)
+        if question.trace_id:
+            filters.add("TraceId = {trace_id:String}", trace_id=question.trace_id)
+        if question.text:
+            filters.add(
+                "positionCaseInsensitiveUTF8(Body, {text:String}) > 0", text=question.text
+            )
+        filters.attributes(question.attributes, ("LogAttributes", "ResourceAttributes"))
+        table = self._ask(
+            "search_logs",
+            filters,
+            {
+                **_window(question.window),
+                "data_set": question.data_set,
+                "limit": question.limit,
+            },
+            direction="ASC" if oldest_first else "DESC",
+        )
+        return tuple(
+            LogRecord(
+                time_unix_ns=row["time_unix_ns"],
+                service=row["service"],
+                severity_text=row["severity_text"],
+                severity_number=row["severity_number"],
+                body=row["body"],
+                trace_id=row["trace_id"],
+                span_id=row["span_id"],
+                attributes=dict(row["attributes"]),
+                resource=dict(row["resource"]),
+                trust=row["trust"],
+                origin=row["origin"],
+            )
+            for row in table.to_pylist()
+        )
+
+    def service_graph(
+        self, window: Window, data_set: str = "", limit: int = 500
+    ) -> tuple[GraphEdge, ...]:
+        """Return who calls whom, by number of calls."""
+        table = self._ask(
+            "service_graph",
+            _Filters(),
+            {**_window(window), "data_set": data_set, "limit": limit},
+        )
+        return tuple(GraphEdge(**row) for row in table.to_pylist())
+
+    def metric_series(self, question: MetricQuestion) -> tuple[MetricSeries, ...]:
+        """Return the series of a metric, by kind, service and attributes."""
+        filters = _Filters()
+        if question.service:
+            filters.add("service = {service:String}", service=question.service)
+        filters.attributes(question.attributes, ("attributes", "ResourceAttributes"))
+        table = self._ask(
+            "metric_series",
+            filters,
+            {
+                **_window(question.window),
+                "name": question.name,
+                "data_set": question.data_set,
+                "step_ns": question.step_s * 1_000_000_000,
+                "limit": 100_000,
+            },
+        )
+        series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], list[Any]] = {}
+        for row in table.to_pylist():
+            key = (row["kind"], row["service"], row["unit"], tuple(sorted(row["attributes"])))
+            series.setdefault(key, []).append((row["step_unix_ns"], row["value"], row["count"]))
+        return tuple(
+            MetricSeries(kind, service, unit, dict(attributes), tuple(points))
+            for (kind, service, unit, attributes), points in sorted(series.items())
+        )
+
+    def metric_names(self, data_set: str = "", limit: int = 1000) -> tuple[MetricName, ...]:
+        """Return which metrics there are, by name."""
+        table = self._ask("metric_names", _Filters(), {"data_set": data_set, "limit": limit})
+        return tuple(MetricName(**row) for row in table.to_pylist())
+
+    def data_sets(self) -> tuple[DataSetSummary, ...]:
+        """Return what is stored."""
+        table = self._ask("data_sets", _Filters(), {})
+        return tuple(DataSetSummary(**row) for row in table.to_pylist())
+
+    def span_bins(self, window: Window) -> SpanBins:
+        """Return live calls of server operations and roots by 5-second bin."""
+        table = self._ask("span_bins", _Filters(), _window(window))
+        return SpanBins(
+            bin_unix_ns=_integers(table, "bin_unix_ns"),
+            service=_strings(table, "service"),
+            operation=_strings(table, "operation"),
+            kind=_strings(table, "kind"),
+            is_root=_integers(table, "is_root").astype(np.bool_),
+            calls=_integers(table, "calls"),
+            errors=_integers(table, "errors"),
+            refused=_integers(table, "refused"),
+        )
+
+    def log_bins(self, window: Window) -> LogBins:
+        """Return live log lines by 5-second bin."""
+        table = self._ask("log_bins", _Filters(), _window(window))
+        return LogBins(
+            bin_unix_ns=_integers(table, "bin_unix_ns"),
+            service=_strings(table, "service"),
+            severity_number=_integers(table, "severity_number"),
+            shape=_strings(table, "shape"),
+            lines=_integers(table, "lines"),
+        )
+
+    def rates(self, window: Window) -> list[dict[str, Any]]:
+        """Return calls, errors and lines by service and 5-second bin."""
+        return self._ask("rates", _Filters(), _window(window)).to_pylist()
+
+    def _spans(self, trace_ids: Sequence[str], limit: int) -> pa.Table:
+        return self._ask(
+            "trace_spans", _Filters(), {"trace_ids": list(trace_ids), "limit": limit}
+        )
+
+    def _ask(
+        self,
+        name: str,
+        filters: _Filters,
+        parameters: Mapping[str, Parameter],
+        direction: str = "",
+    ) -> pa.Table:
+        sql = filters.fill(_sql(name)).replace("@direction", direction)
+        return self._engine.query(sql, {**parameters, **filters.parameters})
+
+
+def _events(row: Mapping[str, Any]) -> tuple[SpanEvent, ...]:
+    return tuple(
+        SpanEvent(at, name, dict(attributes))
+        for at, name, attributes in zip(
+            row["event_unix_ns"], row["event_name"], row["event_attributes"], strict=True
+        )
+    )
+
+
+def _span_columns(table: pa.Table) -> SpanColumns:
+    return SpanColumns(
+        trace_id=_strings(table, "trace_id"),
+        span_id=_strings(table, "span_id"),
+        parent_span_id=_strings(table, "parent_span_id"),
+        service=_strings(table, "service"),
+        name=_strings(table, "name"),
+        kind=_strings(table, "kind"),
+        status_code=_strings(table, "status_code"),
+        status_message=_strings(table, "status_message"),
+        start_unix_ns=_integers(table, "start_unix_ns"),
+        duration_ns=_integers(table, "duration_ns"),
+        attributes=tuple(dict(pairs) for pairs in table.column("attributes").to_pylist()),
+        resource=tuple(dict(pairs) for pairs in table.column("resource").to_pylist()),
+    )
+
+
+def _integers(table: pa.Table, name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+
+
+def _strings(table: pa.Table, name: str) -> "np.ndarray[Any, np.dtype[np.object_]]":
+    return np.array(table.column(name).to_pylist(), dtype=object)
