@@ -1,0 +1,69 @@
+# Every task is a target here. `make demo` and `make test` need Python 3.11 or newer, Node.js 20 or
+# newer, git and make; the rest of what they need they set up in .venv and node_modules folders.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WEB_STAMP := web/node_modules/.installed
+STATIC := src/tracepulse/static/index.html
+
+.PHONY: help demo test check lint types imports unit setup web docs system-deps test-faults peers bench clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) $(STATIC)  ## set up .venv and the page
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=/path/to/python3.11")'
+	@echo "Setting up .venv (a few minutes the first time: the storage engine is 150 MB)…"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
+	@touch $@
+
+$(STATIC): $(shell find web/src web/index.html web/package.json web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the page." >&2; exit 1; }
+	@echo "Building the page…"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+web: $(STATIC)  ## build the page
+
+demo: setup  ## a shop, healthy for a minute and then broken, watched by the server (ONCE=1 ends after the bundle)
+	@$(BIN)/python -m examples.demo $(if $(ONCE),--once)
+
+test: setup check unit  ## everything that CI runs but the system packages
+
+check: lint types imports
+
+lint:
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
+
+types:
+	@$(BIN)/mypy --no-error-summary
+
+imports:
+	@mkdir -p build; $(BIN)/lint-imports --no-cache >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
+
+unit:
+	@cd web && npm test --silent
+	@$(BIN)/python -m pytest -q
+
+system-deps:  ## Debian packages that some tests need (browser, PostgreSQL); asks for root
+	@tools/system-deps
+
+docs:  ## write the generated pages of docs/reference anew
+	@$(BIN)/python -m tools.docs
+
+test-faults:  ## the long form of tests/faults
+	@$(BIN)/python -m pytest -q tests/faults -m 'slow or not slow'
+
+peers:  ## build the OpenTelemetry Collector and run the tests against it (needs Go)
+	@tests/peers/build && $(BIN)/python -m pytest -q tests/peers
+
+bench:  ## every benchmark, in short
+	@for each in ingest query blocking_path; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
+
+clean:
+	rm -rf build dist src/tracepulse/static
