@@ -65,6 +65,8 @@ class Trigger:
     """End of the last bin that still showed it."""
     ended_unix_ns: int | None
     """When it was back to its usual level; None while it lasts."""
+    span_kind: str = ""
+    """Server, Consumer, Client or Producer for error bursts; otherwise ''."""
     failure: str = "error"
     """For error bursts: `error` (5xx or an error status) or `refused` (4xx). Otherwise ''."""
     events_before: int = 0
