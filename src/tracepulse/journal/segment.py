@@ -10,7 +10,7 @@ from tracepulse.receive.wire import Signal, scan
 __all__ = ["OPEN", "SEALED", "STORED", "Contents", "Segment", "contents", "parse_name"]
 
 OPEN, SEALED, STORED = ".open", ".sealed", ".stored"
-_UNLIMITED = Limits(records=2**62, containers=2**62, record_bytes=2**62)
+_UNLIMITED = Limits(records=2**40, containers=2**40, record_bytes=2**40)
 
 
 @dataclass(frozen=True, slots=True)

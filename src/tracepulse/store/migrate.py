@@ -1,10 +1,12 @@
 """Bring the tables of a data folder or server up to this version."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 
 from tracepulse.errors import Unavailable
 from tracepulse.store.engine import Engine
-from tracepulse.store.settings import TABLE_SETTINGS
+from tracepulse.store.settings import ROLLUP_SETTINGS, TABLE_SETTINGS
+from tracepulse.store.shapes import SHAPE_FROM_WARN
 
 __all__ = ["ROLLUPS", "migrate", "rollup_select"]
 
@@ -61,13 +63,18 @@ def migrate(engine: Engine) -> tuple[str, ...]:
 
 def rollup_select(rollup: str) -> str:
     """Return the SELECT that fills a roll-up from its table."""
-    return files("tracepulse.store.schema").joinpath(f"rollups/{rollup}.sql").read_text()
+    text = files("tracepulse.store.schema").joinpath(f"rollups/{rollup}.sql").read_text()
+    return text.replace("@shape", SHAPE_FROM_WARN)
 
 
 def _fill(statement: str, engine: Engine) -> str:
-    settings = ", ".join(f"{name} = {value}" for name, value in TABLE_SETTINGS.items())
     return (
-        statement.replace("@table_settings", settings)
+        statement.replace("@table_settings", _clause(TABLE_SETTINGS))
+        .replace("@rollup_settings", _clause(ROLLUP_SETTINGS))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))
         .replace("@engine", engine.table_engine())
     )
+
+
+def _clause(settings: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in settings.items())

@@ -1,6 +1,6 @@
 """Engine settings that the store depends on, each with its reason."""
 
-__all__ = ["LOAD_SETTINGS", "TABLE_SETTINGS", "literal"]
+__all__ = ["LOAD_SETTINGS", "ROLLUP_SETTINGS", "TABLE_SETTINGS", "literal"]
 
 TABLE_SETTINGS = {
     "index_granularity": 8192,
@@ -11,8 +11,11 @@ TABLE_SETTINGS = {
     "min_rows_to_fsync_after_merge": 1,
     # Needed on the targets of views too, or a second load doubles their rows.
     "non_replicated_deduplication_window": 10_000,
-    # Expire whole parts; never rewrite one to drop a few rows.
-    "ttl_only_drop_parts": 1,
+}
+
+ROLLUP_SETTINGS = TABLE_SETTINGS | {
+    # Roll-ups of data sets share parts with live ones, so expiry rewrites; they are small.
+    "ttl_only_drop_parts": 0,
 }
 
 LOAD_SETTINGS = {

@@ -18,11 +18,12 @@ FROM
     GROUP BY service, bin_unix_ns
     UNION ALL
     SELECT
-        ServiceName, toInt64(toUnixTimestamp(Bin)) * 1000000000, toUInt64(0), toUInt64(0), sum(Lines)
+        ServiceName AS service, toInt64(toUnixTimestamp(Bin)) * 1000000000 AS bin_unix_ns,
+        toUInt64(0) AS calls, toUInt64(0) AS errors, sum(Lines) AS lines
     FROM log_bins
     WHERE DataSet = '' AND Bin >= toDateTime(intDiv({start:Int64}, 1000000000))
         AND Bin < toDateTime(intDiv({end:Int64}, 1000000000))
-    GROUP BY 1, 2
+    GROUP BY service, bin_unix_ns
 )
 GROUP BY service, bin_unix_ns
 ORDER BY service, bin_unix_ns

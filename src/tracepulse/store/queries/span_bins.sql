@@ -1,17 +1,19 @@
 -- Calls by 5-second bin: what detection reads.
 SELECT
-    toInt64(toUnixTimestamp(Bin)) * 1000000000 AS bin_unix_ns,
+    toInt64(toUnixTimestamp(Bin)) * 1000000000 AS bin_start_unix_ns,
     ServiceName AS service,
     SpanName AS operation,
     SpanKind AS kind,
-    IsRoot AS is_root,
+    IsRoot AS entry,
     sum(Calls) AS calls,
     sum(Errors) AS errors,
-    sum(Refused) AS refused
+    sum(Refused) AS refused,
+    toUnixTimestamp64Nano(minIf(FirstError, FirstError > toDateTime64(0, 9))) AS first_error_unix_ns,
+    toUnixTimestamp64Nano(minIf(FirstRefused, FirstRefused > toDateTime64(0, 9)))
+        AS first_refused_unix_ns
 FROM span_bins
-WHERE DataSet = ''
+WHERE DataSet = {data_set:String}
     AND Bin >= toDateTime(intDiv({start:Int64}, 1000000000))
     AND Bin < toDateTime(intDiv({end:Int64}, 1000000000))
-    AND (SpanKind IN ('Server', 'Consumer') OR IsRoot)
-GROUP BY bin_unix_ns, service, operation, kind, is_root
-ORDER BY bin_unix_ns, service, operation, kind, is_root
+GROUP BY bin_start_unix_ns, service, operation, kind, entry
+ORDER BY bin_start_unix_ns, service, operation, kind, entry

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tracepulse.model.bins import LogBins, SpanBins
 from tracepulse.model.log import LogRecord
 from tracepulse.model.question import (
     AttributeFilter,
@@ -23,10 +24,8 @@ from tracepulse.store.engine import Engine, Parameter
 __all__ = [
     "DataSetSummary",
     "GraphEdge",
-    "LogBins",
     "MetricName",
     "MetricSeries",
-    "SpanBins",
     "SpanEvent",
     "Telemetry",
     "TraceDetail",
@@ -125,31 +124,6 @@ class DataSetSummary:
     records: int
     first_unix_ns: int
     last_unix_ns: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpanBins:
-    """Calls of operations by 5-second bin; arrays of one length, by bin and operation."""
-
-    bin_unix_ns: "np.ndarray[Any, np.dtype[np.int64]]"
-    service: "np.ndarray[Any, np.dtype[np.object_]]"
-    operation: "np.ndarray[Any, np.dtype[np.object_]]"
-    kind: "np.ndarray[Any, np.dtype[np.object_]]"
-    is_root: "np.ndarray[Any, np.dtype[np.bool_]]"
-    calls: "np.ndarray[Any, np.dtype[np.int64]]"
-    errors: "np.ndarray[Any, np.dtype[np.int64]]"
-    refused: "np.ndarray[Any, np.dtype[np.int64]]"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LogBins:
-    """Lines by 5-second bin, service, severity and, from WARN on, shape."""
-
-    bin_unix_ns: "np.ndarray[Any, np.dtype[np.int64]]"
-    service: "np.ndarray[Any, np.dtype[np.object_]]"
-    severity_number: "np.ndarray[Any, np.dtype[np.int64]]"
-    shape: "np.ndarray[Any, np.dtype[np.object_]]"
-    lines: "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 @dataclass(slots=True)
@@ -346,30 +320,41 @@ class Telemetry:
         table = self._ask("data_sets", _Filters(), {})
         return tuple(DataSetSummary(**row) for row in table.to_pylist())
 
-    def span_bins(self, window: Window) -> SpanBins:
-        """Return live calls of server operations and roots by 5-second bin."""
-        table = self._ask("span_bins", _Filters(), _window(window))
+    def span_bins(self, window: Window, data_set: str = "") -> SpanBins:
+        """Return calls of operations by 5-second bin; internal spans are left out."""
+        table = self._ask("span_bins", _Filters(), {**_window(window), "data_set": data_set})
         return SpanBins(
-            bin_unix_ns=_integers(table, "bin_unix_ns"),
+            bin_start_unix_ns=_integers(table, "bin_start_unix_ns"),
             service=_strings(table, "service"),
             operation=_strings(table, "operation"),
             kind=_strings(table, "kind"),
-            is_root=_integers(table, "is_root").astype(np.bool_),
+            entry=_integers(table, "entry").astype(np.bool_),
             calls=_integers(table, "calls"),
             errors=_integers(table, "errors"),
             refused=_integers(table, "refused"),
+            first_error_unix_ns=_integers(table, "first_error_unix_ns"),
+            first_refused_unix_ns=_integers(table, "first_refused_unix_ns"),
         )
 
-    def log_bins(self, window: Window) -> LogBins:
-        """Return live log lines by 5-second bin."""
-        table = self._ask("log_bins", _Filters(), _window(window))
+    def log_bins(self, window: Window, data_set: str = "") -> LogBins:
+        """Return log lines by 5-second bin."""
+        table = self._ask("log_bins", _Filters(), {**_window(window), "data_set": data_set})
         return LogBins(
-            bin_unix_ns=_integers(table, "bin_unix_ns"),
+            bin_start_unix_ns=_integers(table, "bin_start_unix_ns"),
             service=_strings(table, "service"),
             severity_number=_integers(table, "severity_number"),
-            shape=_strings(table, "shape"),
+            template_id=_strings(table, "template_id"),
+            template=_strings(table, "template"),
             lines=_integers(table, "lines"),
+            first_unix_ns=_integers(table, "first_unix_ns"),
+            trust=_strings(table, "trust"),
         )
+
+    def first_telemetry_unix_ns(self) -> int | None:
+        """Return when live telemetry began, as far as the roll-ups reach; None without any."""
+        table = self._ask("first_telemetry", _Filters(), {})
+        first = int(table.column("first_unix_ns")[0].as_py())
+        return first or None
 
     def rates(self, window: Window) -> list[dict[str, Any]]:
         """Return calls, errors and lines by service and 5-second bin."""

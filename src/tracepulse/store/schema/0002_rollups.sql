@@ -1,5 +1,5 @@
 -- What detection and the overview read instead of the raw rows. Each table is filled by a view from
--- rollups/<table>.sql; the same SELECT rebuilds it after a crash (load.py).
+-- rollups/<table>.sql; the same SELECT rebuilds it after a crash (load/loader.py).
 
 CREATE TABLE IF NOT EXISTS span_bins
 (
@@ -11,14 +11,15 @@ CREATE TABLE IF NOT EXISTS span_bins
     IsRoot UInt8,
     Calls SimpleAggregateFunction(sum, UInt64),
     Errors SimpleAggregateFunction(sum, UInt64),
-    -- HTTP status 400 to 499: not an error of the server, but one of its clients may think so.
-    Refused SimpleAggregateFunction(sum, UInt64)
+    Refused SimpleAggregateFunction(sum, UInt64),
+    FirstError SimpleAggregateFunction(min, DateTime64(9)),
+    FirstRefused SimpleAggregateFunction(min, DateTime64(9))
 )
 ENGINE = @aggregating_engine
 PARTITION BY toYYYYMM(Bin)
 ORDER BY (DataSet, Bin, ServiceName, SpanName, SpanKind, IsRoot)
 TTL Bin + INTERVAL 2 DAY DELETE WHERE DataSet = ''
-SETTINGS @table_settings
+SETTINGS @rollup_settings
 --
 CREATE TABLE IF NOT EXISTS log_bins
 (
@@ -27,13 +28,15 @@ CREATE TABLE IF NOT EXISTS log_bins
     ServiceName LowCardinality(String),
     SeverityNumber UInt8,
     Shape String CODEC(ZSTD(1)),
-    Lines SimpleAggregateFunction(sum, UInt64)
+    Trust LowCardinality(String),
+    Lines SimpleAggregateFunction(sum, UInt64),
+    FirstLine SimpleAggregateFunction(min, DateTime64(9))
 )
 ENGINE = @aggregating_engine
 PARTITION BY toYYYYMM(Bin)
-ORDER BY (DataSet, Bin, ServiceName, SeverityNumber, Shape)
+ORDER BY (DataSet, Bin, ServiceName, SeverityNumber, Shape, Trust)
 TTL Bin + INTERVAL 2 DAY DELETE WHERE DataSet = ''
-SETTINGS @table_settings
+SETTINGS @rollup_settings
 --
 CREATE TABLE IF NOT EXISTS span_minutes
 (
@@ -52,4 +55,4 @@ ENGINE = @aggregating_engine
 PARTITION BY toYYYYMM(Minute)
 ORDER BY (DataSet, Minute, ServiceName, SpanName, SpanKind)
 TTL Minute + INTERVAL 400 DAY DELETE WHERE DataSet = ''
-SETTINGS @table_settings
+SETTINGS @rollup_settings

@@ -1,3 +1,5 @@
+-- A failure is an error of the one who serves (status Error, or HTTP 500 and above) or a refusal
+-- (HTTP 400 to 499). The client's span of a refused call bears status Error too: it is a refusal.
 SELECT
     DataSet,
     toStartOfInterval(toDateTime(Timestamp), INTERVAL 5 SECOND) AS Bin,
@@ -6,13 +8,24 @@ SELECT
     SpanKind,
     toUInt8(ParentSpanId = '') AS IsRoot,
     count() AS Calls,
-    countIf(StatusCode = 'Error') AS Errors,
-    countIf(
-        StatusCode != 'Error'
-        AND (
-            SpanAttributes['http.response.status_code'] LIKE '4__'
-            OR SpanAttributes['http.status_code'] LIKE '4__'
-        )
-    ) AS Refused
-FROM otel_traces
+    countIf(Failed AND NOT IsRefusal) AS Errors,
+    countIf(IsRefusal) AS Refused,
+    minIf(Timestamp, Failed AND NOT IsRefusal) AS FirstError,
+    minIf(Timestamp, IsRefusal) AS FirstRefused
+FROM
+(
+    SELECT
+        DataSet, Timestamp, ServiceName, SpanName, SpanKind, ParentSpanId,
+        toUInt16OrZero(
+            if(
+                SpanAttributes['http.response.status_code'] != '',
+                SpanAttributes['http.response.status_code'],
+                SpanAttributes['http.status_code']
+            )
+        ) AS HttpStatus,
+        HttpStatus BETWEEN 400 AND 499 AS IsRefusal,
+        StatusCode = 'Error' OR HttpStatus >= 500 AS Failed
+    FROM otel_traces
+    WHERE SpanKind != 'Internal' OR ParentSpanId = ''
+)
 GROUP BY DataSet, Bin, ServiceName, SpanName, SpanKind, IsRoot

@@ -1,0 +1,142 @@
+"""Everything that works on one data folder, opened and closed together."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from tracepulse.clock import Clock, IdSource, SystemClock, UuidSource
+from tracepulse.config import Settings
+from tracepulse.data_folder import DataFolder
+from tracepulse.journal.journal import Journal, JournalLimits
+from tracepulse.receive.access import Gate
+from tracepulse.receive.admission import Receipt
+from tracepulse.receive.app import IngestCounters
+from tracepulse.receive.wire import Signal
+from tracepulse.store.chdb import ChdbEngine
+from tracepulse.store.clickhouse import ClickHouseEngine
+from tracepulse.store.engine import Engine
+from tracepulse.store.load.loader import Loader
+from tracepulse.store.migrate import migrate
+from tracepulse.store.queries.telemetry import Telemetry
+from tracepulse.store.state.records import StateStore
+
+__all__ = ["Accounting", "Core", "open_core"]
+
+_log = logging.getLogger("tracepulse")
+_DRAIN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """Every record received since the start, by what became of it; `received` is their sum."""
+
+    received: int
+    stored: int
+    queued: int
+    rejected: int
+    set_aside: int
+
+
+class JournalSink:
+    """Hands admitted requests to the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> None:
+        """Return once the request is durable; see `Sink.append`."""
+        await asyncio.wrap_future(self._journal.append(signal, body, receipt, records))
+
+
+@dataclass(slots=True)
+class Core:
+    """The open stages: journal, store and state."""
+
+    settings: Settings
+    folder: DataFolder
+    engine: Engine
+    state: StateStore
+    journal: Journal
+    loader: Loader
+    telemetry: Telemetry
+    gate: Gate
+    clock: Clock
+    ids: IdSource
+    counters: IngestCounters = field(default_factory=IngestCounters)
+    recovered_records: int = 0
+    """Records that an earlier process had received and not loaded."""
+
+    @property
+    def sink(self) -> JournalSink:
+        """Where receivers put what they admit."""
+        return JournalSink(self.journal)
+
+    def accounting(self) -> Accounting:
+        """Return what became of every record since the start."""
+        queued = self.journal.status().waiting_records
+        loaded = self.loader.status()
+        rejected = self.counters.rejected_records
+        return Accounting(
+            received=loaded.stored_records + queued + rejected + loaded.set_aside_records,
+            stored=loaded.stored_records,
+            queued=queued,
+            rejected=rejected,
+            set_aside=loaded.set_aside_records,
+        )
+
+    def close(self) -> None:
+        """Load what was received, then let go of everything."""
+        self.journal.seal_all()
+        emptied = self.journal.wait_empty(_DRAIN_S)
+        self.loader.stop()
+        if emptied:
+            self.journal.close_cleanly()
+        else:
+            _log.warning("some telemetry waits in the journal; it is loaded at the next start")
+        self.engine.close()
+        self.state.close()
+        self.folder.release()
+
+
+def open_core(
+    settings: Settings,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+    journal_limits: JournalLimits | None = None,
+) -> Core:
+    """
+    Open the data folder, or the servers that the settings name, and begin to load.
+
+    Raises:
+        OperatorError: something cannot be used; the text says what, where and what to do.
+    """
+    clock, ids = clock or SystemClock(), ids or UuidSource()
+    folder = DataFolder.open(settings.data_dir)
+    try:
+        engine: Engine
+        if settings.storage_url:
+            engine = ClickHouseEngine(settings.storage_url)
+        else:
+            engine = ChdbEngine(folder.engine)
+        migrate(engine)
+        state = StateStore(settings.state_url or folder.state_url)
+        journal = Journal(folder.journal, ids.new_id()[:20], journal_limits)
+    except BaseException:
+        folder.release()
+        raise
+    loader = Loader(engine, journal, folder.aside)
+    core = Core(
+        settings,
+        folder,
+        engine,
+        state,
+        journal,
+        loader,
+        Telemetry(engine),
+        Gate(state.keys()),
+        clock,
+        ids,
+        recovered_records=journal.status().waiting_records,
+    )
+    loader.start()
+    return core

@@ -1,0 +1,188 @@
+"""
+`tracepulse serve`: the one place where the stages are wired together.
+
+Three ports on one event loop; the journal's writer, the loader and the watch each have a thread.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+
+from tracepulse import __version__
+from tracepulse.config import Settings
+from tracepulse.core import Core, open_core
+from tracepulse.errors import BadSetting
+from tracepulse.ports import bind
+from tracepulse.receive.app import is_loopback, otlp_app
+from tracepulse.receive.grpc import grpc_server
+from tracepulse.receive.pull.files import FollowedFiles
+from tracepulse.receive.wire import warm_up
+from tracepulse.store.retention import drop_expired
+from tracepulse.watch import Watch
+from tracepulse.web_app import web_app
+
+__all__ = ["serve"]
+
+_log = logging.getLogger("tracepulse")
+_RETENTION_EVERY_S = 3600.0
+
+
+def serve(settings: Settings) -> None:
+    """
+    Run until SIGINT or SIGTERM, then store what was received and return.
+
+    Raises:
+        OperatorError: something cannot be used; nothing was changed.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with _sockets(settings) as sockets:
+        core = open_core(settings)
+        try:
+            _refuse_open_network(settings, core)
+            asyncio.run(_run(core, sockets))
+        finally:
+            core.close()
+
+
+@contextmanager
+def _sockets(settings: Settings) -> Iterator[dict[str, socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        sockets = {
+            name: stack.enter_context(
+                contextlib.closing(
+                    bind(settings.host, getattr(settings, name), purpose, f"--{flag}")
+                )
+            )
+            for name, purpose, flag in (
+                ("port", "dashboard and API", "port"),
+                ("otlp_http_port", "OTLP over HTTP", "otlp-http-port"),
+                ("otlp_grpc_port", "OTLP over gRPC", "otlp-grpc-port"),
+            )
+        }
+        yield sockets
+
+
+def _refuse_open_network(settings: Settings, core: Core) -> None:
+    if not is_loopback(settings.host) and not core.gate.has_keys:
+        raise BadSetting(
+            f"--host {settings.host} would serve the network without any API key; make one first:"
+            f" tracepulse keys create --scope admin --name NAME --data-dir {settings.data_dir}"
+        )
+
+
+async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
+    settings = core.settings
+    await asyncio.to_thread(warm_up)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    watch = Watch(core)
+    otlp = otlp_app(core.sink, core.gate, core.clock, core.counters, settings.allowed_origins)
+    async with (
+        _http(otlp, sockets["otlp_http_port"]),
+        _http(web_app(core, watch), sockets["port"]),
+        _grpc(core, sockets["otlp_grpc_port"]),
+        _followed_files(core),
+    ):
+        watch.start()
+        retention = asyncio.create_task(_retain(core))
+        port, otlp_port, grpc_port = (
+            sockets[name].getsockname()[1] for name in ("port", "otlp_http_port", "otlp_grpc_port")
+        )
+        _log.info(
+            "TracePulse %s: http://%s:%d, OTLP on %d (HTTP) and %d (gRPC), data in %s",
+            __version__,
+            settings.host,
+            port,
+            otlp_port,
+            grpc_port,
+            core.folder.path,
+        )
+        await stop.wait()
+        _log.info("stopping: storing what was received")
+        retention.cancel()
+        await asyncio.to_thread(watch.stop)
+
+
+class _Quiet(uvicorn.Server):
+    """uvicorn without its own handling of signals: one place decides when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _http(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        http="httptools",
+        loop="asyncio",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=1000,
+        server_header=False,
+    )
+    server = _Quiet(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def _grpc(core: Core, listener: socket.socket) -> AsyncIterator[None]:
+    """gRPC binds by itself: the port that was held for it is let go just before."""
+    host, port = listener.getsockname()[:2]
+    listener.close()
+    server = grpc_server(core.sink, core.gate, core.clock, core.counters)
+    server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(grace=3)
+
+
+@asynccontextmanager
+async def _followed_files(core: Core) -> AsyncIterator[None]:
+    if not core.settings.log_files:
+        yield
+        return
+    followed = FollowedFiles(
+        core.settings.log_files, core.folder.path / "followed.json", core.journal, core.clock
+    )
+    followed.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(followed.stop)
+
+
+async def _retain(core: Core) -> None:
+    while True:
+        dropped = await asyncio.to_thread(
+            drop_expired, core.engine, core.clock.now_unix_ns(), core.settings.retention_days
+        )
+        for each in dropped:
+            _log.info("past retention, dropped: %s", each)
+        core.journal.drop_old()
+        await asyncio.sleep(_RETENTION_EVERY_S)

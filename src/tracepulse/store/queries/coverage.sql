@@ -1,0 +1,19 @@
+-- How much a window holds.
+SELECT *
+FROM
+(
+    SELECT 'traces' AS signal, ServiceName AS service, count() AS records
+    FROM otel_traces
+    WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
+        AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
+        AND DataSet = {data_set:String}
+    GROUP BY service
+    UNION ALL
+    SELECT 'logs' AS signal, ServiceName AS service, count() AS records
+    FROM otel_logs
+    WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
+        AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
+        AND DataSet = {data_set:String}
+    GROUP BY service
+)
+ORDER BY signal, service

@@ -1,0 +1,36 @@
+-- Server operations of a window before and after an onset.
+SELECT
+    ServiceName AS service,
+    SpanName AS operation,
+    min(ParentSpanId = '') AS entry,
+    countIf(Timestamp < onset) AS calls_before,
+    countIf(Timestamp < onset AND failed) AS errors_before,
+    countIf(Timestamp < onset AND refusal) AS refused_before,
+    countIf(Timestamp >= onset) AS calls_after,
+    countIf(Timestamp >= onset AND failed) AS errors_after,
+    countIf(Timestamp >= onset AND refusal) AS refused_after,
+    toInt64(quantileExactIf(0.95)(Duration, Timestamp < onset)) AS p95_before_ns,
+    toInt64(quantileExactIf(0.95)(Duration, Timestamp >= onset)) AS p95_after_ns
+FROM
+(
+    SELECT
+        ServiceName, SpanName, ParentSpanId, Timestamp, Duration,
+        fromUnixTimestamp64Nano({onset:Int64}) AS onset,
+        toUInt16OrZero(
+            if(
+                SpanAttributes['http.response.status_code'] != '',
+                SpanAttributes['http.response.status_code'],
+                SpanAttributes['http.status_code']
+            )
+        ) AS http_status,
+        http_status BETWEEN 400 AND 499 AS refusal,
+        (StatusCode = 'Error' OR http_status >= 500) AND NOT refusal AS failed
+    FROM otel_traces
+    WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
+        AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
+        AND DataSet = {data_set:String}
+        AND SpanKind IN ('Server', 'Consumer')
+)
+GROUP BY service, operation
+ORDER BY calls_after DESC, service, operation
+LIMIT {limit:UInt64}
