@@ -1,0 +1,136 @@
+"""Fields of JSON and logfmt log lines: which is the time, the level, the message, the trace."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["FieldRoles", "Role", "flattened", "has_log_fields", "logfmt_fields", "span_id", "trace_id"]
+
+Role = str
+"""time, level, message, service, trace, span or traceparent."""
+
+_ROLE_KEYS: Mapping[Role, tuple[str, ...]] = {
+    "time": (
+        "time_unix_nano", "timeunixnano", "@timestamp", "timestamp", "time", "ts", "@t",
+        "eventtime", "event_time", "datetime", "asctime", "instant", "timemillis", "date",
+        "created_at", "_time", "t", "__realtime_timestamp", "start_time",
+    ),
+    "level": (
+        "severity_text", "severitytext", "log.level", "level", "severity", "levelname",
+        "loglevel", "log_level", "level_name", "lvl", "@l", "priority", "levelno",
+    ),
+    "message": (
+        "message", "msg", "body", "log", "short_message", "textpayload", "@m", "@mt",
+        "log.message", "text", "event",
+    ),
+    "service": (
+        "service.name", "otelservicename", "resource.service.name",
+        "service_name", "servicename", "service", "application", "app", "app_name",
+    ),
+    "trace": (
+        "trace_id", "traceid", "trace.id", "oteltraceid", "x-b3-traceid", "contextmap.trace_id",
+        "mdc.trace_id", "logging.googleapis.com/trace", "trace",
+    ),
+    "span": (
+        "span_id", "spanid", "span.id", "otelspanid", "x-b3-spanid", "contextmap.span_id",
+        "mdc.span_id", "logging.googleapis.com/spanid", "span",
+    ),
+    "traceparent": ("traceparent",),
+}  # fmt: skip
+"""Keys by what they mean, in lower case, the surest first."""
+
+_ROLE_OF: dict[str, tuple[Role, int]] = {
+    key: (role, place) for role, keys in _ROLE_KEYS.items() for place, key in enumerate(keys)
+}
+_TELLING = ("time", "level", "message")
+_REMEMBERED = 1000
+_FLATTENED_LEVELS = 4
+
+_PAIR = re.compile(r"""([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+_COVERED_RATIO = 0.9
+"""Share of a line's characters that pairs must cover for it to be logfmt."""
+
+
+class FieldRoles:
+    """Tells what each field of a record means; worked out once for every set of keys."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], tuple[tuple[str, Role], ...]] = {}
+
+    def of(self, fields: Mapping[str, Any]) -> tuple[tuple[str, Role], ...]:
+        """Return key and role of the fields that have one: at most one key to a role."""
+        keys = tuple(fields)
+        roles = self._known.get(keys)
+        if roles is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            roles = self._known[keys] = _roles_of(keys)
+        return roles
+
+
+def _roles_of(keys: tuple[str, ...]) -> tuple[tuple[str, Role], ...]:
+    best: dict[Role, tuple[int, str]] = {}
+    for key in keys:
+        found = _ROLE_OF.get(key.lower())
+        if found is not None:
+            role, place = found
+            best[role] = min(best.get(role, (place, key)), (place, key))
+    return tuple((key, role) for role, (_, key) in best.items())
+
+
+def has_log_fields(fields: Mapping[str, Any]) -> bool:
+    """Tell whether an object looks like a log line: it has a time, a level or a message."""
+    return any(_ROLE_OF.get(key.lower(), ("", 0))[0] in _TELLING for key in fields)
+
+
+def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested objects as dotted keys, to 4 levels; deeper ones stay as they are."""
+    return dict(_dotted(fields, "", _FLATTENED_LEVELS))
+
+
+def _dotted(fields: Mapping[str, Any], prefix: str, levels: int) -> Iterator[tuple[str, Any]]:
+    for key, value in fields.items():
+        if isinstance(value, dict) and levels > 1 and value:
+            yield from _dotted(value, f"{prefix}{key}.", levels - 1)
+        else:
+            yield prefix + key, value
+
+
+def logfmt_fields(line: str) -> dict[str, Any] | None:
+    """Return the pairs of a logfmt line; None if it is not made of pairs, two at the least."""
+    fields: dict[str, Any] = {}
+    covered = 0
+    for match in _PAIR.finditer(line):
+        value = match[2]
+        if value.startswith('"'):
+            value = value[1:-1]
+            if "\\" in value:
+                value = _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), value)
+        fields[match[1]] = value
+        covered += len(match[0]) + 1
+    if len(fields) < 2 or covered < _COVERED_RATIO * len(line) or not has_log_fields(fields):
+        return None
+    return fields
+
+
+def trace_id(value: Any) -> bytes:
+    """Return 16 bytes of a trace id written as 32 or 16 hex digits or as a UUID; else b''."""
+    if not isinstance(value, str):
+        return b""
+    text = value.rpartition("/")[2].replace("-", "")
+    return _usable(text.rjust(32, "0")) if len(text) in (16, 32) else b""
+
+
+def span_id(value: Any) -> bytes:
+    """Return 8 bytes of a span id written as 16 hex digits; else b''."""
+    return _usable(value) if isinstance(value, str) and len(value) == 16 else b""
+
+
+def _usable(text: str) -> bytes:
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    return raw if any(raw) and 2 * len(raw) == len(text) else b""
