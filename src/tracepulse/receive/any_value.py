@@ -70,9 +70,13 @@ def _fill_nested(
 def add_attributes(target: Attributes, items: Iterable[tuple[str, Any]]) -> None:
     """Append key and value pairs in the order given; a value of None is left out."""
     for key, value in items:
-        if value is not None:
-            entry = target.add()
-            entry.key = key
+        if value is None:
+            continue
+        entry = target.add()
+        entry.key = key
+        if type(value) is str:
+            entry.value.string_value = value
+        else:
             fill_any_value(entry.value, value)
 
 

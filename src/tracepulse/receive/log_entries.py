@@ -132,7 +132,8 @@ class LineReader:
             headed=True,
         )
         if header.severity_text:
-            _set_level(entry, header.severity_text)
+            entry.severity_text = header.severity_text
+            entry.severity_number = severity_of_word(header.severity_text)
         return entry
 
     def _wrapped(self, text: str, time: Any, partial: bool, wrappings: int) -> Entry:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from typing import NamedTuple
 
 from tracepulse.receive.log_times import TIME_LAYOUTS, InstantReader, TimeLayout
 from tracepulse.receive.severities import LEVEL_PATTERN
@@ -41,8 +42,8 @@ _OPEN, _CLOSE = r"[\[(<\"']?", r"[\])>\"']?"
 _AFTER_TIME = r"[\s|,;:]*(?:-\s+)?"
 _AFTER_LEVEL = r"(?=[\s:|,\])>-]|$)[\])>]?(?:\s*[:|,](?=\s|$)|\s+-(?=\s))*\s*"
 _LEVEL = rf"(?i:{LEVEL_PATTERN})"
-_BRACKETED = r"(?:[^\[\]]|\[[^\]]*\])*"
-_DOTTED = r"[A-Za-z_][\w$-]*(?:[.$][\w$-]+)+"
+_BRACKETED = r"[^\[\]]*+(?:\[[^\]]*\][^\[\]]*+)*+"
+_DOTTED = r"[A-Za-z_][\w-]*+(?:[.$]++[\w-]++)++"
 
 _TAILS: tuple[str, ...] = (
     # OpenTelemetry's Python logging instrumentation
@@ -95,15 +96,14 @@ _LEVEL_FIRST = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a line's header says."""
+class Header(NamedTuple):
+    """What a line's header says; a tuple because one is made for every line."""
 
     time_unix_ns: int | None
     severity_text: str
     message_start: int
     """Index of the message's first character."""
-    attributes: tuple[tuple[str, str | int], ...]
+    attributes: Sequence[tuple[str, str | int]]
 
 
 @dataclass(slots=True)
@@ -136,8 +136,9 @@ class HeaderLayout:
         if self.middle is not None:
             middle = self.middle[0].fullmatch(match["middle"] or "")
             if middle is not None:
-                attributes.append((self.middle[1], middle[1]))
-        return Header(time_unix_ns, match["level"] or "", match.end(), tuple(attributes))
+                name, text = self.middle[1], middle[1]
+                attributes.append((name, int(text) if name == "process.pid" else text))
+        return Header(time_unix_ns, match["level"] or "", match.end(), attributes)
 
 
 @dataclass(slots=True)
@@ -221,9 +222,12 @@ def _with_late_level(
     reference_unix_ns: int,
     zone: tzinfo,
 ) -> HeaderLayout:
-    letters = "|[TVDIWEF](?=[\\s:/])" if not _has_level_words(rests, late) else ""
+    seen = _level_words(rests, late)
+    # The words seen come first and in their own case: matching without regard to case is slow.
+    words = "|".join([word for word, _ in seen.most_common()] + [_LEVEL])
+    letters = "" if seen else "|[TVDIWEF](?=[\\s:/])"
     middle = rf"(?:{_WORD}\s+){{{late}}}"
-    level = rf"(?P<middle>{middle})[\[(<]?(?P<level>{_LEVEL}{letters}){_AFTER_LEVEL}"
+    level = rf"(?P<middle>{middle})[\[(<]?(?P<level>{words}{letters}){_AFTER_LEVEL}"
     fits = re.compile(level, re.ASCII)
     matches = [match for rest in rests if (match := fits.match(rest))]
     after = [match.string[match.end() :] for match in matches]
@@ -342,12 +346,15 @@ def _first_words(text: str, most: int) -> Iterable[str]:
         yield match[0]
 
 
-def _has_level_words(rests: Sequence[str], place: int) -> bool:
-    found = sum(
-        any(_LEVEL_WORD.match(w) for i, w in enumerate(_first_words(rest, place + 1)) if i == place)
-        for rest in rests
-    )
-    return found >= _USUAL_RATIO * len(rests)
+def _level_words(rests: Sequence[str], place: int) -> Counter[str]:
+    """Return the level words that stand after so many other words."""
+    found = Counter[str]()
+    for rest in rests:
+        for index, word in enumerate(_first_words(rest, place + 1)):
+            match = _LEVEL_WORD.match(word) if index == place else None
+            if match is not None:
+                found[match[1]] += 1
+    return found
 
 
 def _middle_name(middles: Sequence[str]) -> tuple[re.Pattern[str], str] | None:

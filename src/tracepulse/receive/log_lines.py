@@ -97,7 +97,9 @@ class LogReader:
         for raw in lines:
             line = self._decoded(raw)
             if self._first is None:
-                yield from self._take(line)
+                full = self._take(line)
+                if full:
+                    yield from full
                 continue
             self._first.append(line)
             if len(self._first) >= _LEARNT_LINES:
@@ -215,7 +217,7 @@ class _Batch:
             size += len(name) + (len(value) if isinstance(value, str) else 16)
         full: Iterable[ExportLogsServiceRequest] = ()
         if self._size + size > BATCH_BYTES * _BATCH_FILL and self._size:
-            full = tuple(self.rest())
+            full = list(self.rest())
         self._size += size
         records = self._records.get(entry.service)
         if records is None:

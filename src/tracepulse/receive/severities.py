@@ -1,5 +1,7 @@
 """Severity words and numbers of the common logging systems as OpenTelemetry severity numbers."""
 
+from functools import lru_cache
+
 __all__ = ["LEVEL_PATTERN", "SYSLOG_SEVERITIES", "severity_of_number", "severity_of_word"]
 
 _WORDS = {
@@ -42,6 +44,7 @@ SYSLOG_SEVERITIES = (24, 21, 21, 17, 13, 10, 9, 5)
 """By the number 0 (emergency) to 7 (debug) of RFC 5424."""
 
 
+@lru_cache(maxsize=1024)
 def severity_of_word(word: str) -> int:
     """Return the severity number (1 to 24) of a word or of its first letter alone; 0 if unknown."""
     upper = word.strip().upper()
