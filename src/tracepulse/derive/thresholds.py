@@ -222,5 +222,89 @@ LOG_ERROR_SEVERITY = _limit(
     "log_error_severity", 17, "severity number", """OpenTelemetry's ERROR."""
 )
 
+# -- incidents -----------------------------------------------------------------------------------
+
+JOIN_GAP_NS = _limit(
+    "join_gap_ns",
+    120 * S_NS,
+    "ns",
+    """Triggers of one failure show within two minutes of each other:
+    a queue drains or a cache expires before the next service feels it.""",
+)
+JOIN_HOPS = _limit(
+    "join_hops",
+    4,
+    "calls",
+    """A failure is felt by callers up to this many calls away.""",
+)
+QUIET_NS = _limit(
+    "quiet_ns",
+    120 * S_NS,
+    "ns",
+    """Two minutes without any sign resolve an incident.""",
+)
+ALERT_QUIET_NS = _limit(
+    "alert_quiet_ns",
+    12 * 3600 * S_NS,
+    "ns",
+    """An alert that is never resolved by its sender is
+    forgotten after half a day; Alertmanager repeats itself every 4 hours.""",
+)
+
+# -- causes --------------------------------------------------------------------------------------
+
+CHANGE_LOOKBACK_NS = _limit(
+    "change_lookback_ns",
+    24 * 3600 * S_NS,
+    "ns",
+    """Older changes have seen a whole day's traffic.""",
+)
+CHANGE_LATENESS_NS = _limit(
+    "change_lateness_ns",
+    10 * S_NS,
+    "ns",
+    """A deploy is often reported just after the new process
+    took its first calls; later than this it cannot be the cause.""",
+)
+CHANGE_HALF_LIFE_NS = _limit(
+    "change_half_life_ns",
+    15 * 60 * S_NS,
+    "ns",
+    """How near a change is to the onset counts half as
+    much every quarter of an hour.""",
+)
+CHANGE_PRIOR = _limit(
+    "change_prior",
+    -1.5,
+    "log-odds",
+    """Most changes are innocent.""",
+)
+OPERATION_PRIOR = _limit(
+    "operation_prior",
+    -1.0,
+    "log-odds",
+    """Services do break by themselves (data, load, time), but the
+    unknown outside them is as likely.""",
+)
+EDGE_CHANGE_NATS = _limit(
+    "edge_change_nats",
+    6.0,
+    "nats",
+    """An edge changed when two failure shares explain it better than
+    one by this likelihood ratio (a chance of 5e-4) …""",
+)
+EDGE_CHANGE_RATIO = _limit(
+    "edge_change_ratio",
+    0.02,
+    "ratio",
+    """… and its failure share rose by two points.""",
+)
+UNKNOWN_FLOOR = _limit(
+    "unknown_floor",
+    0.04,
+    "ratio",
+    """Something not looked at is never less likely than this.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""

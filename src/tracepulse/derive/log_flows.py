@@ -1,0 +1,136 @@
+"""
+Flows from logs alone: ids that several services mention tell in which order they took part.
+
+A first version. A token that looks like an id and that two or more services mention within a moment
+is a correlation key; its mentions without a pause make one episode, much like a request:
+
+    gateway    begins                                          401 in 20 ms
+    checkout            session check, try 2   checkout failed
+    session        SESSION_DROP      SESSION_DROP
+               ---------------------------------------------> time
+
+A caller has its last word after the one it called, since services log a request when it is done; one
+that mentions the id both before and after another encloses it, which is surer still. Where every
+service writes only as a request arrives, the order comes out reversed: the edge's sureness says how
+often the mentions agreed.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from tracepulse.model.flow import FlowEdge
+from tracepulse.model.log import LogRecord
+
+__all__ = ["episodes", "log_edges", "log_path"]
+
+ID_TOKEN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{5,63}")
+"""Six characters and more; `_looks_like_id` says which of them count."""
+MAX_BODY_CHARS = 2_000
+EPISODE_GAP_NS = 2 * 1_000_000_000
+"""A pause this long in the mentions of an id ends an episode: sessions live on, requests do not."""
+MAX_MENTIONS = 200
+"""An episode with more lines names a thing (a product, a host), not a request."""
+
+Mention = tuple[int, str]
+"""Time and service."""
+
+
+def episodes(records: Iterable[LogRecord]) -> tuple[tuple[Mention, ...], ...]:
+    """Return the mentions of each id by two or more services within a moment, by id and time."""
+    mentions: dict[str, set[Mention]] = defaultdict(set)
+    for record in records:
+        for token in _tokens(record):
+            mentions[token].add((record.time_unix_ns, record.service))
+    found = []
+    for token in sorted(mentions):
+        for episode in _split(sorted(mentions[token])):
+            if len({service for _, service in episode}) >= 2 and len(episode) <= MAX_MENTIONS:
+                found.append(tuple(episode))
+    return tuple(found)
+
+
+def _split(mentions: Sequence[Mention]) -> Iterable[list[Mention]]:
+    episode: list[Mention] = []
+    for mention in mentions:
+        if episode and mention[0] - episode[-1][0] > EPISODE_GAP_NS:
+            yield episode
+            episode = []
+        episode.append(mention)
+    if episode:
+        yield episode
+
+
+def _tokens(record: LogRecord) -> set[str]:
+    texts = [record.body[:MAX_BODY_CHARS], *record.attributes.values()]
+    found = {token for text in texts for token in ID_TOKEN.findall(text) if _looks_like_id(token)}
+    if record.trace_id:
+        found.add(record.trace_id)
+    return found
+
+
+def _looks_like_id(token: str) -> bool:
+    """Tell ids from words, versions, dates and status numbers: letters and digits mixed, or long."""
+    digits = sum(character.isdigit() for character in token)
+    letters = sum(character.isalpha() for character in token)
+    if letters == 0:
+        return digits >= 8 and "-" not in token
+    return digits >= 2 and digits + letters >= 6
+
+
+def log_edges(records: Iterable[LogRecord]) -> tuple[FlowEdge, ...]:
+    """
+    Return who seems to call whom, by (caller, callee).
+
+    `calls` counts the episodes in which the two stand next to each other in the order of calling;
+    `sureness_ratio` is the share of them that show this direction.
+    """
+    shown: Counter[tuple[str, str]] = Counter()
+    for episode in episodes(records):
+        order = _calling_order(episode)
+        shown.update(zip(order, order[1:], strict=False))
+    edges = []
+    for first, second in sorted({(min(pair), max(pair)) for pair in shown}):
+        there, back = shown[first, second], shown[second, first]
+        caller, callee = (first, second) if there >= back else (second, first)
+        edges.append(
+            FlowEdge(
+                caller=caller,
+                callee=callee,
+                connection="logs",
+                calls=there + back,
+                errors=0,
+                inferred_from="logs",
+                sureness_ratio=round(max(there, back) / (there + back), 4),
+            )
+        )
+    return tuple(sorted(edges, key=lambda edge: (edge.caller, edge.callee)))
+
+
+def log_path(records: Iterable[LogRecord], towards: str) -> tuple[tuple[str, ...], int]:
+    """
+    Return the services from the outermost to `towards` as shared ids most often show them.
+
+    Returns:
+        The path, () when no id leads there, and how many episodes show it.
+
+    """
+    orders: Counter[tuple[str, ...]] = Counter()
+    for episode in episodes(records):
+        order = _calling_order(episode)
+        if towards in order[1:]:
+            orders[order[: order.index(towards) + 1]] += 1
+    if not orders:
+        return (), 0
+    best = min(orders, key=lambda order: (-orders[order], -len(order), order))
+    return best, orders[best]
+
+
+def _calling_order(episode: Sequence[Mention]) -> tuple[str, ...]:
+    """Return the services of one episode, outermost first: by last word, then by first word."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for time, service in episode:
+        first.setdefault(service, time)
+        last[service] = time
+    return tuple(sorted(first, key=lambda service: (-last[service], first[service], service)))
