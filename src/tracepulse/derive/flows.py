@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from tracepulse.derive.span_links import CALLING, SERVING, LinkedSpan, linked_traces
+from tracepulse.derive.linked_spans import CALLING, SERVING, LinkedSpan, linked_traces
 from tracepulse.model.flow import EdgeChange, FailureOrigin, FailureSummary, FlowEdge
 from tracepulse.model.span import SpanColumns
 
