@@ -1,0 +1,161 @@
+"""A real TracePulse server in a process of its own, seen only through its public face."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+__all__ = ["RunningServer", "eventually", "free_ports", "running_server", "wait_until"]
+
+T = TypeVar("T")
+
+START_S = 60.0
+STOP_S = 30.0
+ANSWER_S = 20.0
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many different ports of the loopback that nothing listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def wait_until(
+    ask: Callable[[], T], accept: Callable[[T], bool], what: str, within_s: float = ANSWER_S
+) -> T:
+    """Return the first accepted answer; raises AssertionError with the last one when too late."""
+    deadline = time.monotonic() + within_s
+    while True:
+        answer = ask()
+        if accept(answer):
+            return answer
+        assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s, last: {answer!r}"
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """Where a server listens, and what can be asked of it."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+    """Its base URL is that of the REST API."""
+    otlp_http_url: str
+    otlp_grpc_url: str
+    data_dir: Path
+    log_path: Path
+    """What the server wrote to standard output and error."""
+
+    def get(self, path: str, **parameters: str | int) -> Any:
+        """Return the JSON answer, or None where the server says 404."""
+        response = self.client.get(path, params=parameters)
+        if response.status_code == 404:
+            return None
+        assert response.status_code == 200, f"GET {path}: {response.status_code} {response.text}"
+        return response.json()
+
+    def spans(self, trace_id: str, count: int) -> list[Any]:
+        """Return the spans of a trace, once there are so many."""
+        answer = wait_until(
+            lambda: self.get(f"/api/traces/{trace_id}"),
+            lambda found: found is not None and len(found["spans"]) >= count,
+            f"{count} spans of trace {trace_id}",
+        )
+        spans: list[Any] = answer["spans"]
+        return spans
+
+    def logs(self, count: int, **parameters: str | int) -> list[Any]:
+        """Return log records, once there are so many."""
+        answer = wait_until(
+            lambda: self.get("/api/logs", **parameters),
+            lambda found: found is not None and len(found["logs"]) >= count,
+            f"{count} logs for {parameters}",
+        )
+        records: list[Any] = answer["logs"]
+        return records
+
+    def metric(self, **parameters: str | int) -> list[Any]:
+        """Return the series of a metric, once there is one."""
+        answer = wait_until(
+            lambda: self.get("/api/metrics", **parameters),
+            lambda found: bool(found and found["series"]),
+            f"a series for {parameters}",
+        )
+        series: list[Any] = answer["series"]
+        return series
+
+    def stop(self) -> int:
+        """Ask the server to end, and return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+
+def eventually(server: RunningServer, path: str, accept: Callable[[Any], bool]) -> Any:
+    """Return the first accepted answer of an endpoint."""
+    return wait_until(lambda: server.get(path), accept, f"GET {path}")
+
+
+def _healthy(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def running_server(
+    folder: Path, environment: Mapping[str, str] | None = None, *flags: str
+) -> Iterator[RunningServer]:
+    """
+    Start a server with its data in `folder`, and stop it in the end.
+
+    An AssertionError says that it did not become healthy, or that its exit status was not 0.
+    """
+    port, http_port, grpc_port = free_ports(3)
+    command = [sys.executable, "-m", "tracepulse.cli", "serve"]
+    command += ["--data-dir", str(folder / "data"), "--port", str(port)]
+    command += ["--otlp-http-port", str(http_port), "--otlp-grpc-port", str(grpc_port), *flags]
+    # Run from the sources, whatever is installed.
+    variables = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(environment or {})
+    log_path = folder / "server.log"
+    with (
+        log_path.open("wb") as log,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+        subprocess.Popen(command, env=variables, stdout=log, stderr=log) as process,
+    ):
+        server = RunningServer(
+            process=process,
+            client=client,
+            otlp_http_url=f"http://127.0.0.1:{http_port}",
+            otlp_grpc_url=f"http://127.0.0.1:{grpc_port}",
+            data_dir=folder / "data",
+            log_path=log_path,
+        )
+        try:
+            wait_until(
+                lambda: process.poll() is not None or _healthy(client),
+                bool,
+                f"a healthy server, see {log_path}",
+                START_S,
+            )
+            assert process.poll() is None, f"the server ended at once:\n{log_path.read_text()}"
+            yield server
+            if process.poll() is None:
+                status = server.stop()
+                assert status == 0, f"exit status {status} on SIGTERM:\n{log_path.read_text()}"
+        finally:
+            if process.poll() is None:
+                process.kill()
