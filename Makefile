@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WEB_STAMP := web/node_modules/.installed
+E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 
 .PHONY: help demo test check lint types imports unit setup web docs system-deps test-faults peers bench clean
@@ -13,7 +14,7 @@ STATIC := src/tracepulse/static/index.html
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) $(STATIC)  ## set up .venv and the page
+setup: $(STAMP) $(STATIC) $(E2E_STAMP)  ## set up .venv and the page
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=/path/to/python3.11")'
@@ -27,6 +28,10 @@ $(STATIC): $(shell find web/src web/index.html web/package.json web/package-lock
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the page." >&2; exit 1; }
 	@echo "Building the page…"
 	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+$(E2E_STAMP): tests/e2e/node/package-lock.json
+	@cd tests/e2e/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 web: $(STATIC)  ## build the page
 

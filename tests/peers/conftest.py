@@ -1,0 +1,23 @@
+"""A running server, and the Collector that was built for these tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.running_server import ROOT, RunningServer, running_server
+
+
+@pytest.fixture(scope="module")
+def collector() -> Path:
+    """Where the Collector's program is; its tests are skipped until it has been built."""
+    program = ROOT / "build" / "peers" / "otelcol" / "otelcol-peer"
+    if not program.exists():
+        pytest.skip("the OpenTelemetry Collector is not built; run `make peers`")
+    return program
+
+
+@pytest.fixture(scope="module")
+def server(collector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A running server with an empty data folder; it must end well when the tests are through."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
