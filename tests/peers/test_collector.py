@@ -81,12 +81,20 @@ def _span_counts(payload: bytes) -> Counter[str]:
     )
 
 
-@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
-@pytest.mark.parametrize("protocol", ["http", "grpc"])
+@pytest.mark.parametrize(
+    ("protocol", "compression"),
+    [
+        ("http", "gzip"),
+        ("http", "zstd"),
+        ("http", "none"),
+        ("grpc", "gzip"),
+        ("grpc", "none"),  # gRPC's C core, and so its Python server, cannot read zstd
+    ],
+)
 def test_forwards_every_signal(
     collector: Path, server: RunningServer, tmp_path: Path, protocol: str, compression: str
 ) -> None:
-    """Nothing that the Collector was given is missing, by either protocol and any compression."""
+    """Nothing that the Collector was given is missing, by either protocol, compressed or not."""
     now = time.time_ns()
     spec = Spec(
         seed=now % 1_000_003,
@@ -137,7 +145,7 @@ def test_forwards_log_files(collector: Path, server: RunningServer, tmp_path: Pa
     lines = [f"2026-11-22 10:00:{number:02d} till {number} opened: naïve ✓" for number in range(20)]
     file.write_text("\n".join(lines[:10]) + "\n")
     receivers = {
-        "filelog": {
+        "file_log": {
             "include": [str(file)],
             "start_at": "beginning",
             "poll_interval": "100ms",
