@@ -1,0 +1,6 @@
+"""Start the catalogue service."""
+
+from ..runtime.server import run
+from .app import app
+
+run(app)

@@ -1,0 +1,6 @@
+"""Start the gateway service."""
+
+from ..runtime.server import run
+from .app import app
+
+run(app)
