@@ -90,13 +90,24 @@ def _stock_shelves(cursor: sqlite3.Cursor) -> None:
     if cursor.fetchone()[0]:
         return
     chance = random.Random(7)
-    for place, category in enumerate(CATEGORIES):
-        for number in range(1, PRODUCTS_PER_CATEGORY + 1):
-            product = place * PRODUCTS_PER_CATEGORY + number
-            name = f"{category.removesuffix('s').title()} no. {number}"
-            price_cents = chance.randrange(300, 12_000, 5)
-            cursor.execute(
-                "INSERT INTO products VALUES (?, ?, ?, ?)", (product, category, name, price_cents)
-            )
-            reviews = [(product, chance.randint(2, 5)) for _ in range(REVIEWS_PER_PRODUCT)]
-            cursor.executemany("INSERT INTO reviews VALUES (?, ?)", reviews)
+    products = [
+        (place * PRODUCTS_PER_CATEGORY + number, category, _name(category, number))
+        for place, category in enumerate(CATEGORIES)
+        for number in range(1, PRODUCTS_PER_CATEGORY + 1)
+    ]
+    cursor.executemany(
+        "INSERT INTO products (id, category, name, price_cents) VALUES (?, ?, ?, ?)",
+        [(*product, chance.randrange(300, 12_000, 5)) for product in products],
+    )
+    cursor.executemany(
+        "INSERT INTO reviews (product, stars) VALUES (?, ?)",
+        [
+            (product, chance.randint(2, 5))
+            for product, _, _ in products
+            for _ in range(REVIEWS_PER_PRODUCT)
+        ],
+    )
+
+
+def _name(category: str, number: int) -> str:
+    return f"{category.removesuffix('s').title()} no. {number}"

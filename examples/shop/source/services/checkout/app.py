@@ -7,7 +7,7 @@ from ..runtime.logs import log, set_up_logs
 from ..runtime.upstream import Upstream
 from .carts import CartItem, CartStore
 from .pricing import total_cents
-from .sessions import SessionCheckFailed, customer_of
+from .sessions import SessionCheckError, customer_of
 
 app = Flask("checkout")
 set_up_logs(app)
@@ -34,7 +34,7 @@ def check_out(session_id: str) -> ResponseReturnValue:
     """Turn a cart into an order."""
     try:
         user = customer_of(session_id)
-    except SessionCheckFailed as failure:
+    except SessionCheckError as failure:
         log.error("checkout failed: upstream %d, session %s", failure.status, session_id)
         return jsonify(error="session check failed"), 502
     items = carts.items(session_id)

@@ -11,7 +11,7 @@ RETRY_PAUSE_S = 0.03
 session = Upstream("session")
 
 
-class SessionCheckFailed(Exception):
+class SessionCheckError(Exception):
     """The session service did not vouch for the customer."""
 
     def __init__(self, status: int) -> None:
@@ -28,4 +28,4 @@ def customer_of(session_id: str) -> str:
         answer = session.call("GET", f"/sessions/{session_id}")
         if answer.status_code == 200:
             return str(answer.json()["user"])
-    raise SessionCheckFailed(answer.status_code)
+    raise SessionCheckError(answer.status_code)

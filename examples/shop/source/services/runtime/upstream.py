@@ -1,6 +1,7 @@
 """Call another service of the shop."""
 
 import os
+from typing import Any
 
 import requests
 
@@ -22,7 +23,7 @@ class Upstream:
         self,
         method: str,
         path: str,
-        body: object = None,
+        body: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
     ) -> requests.Response:
         """Send one request, with the id of the request that caused it."""

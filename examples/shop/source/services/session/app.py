@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from ..runtime.logs import log, set_up_logs
 from .accounts import password_fits
-from .store import ExpiredSession, SessionStore, UnknownSession
+from .store import ExpiredSessionError, SessionStore, UnknownSessionError
 
 app = Flask("session")
 set_up_logs(app)
@@ -30,9 +30,9 @@ def check_session(session_id: str) -> ResponseReturnValue:
     """Say whose session this is."""
     try:
         session = store.get(session_id)
-    except ExpiredSession:
+    except ExpiredSessionError:
         return jsonify(error="expired"), 401
-    except UnknownSession:
+    except UnknownSessionError:
         log.info("session %s unknown", session_id)
         return jsonify(error="unknown"), 401
     log.info("session %s valid, age %d s", session_id, session.age_s)

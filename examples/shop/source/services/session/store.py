@@ -18,11 +18,11 @@ CREATE TABLE IF NOT EXISTS sessions (
 """
 
 
-class UnknownSession(Exception):
+class UnknownSessionError(Exception):
     """There is no such session."""
 
 
-class ExpiredSession(Exception):
+class ExpiredSessionError(Exception):
     """The session was too old."""
 
 
@@ -57,12 +57,12 @@ class SessionStore:
             cursor.execute("SELECT user, created_at FROM sessions WHERE id = ?", (session_id,))
             row = cursor.fetchone()
         if row is None:
-            raise UnknownSession(session_id)
+            raise UnknownSessionError(session_id)
         session = Session(session_id, row[0], time.time() - row[1])
         if session.age_s > SESSION_TTL_S:
             self.close(session_id)
             log.warning("SESSION_DROP session %s expired after %d s", session_id, session.age_s)
-            raise ExpiredSession(session_id)
+            raise ExpiredSessionError(session_id)
         return session
 
     def close(self, session_id: str) -> None:
