@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 import threading
 
 from flask import Flask
@@ -68,7 +67,8 @@ def _tell_ready() -> None:
 
 def _watch_parent(stop: threading.Event) -> None:
     if "LISTEN_FD" in os.environ:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):
+            pass
         stop.set()
 
 

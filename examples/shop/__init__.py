@@ -1,0 +1,1 @@
+"""A demo shop of four services that breaks on purpose."""
