@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +25,12 @@ THINK_S = 1.9
 STAY_S = (25.0, 90.0)
 WRONG_PASSWORD_RATIO = 0.03
 MISSING_PRODUCT_RATIO = 0.01
+TRY_AGAIN_RATIO = 0.25
+COME_BACK_RATIO = 0.35
+AWAY_S = (5.0, 25.0)
 TIMEOUT_S = 10.0
+CLOSING = 1
+"""Stands for a status when nothing is sent any more."""
 KEPT_SECONDS = 3600
 KEPT_FAILURES = 50_000
 
@@ -96,10 +102,12 @@ class Customer(threading.Thread):
         self._chance = random.Random(f"{seed}/{number}")
         self._session: str | None = None
         self._leaves_at = 0.0
+        self._knows_what = False
 
     def resume(self, session: str, leaves_at: float) -> None:
         """Begin in the middle of a stay: logged in already, until this Unix time in seconds."""
         self._session, self._leaves_at = session, leaves_at
+        self._knows_what = self._chance.random() < 0.6
 
     def run(self) -> None:
         """Come and go until told to stop."""
@@ -126,18 +134,33 @@ class Customer(threading.Thread):
 
     def _go_shopping(self) -> None:
         place = self._chance.randrange(len(CATEGORIES))
-        self._send("GET", f"/products?category={CATEGORIES[place]}", route="GET /products")
-        self._think()
+        if not self._knows_what:
+            self._send("GET", f"/products?category={CATEGORIES[place]}", route="GET /products")
+            self._think()
+        self._knows_what = False
         for _ in range(self._chance.choice((1, 1, 2))):
             product = self._look_at_one(place)
             quantity = self._chance.choices((1, 2, 3, 4, 5), (60, 20, 10, 6, 4))[0]
             self._send("POST", "/cart/items", {"product": product, "quantity": quantity})
             self._think()
-        status, _ = self._send("POST", "/checkout")
-        if status == 0 or status >= 500:
-            # The page says "please try again": most people log in again and start over.
-            self._session = None
+        if not self._check_out():
+            self._after_failure()
         self._think()
+
+    def _check_out(self) -> bool:
+        status, _ = self._send("POST", "/checkout")
+        return 0 < status < 500
+
+    def _after_failure(self) -> None:
+        """The page says "please try again": some do, some come back later, most log in anew."""
+        mood = self._chance.random()
+        if mood < TRY_AGAIN_RATIO:
+            self._think()
+            if self._check_out():
+                return
+        elif mood < TRY_AGAIN_RATIO + COME_BACK_RATIO:
+            self._stop_event.wait(self._chance.uniform(*AWAY_S))
+        self._session = None
 
     def _look_at_one(self, place: int) -> int:
         product = place * (PRODUCTS // len(CATEGORIES)) + self._chance.randint(1, 24)
@@ -154,11 +177,11 @@ class Customer(threading.Thread):
         self,
         method: str,
         path: str,
-        body: dict[str, object] | None = None,
+        body: Mapping[str, object] | None = None,
         route: str | None = None,
     ) -> tuple[int, dict[str, object]]:
         if self._stop_event.is_set():
-            return -1, {}
+            return CLOSING, {}
         headers = {"Content-Type": "application/json", "Connection": "close"}
         if self._session is not None:
             headers["X-Session"] = self._session

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from .errors import ShopError
 from .faults import CHANGES, DECOY, FIRST_VERSIONS, ShopChange
-from .history import build_history, commit_patch, head_revision, read_head, tag_release
+from .history import build_history, commit_patch, read_head, tag_release
 from .load import STAY_S
 from .processes import Child, ListeningSocket, ReadyPipe
 from .telemetry import Telemetry, otel_environment, plain_environment, service_command

@@ -1,0 +1,257 @@
+"""The demo shop works, breaks when told to, tells the truth about it, and leaves nothing behind."""
+
+import filecmp
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from examples.shop.errors import ShopError
+from examples.shop.faults import CHANGES, FIRST_VERSIONS
+from examples.shop.history import SOURCE, build_history, commit_patch
+from examples.shop.shop import Shop
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 30.0
+
+START_AND_WAIT = """
+import sys, time
+from pathlib import Path
+from examples.shop.shop import Shop
+with Shop(Path(sys.argv[1]), telemetry="logs", customers=4) as shop:
+    print(*shop.pids, flush=True)
+    time.sleep(60)
+"""
+
+
+class OtlpSink(ThreadingHTTPServer):
+    """Takes OTLP over HTTP and keeps the bodies by path."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, list[bytes]] = {}
+        super().__init__(("127.0.0.1", 0), OtlpHandler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class OtlpHandler(BaseHTTPRequestHandler):
+    """Says yes to everything."""
+
+    server: OtlpSink
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.setdefault(self.path, []).append(body)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def sink() -> Iterator[OtlpSink]:
+    with OtlpSink() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def wait_for(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(0.1)
+
+
+def alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def total(shop: Shop, key: str) -> int:
+    return int(shop.truth().get("totals", {}).get(key, 0))
+
+
+def git(repository: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=repository, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def assert_same_tree(left: Path, right: Path) -> None:
+    compared = filecmp.dircmp(left, right, ignore=[".git", "__pycache__"])
+    names = (compared.left_only, compared.right_only, compared.diff_files, compared.funny_files)
+    assert ([], [], [], []) == names
+    for name in compared.common_dirs:
+        assert_same_tree(left / name, right / name)
+
+
+def test_the_seed_story_in_plain_logs(tmp_path: Path) -> None:
+    """Healthy and after a harmless release no checkout fails; after the guilty one many do."""
+    with Shop(tmp_path / "shop", telemetry="logs") as shop:
+        pids = shop.pids
+        wait_for(lambda: total(shop, "checkouts_ok") >= 5, "checkouts")
+        decoy = shop.deploy_decoy()
+        ok = total(shop, "checkouts_ok")
+        wait_for(lambda: total(shop, "checkouts_ok") >= ok + 3, "checkouts after the decoy")
+        assert (0, 0) == (total(shop, "server_errors"), total(shop, "unanswered"))
+
+        deploy = shop.apply_fault("session-ttl")
+        wait_for(lambda: total(shop, "checkouts_failed") >= 3, "failed checkouts")
+        ok = total(shop, "checkouts_ok")
+        wait_for(lambda: total(shop, "checkouts_ok") > ok, "checkouts that still work")
+        shop.check()
+        pids += shop.pids
+        truth = shop.truth()
+        logs = {path.stem: path.read_text() for path in shop.logs_dir.iterdir()}
+
+    assert 0 == truth["totals"].get("unanswered", 0)
+    assert truth["totals"]["server_errors"] == truth["totals"]["checkouts_failed"]
+    assert truth["first_failed_checkout_unix_ns"] > deploy.at_unix_ns
+    assert ("catalogue", "3.1.4", "3.2.0") == (
+        decoy.service,
+        decoy.previous_version,
+        decoy.version,
+    )
+    assert ("session", "1.8.2", "1.8.3") == (
+        deploy.service,
+        deploy.previous_version,
+        deploy.version,
+    )
+    assert sorted(FIRST_VERSIONS) == sorted(logs)
+    assert "SESSION_DROP session " in logs["session"]
+    assert "checkout failed: upstream 401" in logs["checkout"]
+    assert "POST /checkout failed: checkout answered 502" in logs["gateway"]
+    assert [] == [pid for pid in pids if alive(pid)]
+
+    assert deploy.revision == git(shop.repository, "rev-parse", "HEAD")
+    assert deploy.revision == git(shop.repository, "rev-parse", "session/1.8.3")
+    assert deploy.previous_revision == git(shop.repository, "rev-parse", "HEAD~2")
+    assert "services/session/store.py" == git(
+        shop.repository, "diff", "--name-only", decoy.revision, deploy.revision
+    )
+
+
+def test_opentelemetry_comes_from_the_launcher_alone(tmp_path: Path, sink: OtlpSink) -> None:
+    """All four services send spans and logs of one trace, and name their version and revision."""
+    sources = [path.read_text() for path in SOURCE.rglob("*.py")]
+    assert [] == [text for text in sources if "opentelemetry" in text.lower()]
+
+    with Shop(tmp_path / "shop", sink.url, customers=20) as shop:
+        revision = git(shop.repository, "rev-parse", "HEAD")
+        wait_for(lambda: total(shop, "checkouts_ok") >= 2, "checkouts")
+        assert 0 == total(shop, "server_errors")
+
+    services_of: dict[bytes, set[str]] = {}
+    releases = set()
+    for body in sink.bodies["/v1/traces"]:
+        for part in ExportTraceServiceRequest.FromString(body).resource_spans:
+            about = {item.key: item.value.string_value for item in part.resource.attributes}
+            name = about["service.name"]
+            releases.add((name, about["service.version"], about["vcs.ref.head.revision"]))
+            for scope in part.scope_spans:
+                for span in scope.spans:
+                    services_of.setdefault(span.trace_id, set()).add(name)
+    assert {(name, version, revision) for name, version in FIRST_VERSIONS.items()} == releases
+    assert set(FIRST_VERSIONS) in services_of.values()
+    bodies = [
+        (record.trace_id in services_of, record.body.string_value)
+        for sent in sink.bodies["/v1/logs"]
+        for part in ExportLogsServiceRequest.FromString(sent).resource_logs
+        for scope in part.scope_logs
+        for record in scope.log_records
+    ]
+    assert [True] == sorted({traced for traced, text in bodies if text.startswith("order o-")})
+
+
+def test_nothing_survives_a_killed_parent(tmp_path: Path) -> None:
+    """Services and customers end by themselves when whoever started them is killed."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", START_AND_WAIT, str(tmp_path / "shop")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(FIRST_VERSIONS) + 1 == len(pids)
+    wait_for(lambda: not any(alive(pid) for pid in pids), "the end of the shop's processes")
+
+
+def test_a_service_that_cannot_start_is_named_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error shows which service failed and what it said, and the others are stopped."""
+    monkeypatch.setattr(
+        "examples.shop.shop.service_command",
+        lambda service, telemetry: (
+            [sys.executable, "-c", "raise SystemExit('no such book')"]
+            if service == "session"
+            else [sys.executable, "-m", f"services.{service}"]
+        ),
+    )
+    shop = Shop(tmp_path / "shop", telemetry="logs", customers=1)
+    with pytest.raises(ShopError, match=r"(?s)service session ended.*no such book"):
+        shop.start()
+    assert [] == [pid for pid in shop.pids if alive(pid)]
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    """The shop empties only folders of its own."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ShopError, match="holds something else"):
+        Shop(tmp_path, telemetry="logs").start()
+    assert ["thesis.txt"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_the_history_is_the_same_everywhere_and_ends_at_the_source(tmp_path: Path) -> None:
+    """Two builds have one revision; the newest tree is `source/`; several people wrote it."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert build_history(one) == build_history(two)
+    assert_same_tree(SOURCE, one)
+    assert "" == git(one, "status", "--porcelain")
+    days = git(one, "log", "--format=%ad", "--date=short").splitlines()
+    assert 10 <= len(days) <= 15
+    assert days == sorted(days, reverse=True)
+    assert len(set(git(one, "log", "--format=%an").splitlines())) >= 3
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES))
+def test_each_change_can_be_committed_and_taken_back(name: str, tmp_path: Path) -> None:
+    """A change fits the healthy source and can be taken back to the same tree."""
+    build_history(tmp_path / "repo")
+    before = git(tmp_path / "repo", "rev-parse", "HEAD^{tree}")
+    commit_patch(tmp_path / "repo", CHANGES[name].patch)
+    changed = git(tmp_path / "repo", "diff", "--name-only", "HEAD~1").splitlines()
+    assert [] == [path for path in changed if f"services/{CHANGES[name].service}/" not in path]
+    commit_patch(tmp_path / "repo", CHANGES[name].patch, reverse=True)
+    assert before == git(tmp_path / "repo", "rev-parse", "HEAD^{tree}")
+
+
+def test_the_product_knows_no_change_of_the_shop() -> None:
+    """Nothing under `src` mentions a fault or the shop's own marker lines."""
+    told = [*CHANGES, "SESSION_DROP", "SESSION_TTL"]
+    found = [
+        (path.name, name)
+        for path in sorted((ROOT / "src").rglob("*"))
+        if path.suffix in {".py", ".sql", ".md", ".json"}
+        for name in told
+        if name in path.read_text()
+    ]
+    assert [] == found
