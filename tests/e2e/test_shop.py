@@ -10,13 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from examples.shop.errors import ShopError
 from examples.shop.faults import CHANGES, FIRST_VERSIONS
 from examples.shop.history import SOURCE, build_history, commit_patch
 from examples.shop.shop import Shop
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
@@ -61,6 +60,7 @@ class OtlpHandler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def sink() -> Iterator[OtlpSink]:
+    """A place for telemetry to go."""
     with OtlpSink() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -68,6 +68,7 @@ def sink() -> Iterator[OtlpSink]:
 
 
 def wait_for(done: Callable[[], bool], what: str) -> None:
+    """Return once it is so; fail if it takes too long."""
     deadline = time.monotonic() + PATIENCE_S
     while not done():
         assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
@@ -75,6 +76,7 @@ def wait_for(done: Callable[[], bool], what: str) -> None:
 
 
 def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -83,16 +85,19 @@ def alive(pid: int) -> bool:
 
 
 def total(shop: Shop, key: str) -> int:
+    """One of the sums over all that the customers met."""
     return int(shop.truth().get("totals", {}).get(key, 0))
 
 
 def git(repository: Path, *words: str) -> str:
+    """What git says."""
     return subprocess.run(
         ["git", *words], cwd=repository, check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
 def assert_same_tree(left: Path, right: Path) -> None:
+    """Both folders hold the same files with the same bytes."""
     compared = filecmp.dircmp(left, right, ignore=[".git", "__pycache__"])
     names = (compared.left_only, compared.right_only, compared.diff_files, compared.funny_files)
     assert ([], [], [], []) == names
