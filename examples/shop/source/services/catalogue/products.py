@@ -9,7 +9,7 @@ from ..runtime.database import Database
 
 CATEGORIES = ("books", "garden", "kitchen", "lamps", "music", "toys")
 PRODUCTS_PER_CATEGORY = 30
-REVIEWS_PER_PRODUCT = 8
+REVIEWS_PER_PRODUCT = 60
 PAGE_LENGTH = 24
 
 SCHEMA = """
