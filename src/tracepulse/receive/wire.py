@@ -18,7 +18,7 @@ from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.limits import Limits
 from tracepulse.receive.wire_schema import ACTION, CHILD, ENTER, ROOT, WIRE, Message
 
-__all__ = ["Fault", "Scan", "Signal", "scan", "scan_message"]
+__all__ = ["Fault", "Scan", "Signal", "scan", "scan_message", "warm_up"]
 
 Signal = Literal["traces", "logs", "metrics"]
 
@@ -359,3 +359,8 @@ def scan_message(body: bytes | memoryview, message: Message, limits: Limits) -> 
 def scan(body: bytes | memoryview, signal: Signal, limits: Limits) -> Scan:
     """Look through one serialised Export…ServiceRequest; raises as `scan_message`."""
     return scan_message(body, ROOT[signal], limits)
+
+
+def warm_up() -> None:
+    """Compile the scan, or fetch it from the cache, before the first request needs it."""
+    scan(b"\x0a\x00", "traces", Limits())

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from tracepulse.model.bins import LogBins, SpanBins
+from tracepulse.model.findings import LogShapeChange, OperationChange, VersionOutcome
+from tracepulse.model.findings import Window as FindingsWindow
 from tracepulse.model.log import LogRecord
 from tracepulse.model.question import (
     AttributeFilter,
@@ -20,6 +22,7 @@ from tracepulse.model.question import (
 )
 from tracepulse.model.span import SpanColumns
 from tracepulse.store.engine import Engine, Parameter
+from tracepulse.store.shapes import shape_sql
 
 __all__ = [
     "DataSetSummary",
@@ -148,11 +151,21 @@ class _Filters:
 
 @cache
 def _sql(name: str) -> str:
-    return files("tracepulse.store.queries").joinpath(f"{name}.sql").read_text()
+    text = files("tracepulse.store.queries").joinpath(f"{name}.sql").read_text()
+    return text.replace("@shape_of_any_severity", shape_sql())
 
 
 def _window(window: Window) -> dict[str, Parameter]:
     return {"start": window.start_unix_ns, "end": window.end_unix_ns}
+
+
+def _onset(window: FindingsWindow) -> dict[str, Parameter]:
+    return {
+        "start": window.start_unix_ns,
+        "onset": window.onset_unix_ns,
+        "end": window.end_unix_ns,
+        "data_set": "",
+    }
 
 
 class Telemetry:
@@ -355,6 +368,68 @@ class Telemetry:
         table = self._ask("first_telemetry", _Filters(), {})
         first = int(table.column("first_unix_ns")[0].as_py())
         return first or None
+
+    def operations(self, window: FindingsWindow, limit: int) -> tuple[OperationChange, ...]:
+        """Return server operations before and after an onset, by calls after it."""
+        table = self._ask("operations", _Filters(), {**_onset(window), "limit": limit})
+        return tuple(
+            OperationChange(**{**row, "entry": bool(row["entry"])}) for row in table.to_pylist()
+        )
+
+    def log_shapes(self, window: FindingsWindow, limit: int) -> tuple[LogShapeChange, ...]:
+        """Return log shapes that changed around an onset, and all at WARN and above."""
+        table = self._ask("log_shapes", _Filters(), {**_onset(window), "limit": limit})
+        return tuple(
+            LogShapeChange(
+                **{
+                    **row,
+                    "first_after_unix_ns": row["first_after_unix_ns"] or None,
+                    "examples": tuple(row["examples"]),
+                }
+            )
+            for row in table.to_pylist()
+        )
+
+    def versions(
+        self, window: Window, services: Sequence[str], data_set: str = ""
+    ) -> tuple[VersionOutcome, ...]:
+        """Return server calls of some services by the version that answered."""
+        table = self._ask(
+            "versions",
+            _Filters(),
+            {**_window(window), "services": list(services), "data_set": data_set},
+        )
+        return tuple(VersionOutcome(**row) for row in table.to_pylist())
+
+    def failing_traces(
+        self,
+        window: Window,
+        service: str = "",
+        operation: str = "",
+        any_span: bool = False,
+        limit: int = 50,
+        data_set: str = "",
+    ) -> tuple[str, ...]:
+        """Return ids of traces whose root failed (or any span), a stable sample."""
+        table = self._ask(
+            "failing_traces",
+            _Filters(),
+            {
+                **_window(window),
+                "service": service,
+                "operation": operation,
+                "any_span": any_span,
+                "limit": limit,
+                "data_set": data_set,
+            },
+        )
+        return tuple(table.column("trace_id").to_pylist())
+
+    def coverage(self, window: Window, data_set: str = "") -> list[dict[str, Any]]:
+        """Return records by signal and service."""
+        return self._ask(
+            "coverage", _Filters(), {**_window(window), "data_set": data_set}
+        ).to_pylist()
 
     def rates(self, window: Window) -> list[dict[str, Any]]:
         """Return calls, errors and lines by service and 5-second bin."""

@@ -1,0 +1,1 @@
+"""Sources that are asked, rather than sending by themselves; one file each."""

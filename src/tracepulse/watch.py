@@ -1,0 +1,149 @@
+"""
+The watch: looks at what came in, finds triggers, and keeps incidents up to date.
+
+It looks when a 5-second bin is complete and when an alert arrives. Bins are read from the store each
+time, so spans that arrive late count, and a restart forgets nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+
+from tracepulse.context.collect import Collector
+from tracepulse.core import Core
+from tracepulse.derive.incidents import join_triggers, resolve_quiet
+from tracepulse.derive.log_flows import log_edges
+from tracepulse.derive.thresholds import BIN_NS
+from tracepulse.derive.triggers import Detection, alert_trigger, find_triggers
+from tracepulse.errors import TracePulseError
+from tracepulse.model.bins import SignalWindow
+from tracepulse.model.flow import FlowEdge
+from tracepulse.model.incident import Incident, IncidentState
+from tracepulse.model.question import LogQuestion, Window
+from tracepulse.model.trigger import Trigger
+
+__all__ = ["Watch"]
+
+_log = logging.getLogger("tracepulse")
+_S = 1_000_000_000
+_WINDOW_NS = 30 * 60 * _S
+_SETTLE_NS = 2 * _S
+"""A bin is looked at this long after its end: senders batch, and loading takes a moment."""
+_ALERTS_NS = 6 * 3600 * _S
+_OPEN = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED)
+
+
+class Watch:
+    """Runs detection in a thread of its own."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.collector = Collector(core.telemetry, core.state)
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._last_end_unix_ns = 0
+        self._located: dict[str, tuple[object, int]] = {}
+        self.detection: Detection | None = None
+        """What the last look gave; None before the first."""
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the look in hand and stop."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look_now(self) -> None:
+        """Look again at once: an alert or a change came in."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            now = self._core.clock.now_unix_ns()
+            end = (now - _SETTLE_NS) // BIN_NS * BIN_NS
+            woken = self._wake.is_set()
+            self._wake.clear()
+            if end > self._last_end_unix_ns or woken:
+                try:
+                    self.look(now, end)
+                except TracePulseError as error:
+                    _log.error("the watch could not look: %s", error)
+                self._last_end_unix_ns = end
+            next_end = self._last_end_unix_ns + BIN_NS + _SETTLE_NS
+            wait_ns = next_end - self._core.clock.now_unix_ns()
+            self._wake.wait(max(0.05, min(wait_ns / _S, 5.0)))
+
+    def look(self, now_unix_ns: int, end_unix_ns: int) -> tuple[Incident, ...]:
+        """Look at the half-hour before an instant and bring the incidents up to date."""
+        state = self._core.state
+        open_incidents = state.incidents(_OPEN, limit=1000)
+        known = [t for incident in open_incidents for t in incident.triggers]
+        self.detection = find_triggers(self._signals(end_unix_ns), known)
+        alerts = [alert_trigger(a) for a in state.alerts(now_unix_ns - _ALERTS_NS)]
+        triggers = self._new_or_open((*self.detection.triggers, *alerts), open_incidents)
+        if not triggers and not open_incidents:
+            return ()
+        joined = join_triggers(open_incidents, triggers, self._flow(end_unix_ns), now_unix_ns)
+        before = {incident.incident_id: incident for incident in open_incidents}
+        for incident in joined:
+            updated = resolve_quiet(self._located_incident(incident, now_unix_ns), now_unix_ns)
+            if updated != before.get(incident.incident_id):
+                state.put_incident(updated, now_unix_ns)
+        return joined
+
+    def _signals(self, end_unix_ns: int) -> SignalWindow:
+        telemetry = self._core.telemetry
+        first = telemetry.first_telemetry_unix_ns()
+        start = end_unix_ns - _WINDOW_NS
+        begins = first is None or first > start
+        if first is not None and begins:
+            start = min(first // BIN_NS * BIN_NS, end_unix_ns - BIN_NS)
+        window = Window(start, end_unix_ns)
+        return SignalWindow(
+            start, end_unix_ns, begins, telemetry.span_bins(window), telemetry.log_bins(window)
+        )
+
+    def _new_or_open(
+        self, triggers: Iterable[Trigger], open_incidents: Iterable[Incident]
+    ) -> list[Trigger]:
+        """Leave out triggers of incidents that are over: they open nothing again."""
+        mine = {t.trigger_id for incident in open_incidents for t in incident.triggers}
+        closed = {
+            t.trigger_id
+            for incident in self._core.state.incidents((IncidentState.RESOLVED,), limit=200)
+            for t in incident.triggers
+        }
+        return [t for t in triggers if t.trigger_id in mine or t.trigger_id not in closed]
+
+    def _flow(self, end_unix_ns: int) -> tuple[FlowEdge, ...]:
+        """Return who calls whom, from spans, or from logs where there are none."""
+        window = Window(end_unix_ns - 300 * _S, end_unix_ns)
+        edges = tuple(
+            FlowEdge(
+                caller=edge.caller,
+                callee=edge.callee,
+                connection=edge.connection,
+                calls=edge.calls,
+                errors=edge.errors,
+                inferred_from=edge.inferred_from,
+                callee_is_virtual=edge.inferred_from == "peer",
+            )
+            for edge in self._core.telemetry.service_graph(window)
+        )
+        if edges:
+            return edges
+        return log_edges(self._core.telemetry.search_logs(LogQuestion(window, limit=2000)))
+
+    def _located_incident(self, incident: Incident, now_unix_ns: int) -> Incident:
+        """Find entry and faulty service again when triggers joined, or as more traces fail."""
+        seen = (tuple(t.trigger_id for t in incident.triggers), incident.last_seen_unix_ns)
+        known = self._located.get(incident.incident_id)
+        if known is not None and known[0] == seen:
+            return incident
+        self._located[incident.incident_id] = (seen, now_unix_ns)
+        return self.collector.locate(incident, now_unix_ns)
