@@ -1,0 +1,90 @@
+"""Asking a running server over its REST API, from the command line."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tracepulse.errors import BadSetting, OperatorError, Unavailable
+
+__all__ = ["DEFAULT_URL", "Api", "ServerRefusal"]
+
+DEFAULT_URL = "http://127.0.0.1:8600"
+
+
+class ServerRefusal(OperatorError):
+    """The server answered that it cannot or will not."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Api:
+    """A server's REST API, asked one question at a time."""
+
+    def __init__(self, url: str = DEFAULT_URL, api_key: str = "", timeout_s: float = 60) -> None:
+        """
+        Prepare to ask; nothing is sent yet.
+
+        Raises:
+            BadSetting: the address is not one.
+        """
+        import httpx  # a quarter of a second, which `--help` need not wait for
+
+        if not url.startswith(("http://", "https://")):
+            raise BadSetting(f"--url {url!r}: write it as {DEFAULT_URL}")
+        self._url = url.rstrip("/")
+        headers = {"x-api-key": api_key} if api_key else {}
+        self._client = httpx.Client(headers=headers, timeout=timeout_s)
+
+    @classmethod
+    def from_environment(cls, url: str | None) -> "Api":
+        """Return the API at `url`, or at TRACEPULSE_URL, with the key in TRACEPULSE_API_KEY."""
+        return cls(
+            url or os.environ.get("TRACEPULSE_URL") or DEFAULT_URL,
+            os.environ.get("TRACEPULSE_API_KEY", ""),
+        )
+
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """
+        Return the JSON answer to GET; parameters that are None or '' are left out.
+
+        Raises:
+            Unavailable: nobody answers there.
+            ServerRefusal: the server says no; the text is its own.
+        """
+        return self._get(path, parameters).json()
+
+    def text(self, path: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """Return the answer to GET as text; see `get`."""
+        return str(self._get(path, parameters).text)
+
+    def _get(self, path: str, parameters: Mapping[str, Any] | None) -> Any:
+        import httpx
+
+        wanted = {k: v for k, v in (parameters or {}).items() if v not in (None, "", [], ())}
+        try:
+            response = self._client.get(self._url + path, params=wanted)
+        except httpx.TimeoutException as error:
+            raise Unavailable(f"{self._url} did not answer in time") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(
+                f"no TracePulse server answers at {self._url} ({error or type(error).__name__});"
+                " start one with `tracepulse serve`, or name another with --url"
+            ) from error
+        if response.status_code >= 400:
+            raise _refusal(self._url, response)
+        if "json" not in response.headers.get("content-type", "") and not path.endswith("/context"):
+            raise Unavailable(f"{self._url} answers, but not as a TracePulse server; check --url")
+        return response
+
+
+def _refusal(url: str, response: Any) -> OperatorError:
+    try:
+        error = response.json()["error"]
+        code, message = str(error["code"]), str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(f"{url} answers {response.status_code}, not as a TracePulse server")
+    if code == "unauthorized":
+        message += " (give it in TRACEPULSE_API_KEY)"
+    return ServerRefusal(message, code)

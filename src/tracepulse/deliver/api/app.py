@@ -1,0 +1,44 @@
+"""The application of port 8600: REST under /api, MCP at /mcp, the page at /."""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
+
+from tracepulse import __version__
+from tracepulse.deliver.api import doctor, traces
+from tracepulse.deliver.api.asking import Desk
+from tracepulse.deliver.api.edge import Edge
+from tracepulse.deliver.api.failures import add_failures
+from tracepulse.deliver.api.services import Services
+
+__all__ = ["api_app"]
+
+_ROUTERS = (traces.router, doctor.router)
+
+_DESCRIPTION = """\
+What TracePulse knows, as JSON.
+
+Every instant is given twice: `*_unix_ns` as a decimal string and `*_at` as RFC 3339 in UTC with
+nine digits. Lengths of time, `*_ns`, are numbers of nanoseconds. Ids are returned as they were sent.
+Errors have one shape, `{"error": {"code": …, "message": …}}`.
+"""
+
+
+def api_app(services: Services) -> FastAPI:
+    """Return the application; it only translates between HTTP and the services."""
+    app = FastAPI(
+        title="TracePulse",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(Edge, allowed_hosts=services.allowed_hosts)],
+    )
+    app.state.services = services
+    app.state.desk = Desk(services.room)
+    add_failures(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    if services.static_folder is not None:
+        app.mount("/", StaticFiles(directory=services.static_folder, html=True))
+    return app

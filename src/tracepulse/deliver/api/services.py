@@ -1,0 +1,167 @@
+"""What the API needs from the rest of the server, given to it once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from tracepulse.clock import Clock
+from tracepulse.model.cause import CauseRanking
+from tracepulse.receive.access import Gate
+from tracepulse.store.queries.telemetry import Telemetry
+from tracepulse.store.state.records import StateStore
+
+__all__ = [
+    "Check",
+    "DoctorReport",
+    "Explanation",
+    "Hypothesis",
+    "Investigator",
+    "JournalBacklog",
+    "Operation",
+    "QueryRoom",
+    "Services",
+    "explanation_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One candidate cause, as it is listed with its incident."""
+
+    rank: int
+    """1 is the most probable."""
+    statement: str
+    probability: float
+    cause_kind: str
+    service: str
+    change_id: str = ""
+    revision: str = ""
+    evidence: tuple[str, ...] = ()
+    """Ids of facts; the bundle of the incident holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The ranked causes of one incident."""
+
+    hypotheses: tuple[Hypothesis, ...] = ()
+    """By rank."""
+    unknown_probability: float = 1.0
+    """The mass on what was not considered."""
+
+
+class Investigator(Protocol):
+    """Explains incidents; called in a worker thread."""
+
+    def explain(self, incident_id: str) -> Explanation:
+        """Return the ranked causes; raises NotFound."""
+
+    def bundle(
+        self, incident_id: str, form: Literal["json", "markdown"], max_tokens: int | None
+    ) -> bytes:
+        """
+        Return the context bundle, UTF-8.
+
+        Args:
+            max_tokens: the budget; None is the usual one.
+        Raises:
+            NotFound: there is no such incident.
+            BadQuestion: the budget is too small to say anything.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBacklog:
+    """What was received and is not yet in the store."""
+
+    waiting_records: int = 0
+    waiting_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the doctor looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    """How the server itself is."""
+
+    version: str
+    uptime_s: float
+    data_dir: str
+    engine: str
+    """`chdb 26.1` or a ClickHouse server's address without its password."""
+    accounting: Mapping[str, int]
+    """Records by fate: received, stored, queued, rejected, set_aside."""
+    journal: Mapping[str, Any]
+    checks: tuple[Check, ...]
+
+
+class Operation(Protocol):
+    """The running server, as it may be asked about; called in a worker thread."""
+
+    def backlog(self) -> JournalBacklog:
+        """Return what waits in the journal."""
+
+    def received(self) -> Mapping[str, int]:
+        """Return records received since the start, by signal: traces, logs, metrics."""
+
+    def doctor(self) -> DoctorReport:
+        """Return how the server is."""
+
+    def failure(self) -> str:
+        """Return why no telemetry can be taken in now; '' when all is well. Must be quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRoom:
+    """How many questions are answered at a time; past it the asker is told to come back."""
+
+    at_once: int = 6
+    """The embedded engine has four readers; a few more keep them busy while JSON is written."""
+    waiting: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that an endpoint may use."""
+
+    telemetry: Telemetry
+    state: StateStore
+    clock: Clock
+    gate: Gate
+    investigator: Investigator
+    operation: Operation
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names this server is called by, besides this machine's own; '*' is any."""
+    static_folder: Path | None = None
+    """Folder of the page; None serves none."""
+    room: QueryRoom = field(default_factory=QueryRoom)
+
+
+def explanation_of(ranking: CauseRanking) -> Explanation:
+    """Return a ranking of causes as it is listed: sentences filled in, evidence as ids."""
+    return Explanation(
+        hypotheses=tuple(
+            Hypothesis(
+                rank=rank,
+                statement=cause.wording.format_map(dict(cause.names)),
+                probability=cause.probability,
+                cause_kind=cause.kind.value,
+                service=cause.service,
+                change_id=cause.change_id,
+                revision=cause.revision,
+                evidence=tuple(
+                    dict.fromkeys(key for part in cause.parts for key in part.fact_keys)
+                ),
+            )
+            for rank, cause in enumerate(ranking.causes, 1)
+        ),
+        unknown_probability=ranking.unknown_probability,
+    )
