@@ -1,0 +1,169 @@
+"""Sends generated bodies over OTLP/HTTP as fast as they are taken, or at a given pace."""
+
+import http.client
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.data import Body
+
+__all__ = ["BodyFile", "Sent", "progress", "send"]
+
+CONNECTIONS = 4
+_RETRYABLE = {429, 502, 503, 504}
+
+
+@dataclass(slots=True)
+class Sent:
+    """What came of sending."""
+
+    records: int = 0
+    requests: int = 0
+    payload_bytes: int = 0
+    retries: int = 0
+    """Times the server asked to come back later."""
+    elapsed_s: float = 0.0
+    errors: list[str] = field(default_factory=list)
+    """What the server said where it refused for good."""
+    behind_s: float = 0.0
+    """By how much the last request was late, when there was a pace to keep."""
+
+
+def progress(text: str) -> None:
+    """Show what is going on, apart from the results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFile:
+    """
+    Bodies written to disk before anything is measured, read back one by one.
+
+    So the work of generating them is not done while a server is at work, and memory stays small.
+    """
+
+    path: Path
+    bodies: tuple[Body, ...]
+    """Without their payloads."""
+    ends: tuple[int, ...]
+    """Where each payload ends in the file."""
+
+    @classmethod
+    def write(cls, bodies: Iterable[Body], path: Path) -> "BodyFile":
+        """Write all bodies."""
+        facts: list[Body] = []
+        ends: list[int] = []
+        with path.open("wb") as file:
+            for body in bodies:
+                file.write(body.payload)
+                facts.append(replace(body, payload=b""))
+                ends.append(file.tell())
+        return cls(path, tuple(facts), tuple(ends))
+
+    @property
+    def records(self) -> int:
+        """How many records there are in all."""
+        return sum(body.records for body in self.bodies)
+
+    def __iter__(self) -> Iterator[Body]:
+        start = 0
+        with self.path.open("rb") as file:
+            for body, end in zip(self.bodies, self.ends, strict=True):
+                yield replace(body, payload=file.read(end - start))
+                start = end
+
+
+class _Sender(threading.Thread):
+    """One connection, kept open."""
+
+    def __init__(
+        self,
+        url: str,
+        work: "queue.Queue[tuple[float, Body] | None]",
+        acknowledged: Callable[[Body, float], None] | None,
+    ) -> None:
+        super().__init__(daemon=True)
+        self.sent = Sent()
+        self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
+        self._work = work
+        self._acknowledged = acknowledged
+
+    def run(self) -> None:
+        while (item := self._work.get()) is not None:
+            due, body = item
+            delay = due - time.monotonic()
+            if delay > 0:
+                time.sleep(delay)
+            try:
+                self._post(body)
+            except OSError as error:
+                self.sent.errors.append(repr(error))
+            if due:
+                self.sent.behind_s = max(0.0, time.monotonic() - due)
+        self._connection.close()
+
+    def _post(self, body: Body) -> None:
+        headers = {"content-type": "application/x-protobuf"}
+        while True:
+            self._connection.request("POST", f"/v1/{body.signal}", body.payload, headers)
+            answer = self._connection.getresponse()
+            text = answer.read()
+            if answer.status not in _RETRYABLE:
+                break
+            self.sent.retries += 1
+            time.sleep(float(answer.headers.get("retry-after", "1")))
+        # An empty answer is a full success; anything in it is a partial one.
+        if answer.status != 200 or text:
+            self.sent.errors.append(f"{answer.status} {text[:200]!r}")
+            return
+        if self._acknowledged is not None:
+            self._acknowledged(body, time.time())
+        self.sent.records += body.records
+        self.sent.requests += 1
+        self.sent.payload_bytes += len(body.payload)
+
+
+def send(
+    url: str,
+    bodies: Iterable[Body],
+    records_per_second: float = 0.0,
+    acknowledged: Callable[[Body, float], None] | None = None,
+) -> Sent:
+    """
+    Post all bodies over a few connections and return once the last is answered.
+
+    Args:
+        url: of the OTLP/HTTP port, without a path.
+        bodies: taken when there is room, so there may be more than memory holds.
+        records_per_second: the pace; 0 is as fast as the server answers.
+        acknowledged: called for each body with the Unix time of its 2xx, from several threads.
+
+    """
+    work: queue.Queue[tuple[float, Body] | None] = queue.Queue(CONNECTIONS)
+    senders = [_Sender(url, work, acknowledged) for _ in range(CONNECTIONS)]
+    started = time.monotonic()
+    for sender in senders:
+        sender.start()
+    records = 0
+    for body in bodies:
+        due = started + records / records_per_second if records_per_second else 0.0
+        records += body.records
+        work.put((due, body))
+    for _ in senders:
+        work.put(None)
+    for sender in senders:
+        sender.join()
+    total = Sent(elapsed_s=time.monotonic() - started)
+    for sender in senders:
+        total.records += sender.sent.records
+        total.requests += sender.sent.requests
+        total.payload_bytes += sender.sent.payload_bytes
+        total.retries += sender.sent.retries
+        total.errors += sender.sent.errors
+        total.behind_s = max(total.behind_s, sender.sent.behind_s)
+    return total
