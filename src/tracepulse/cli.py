@@ -91,3 +91,7 @@ def doctor(url: Annotated[str | None, typer.Option(help="Address of the server."
     from tracepulse.client import Api
 
     typer.echo(json.dumps(Api.from_environment(url).get("/api/doctor"), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -88,6 +88,9 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
+    port, otlp_port, grpc_port = (
+        sockets[name].getsockname()[1] for name in ("port", "otlp_http_port", "otlp_grpc_port")
+    )
     watch = Watch(core)
     otlp = otlp_app(core.sink, core.gate, core.clock, core.counters, settings.allowed_origins)
     async with (
@@ -98,9 +101,6 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
     ):
         watch.start()
         retention = asyncio.create_task(_retain(core))
-        port, otlp_port, grpc_port = (
-            sockets[name].getsockname()[1] for name in ("port", "otlp_http_port", "otlp_grpc_port")
-        )
         _log.info(
             "TracePulse %s: http://%s:%d, OTLP on %d (HTTP) and %d (gRPC), data in %s",
             __version__,

@@ -50,8 +50,8 @@ class JournalStatus:
     waiting_bytes: int
     waiting_segments: int
     waiting_records: int
-    received_records: int
-    """Since this process started."""
+    received_by_signal: tuple[tuple[Signal, int], ...]
+    """Records since this process started."""
     full: str
     """Why nothing is accepted; '' when all is well."""
 
@@ -81,7 +81,7 @@ class _State:
     sealed: deque[Segment] = field(default_factory=deque)
     waiting: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Segment id to (bytes, records), for every segment that is not in the store yet."""
-    received_records: int = 0
+    received: dict[Signal, int] = field(default_factory=dict)
     closing: bool = False
     full: str = ""
 
@@ -205,7 +205,7 @@ class Journal:
                 waiting_bytes=sum(size for size, _ in sizes) + state.pending_bytes,
                 waiting_segments=len(sizes),
                 waiting_records=sum(n for _, n in sizes) + sum(a.records for a in state.pending),
-                received_records=state.received_records,
+                received_by_signal=tuple(sorted(state.received.items())),
                 full=state.full,
             )
 
@@ -286,7 +286,7 @@ class Journal:
         records = sum(each.records for each in appends)
         active.records += records
         with self._wake:
-            self._state.received_records += records
+            self._state.received[signal] = self._state.received.get(signal, 0) + records
             self._state.waiting[active.segment.segment_id] = (
                 active.durable_bytes,
                 active.records,

@@ -9,8 +9,9 @@ for which there is no room 429 or 503 with `Retry-After`.
 import asyncio
 import ipaddress
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
@@ -67,6 +68,7 @@ class IngestCounters:
     accepted_records: int = 0
     rejected_records: int = 0
     altered_records: int = 0
+    rejected_by_reason: Counter[str] = field(default_factory=Counter)
 
     def count(self, admitted: Admitted) -> None:
         """Add a request that was accepted, perhaps in part."""
@@ -74,6 +76,7 @@ class IngestCounters:
         self.accepted_records += admitted.records
         self.rejected_records += admitted.rejected_records
         self.altered_records += admitted.altered
+        self.rejected_by_reason.update(admitted.rejected)
 
 
 def otlp_app(

@@ -55,6 +55,8 @@ class ChdbEngine:
         for reader in readers:
             self._readers.put(reader)
         self._closed = False
+        self.name = f"chDB {chdb.__version__} (embedded)"
+        """What it is and where."""
 
     def query(
         self,

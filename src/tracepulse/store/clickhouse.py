@@ -42,7 +42,8 @@ class ClickHouseEngine:
                 f"storage address {_without_password(url)!r}: use"
                 " http://user:password@host:8123/database"
             )
-        self._name = _without_password(url)
+        self.name = _without_password(url)
+        """What it is and where, without secrets."""
         self._cluster = cluster
         self._database = parts.path.strip("/") or "default"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -59,7 +60,7 @@ class ClickHouseEngine:
         try:
             self.query("SELECT 1 AS one")
         except EngineError as error:
-            raise Unavailable(f"storage at {self._name} refuses us: {error}") from error
+            raise Unavailable(f"storage at {self.name} refuses us: {error}") from error
 
     def query(
         self,
@@ -122,7 +123,7 @@ class ClickHouseEngine:
             )
         except httpx.TransportError as error:
             raise Unavailable(
-                f"storage at {self._name} cannot be reached ({type(error).__name__}: {error})"
+                f"storage at {self.name} cannot be reached ({type(error).__name__}: {error})"
             ) from error
         if answer.status_code == 200:
             return answer.content

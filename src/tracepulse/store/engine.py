@@ -44,6 +44,10 @@ class QueryLimits:
 class Engine(Protocol):
     """Runs statements of ours; never one that was written outside TracePulse."""
 
+    @property
+    def name(self) -> str:
+        """What it is and where, without secrets."""
+
     def query(
         self,
         sql: str,

@@ -1,6 +1,6 @@
 """What the API needs from the rest of the server, given to it once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -143,6 +143,8 @@ class Services:
     static_folder: Path | None = None
     """Folder of the page; None serves none."""
     room: QueryRoom = field(default_factory=QueryRoom)
+    on_signal: Callable[[], None] = lambda: None
+    """Told when an alert or a change came in, so that the watch looks at once."""
 
 
 def explanation_of(ranking: CauseRanking) -> Explanation:

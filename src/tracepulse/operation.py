@@ -1,0 +1,98 @@
+"""The running server as it may be asked about: what waits, what was received, what is wrong."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from tracepulse import __version__
+from tracepulse.core import Core
+from tracepulse.deliver.api.services import Check, DoctorReport, JournalBacklog
+from tracepulse.watch import Watch
+
+__all__ = ["RunningServer"]
+
+
+class RunningServer:
+    """Answers about this process; see `Operation`."""
+
+    def __init__(self, core: Core, watch: Watch) -> None:
+        self._core = core
+        self._watch = watch
+        self._started_unix_ns = core.clock.now_unix_ns()
+
+    def backlog(self) -> JournalBacklog:
+        """Return what waits in the journal."""
+        status = self._core.journal.status()
+        return JournalBacklog(status.waiting_records, status.waiting_bytes)
+
+    def received(self) -> Mapping[str, int]:
+        """Return records received since the start, by signal."""
+        return dict(self._core.journal.status().received_by_signal)
+
+    def failure(self) -> str:
+        """Return why no telemetry can be taken in now; '' when all is well."""
+        return self._core.journal.status().full
+
+    def doctor(self) -> DoctorReport:
+        """Return how the server is."""
+        core = self._core
+        status = core.journal.status()
+        return DoctorReport(
+            version=__version__,
+            uptime_s=(core.clock.now_unix_ns() - self._started_unix_ns) / 1e9,
+            data_dir=str(core.folder.path),
+            engine=core.engine.name,
+            accounting=asdict(core.accounting()),
+            journal={
+                "waiting_bytes": status.waiting_bytes,
+                "waiting_records": status.waiting_records,
+                "waiting_segments": status.waiting_segments,
+                "recovered_records": core.recovered_records,
+                "refused_requests": core.counters.refused_requests,
+                "altered_records": core.counters.altered_records,
+                "rejected_by_reason": dict(sorted(core.counters.rejected_by_reason.items())),
+            },
+            checks=self._checks(),
+        )
+
+    def _checks(self) -> tuple[Check, ...]:
+        core = self._core
+        status, loaded = core.journal.status(), core.loader.status()
+        usage = shutil.disk_usage(core.folder.path)
+        accounting = core.accounting()
+        kept = accounting.stored + accounting.queued + accounting.rejected + accounting.set_aside
+        detection = self._watch.detection
+        if detection is None:
+            watch = Check("watch", True, "has not looked yet")
+        elif detection.cold_start:
+            watch = Check("watch", True, "too little telemetry so far to judge anything")
+        else:
+            watch = Check(
+                "watch",
+                True,
+                f"{detection.series_judged} series judged,"
+                f" {detection.series_without_baseline} too young",
+            )
+        return (
+            Check("receiving", not status.full, status.full or "telemetry is taken in"),
+            Check(
+                "loading",
+                not loaded.last_error,
+                loaded.last_error or f"{loaded.segments} segments stored",
+            ),
+            Check(
+                "set aside",
+                loaded.set_aside_messages == 0,
+                f"{loaded.set_aside_messages} messages refused by the engine"
+                + (f", kept in {core.folder.aside}" if loaded.set_aside_messages else ""),
+            ),
+            Check(
+                "accounting",
+                accounting.received == kept,
+                f"{accounting.received} received = {accounting.stored} stored"
+                f" + {accounting.queued} queued + {accounting.rejected} rejected"
+                f" + {accounting.set_aside} set aside",
+            ),
+            Check("disk", usage.free > 2 * 1024**3, f"{usage.free:,} bytes free"),
+            watch,
+        )

@@ -1,0 +1,33 @@
+"""Port 8600, put together: REST, MCP and the page over one running server."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from tracepulse.core import Core
+from tracepulse.deliver.api.app import api_app
+from tracepulse.deliver.api.services import Services
+from tracepulse.investigate import StoreInvestigator
+from tracepulse.operation import RunningServer
+from tracepulse.watch import Watch
+
+__all__ = ["web_app"]
+
+
+def web_app(core: Core, watch: Watch) -> ASGIApp:
+    """Return the application of the dashboard's port."""
+    page = Path(str(files("tracepulse"))) / "static"
+    return api_app(
+        Services(
+            telemetry=core.telemetry,
+            state=core.state,
+            clock=core.clock,
+            gate=core.gate,
+            investigator=StoreInvestigator(core, watch.collector),
+            operation=RunningServer(core, watch),
+            allowed_hosts=(core.settings.host,),
+            static_folder=page if (page / "index.html").exists() else None,
+            on_signal=watch.look_now,
+        )
+    )
