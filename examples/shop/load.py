@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from urllib.parse import urlsplit
 
 CATEGORIES = ("books", "garden", "kitchen", "lamps", "music", "toys")
@@ -211,9 +212,11 @@ def main() -> None:
     words.add_argument("--resume", type=Path, help="JSON: customers who are logged in already")
     options = words.parse_args()
     stop = threading.Event()
+    # A queue, not the event: a signal handler may interrupt the very wait it wants to end.
+    told: SimpleQueue[None] = SimpleQueue()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    threading.Thread(target=_watch_parent, args=(stop,), daemon=True).start()
+        signal.signal(name, lambda *_: told.put(None))
+    threading.Thread(target=_watch_parent, args=(told,), daemon=True).start()
     truth = Truth(options.truth)
     stays = json.loads(options.resume.read_text()) if options.resume else {}
     customers = []
@@ -223,19 +226,28 @@ def main() -> None:
             customer.resume(**stays[str(number)])
         customers.append(customer)
         customer.start()
-    while not stop.wait(0.5):
+    while not _came(told, within_s=0.5):
         truth.write()
+    stop.set()
     deadline = time.monotonic() + 2.0
     for customer in customers:
         customer.join(max(0.0, deadline - time.monotonic()))
     truth.write()
 
 
-def _watch_parent(stop: threading.Event) -> None:
+def _came(told: SimpleQueue[None], within_s: float) -> bool:
+    try:
+        told.get(timeout=within_s)
+    except Empty:
+        return False
+    return True
+
+
+def _watch_parent(told: SimpleQueue[None]) -> None:
     # os.read, not sys.stdin: a daemon thread inside a buffered read blocks the interpreter's end.
     while os.read(0, 1024):
         pass
-    stop.set()
+    told.put(None)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
+from queue import SimpleQueue
 
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -32,17 +34,17 @@ class Server(ThreadedWSGIServer):
 
 def run(app: Flask) -> None:
     """Serve until SIGTERM, or until whoever started this process is gone."""
-    stop = threading.Event()
+    # A queue, not an event: a signal handler may interrupt the very wait it wants to end.
+    stop: SimpleQueue[str] = SimpleQueue()
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+        signal.signal(name, lambda *_: stop.put("told to"))
     server = Server("127.0.0.1", 0, app, Handler, fd=_listening_fd())
     accepting = threading.Thread(target=server.serve_forever, args=(0.05,))
     accepting.start()
     threading.Thread(target=_watch_parent, args=(stop,), daemon=True).start()
     log.info("%s ready, pid %d", app.name, os.getpid())
     _tell_ready()
-    stop.wait()
-    log.info("%s stopping", app.name)
+    log.info("%s stopping: %s", app.name, stop.get())
     threading.Thread(target=_give_up, daemon=True).start()
     server.shutdown()
     accepting.join()
@@ -61,15 +63,17 @@ def _listening_fd() -> int:
 def _tell_ready() -> None:
     if "READY_FD" in os.environ:
         ready = int(os.environ["READY_FD"])
-        os.write(ready, b"ready\n")
+        # Nobody listens any more if the parent has gone; then the next read of it says so.
+        with suppress(BrokenPipeError):
+            os.write(ready, b"ready\n")
         os.close(ready)
 
 
-def _watch_parent(stop: threading.Event) -> None:
+def _watch_parent(stop: SimpleQueue[str]) -> None:
     if "LISTEN_FD" in os.environ:
         while os.read(0, 1024):
             pass
-        stop.set()
+        stop.put("parent gone")
 
 
 def _give_up() -> None:
