@@ -1,7 +1,7 @@
 """
 Put the shop's source under a git history of its own.
 
-`source/` is the shop as it is now. `history/` holds the commits that led there, newest number
+`source/` is the shop as it is now. `commits/` holds the commits that led there, newest number
 last. To rebuild the past, the patches are taken back one by one from a copy of `source/`; what
 remains is the first commit, and the patches are then applied and committed in order. So the
 history always ends at `source/`, byte for byte, and has the same revisions on every machine.
@@ -21,7 +21,7 @@ from .errors import ShopError
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "source"
-HISTORY = HERE / "history"
+COMMITS = HERE / "commits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def build_history(repository: Path) -> str:
     Make a repository that ends at `source/`, and return its newest revision.
 
     Raises:
-        ShopError: `source/` and `history/` do not fit together, or git is missing.
+        ShopError: `source/` and `commits/` do not fit together, or git is missing.
     """
-    first, *later = sorted(HISTORY.glob("*.patch"))
+    first, *later = sorted(COMMITS.glob("*.patch"))
     shutil.copytree(SOURCE, repository, ignore=shutil.ignore_patterns("__pycache__", "*.db*"))
     _git(repository, "init", "--quiet", "--initial-branch=main")
     for patch in reversed(later):
