@@ -32,7 +32,9 @@ class JournalLimits:
     """When segments end and when the journal is full."""
 
     seal_after_s: float = 0.4
-    """Age at which a segment goes to the store: most of what freshness costs."""
+    """Age from which a segment goes to the store as soon as the store asks for one: most of what
+    freshness costs. A busy store asks later and gets larger segments, so that it never falls behind
+    by the number of segments."""
     seal_bytes: int = 8 * 1024 * 1024
     """One block of the engine; larger ones cost memory and gain little."""
     seal_records: int = 60_000
@@ -82,6 +84,8 @@ class _State:
     waiting: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Segment id to (bytes, records), for every segment that is not in the store yet."""
     received: dict[Signal, int] = field(default_factory=dict)
+    wanted: bool = False
+    """True while the store waits for a segment."""
     closing: bool = False
     full: str = ""
 
@@ -151,8 +155,11 @@ class Journal:
     def next_sealed(self, timeout_s: float) -> Segment | None:
         """Return the oldest segment that waits to be loaded, or None after `timeout_s`."""
         with self._wake:
+            self._state.wanted = True
+            self._wake.notify_all()
             if not self._state.sealed:
                 self._wake.wait_for(lambda: bool(self._state.sealed), timeout_s)
+            self._state.wanted = False
             return self._state.sealed.popleft() if self._state.sealed else None
 
     def stored(self, segment: Segment) -> None:
@@ -240,7 +247,7 @@ class Journal:
         while True:
             with self._wake:
                 state = self._state
-                if not state.pending and not state.closing:
+                if not state.pending and not state.closing and not self._is_due():
                     self._wake.wait(self._idle_wait())
                 batch = list(state.pending)
                 state.pending.clear()
@@ -255,9 +262,19 @@ class Journal:
                 self._check_disk()
                 next_check = time.monotonic() + 1.0
 
+    def _is_due(self) -> bool:
+        """Whether the store waits for a segment that is old enough."""
+        state = self._state
+        limit = time.monotonic() - self._limits.seal_after_s
+        return (
+            state.wanted
+            and not state.sealed
+            and any(each.since <= limit for each in state.active.values())
+        )
+
     def _idle_wait(self) -> float:
         active = self._state.active.values()
-        if not active:
+        if not active or not self._state.wanted:
             return 1.0
         oldest = min(each.since for each in active)
         return max(0.005, oldest + self._limits.seal_after_s - time.monotonic())
@@ -317,10 +334,11 @@ class Journal:
 
     def _seal_due(self, everything: bool) -> None:
         now = time.monotonic()
-        for signal, active in list(self._state.active.items()):
+        for signal, active in sorted(self._state.active.items(), key=lambda item: item[1].since):
+            old_enough = now - active.since >= self._limits.seal_after_s
             due = (
                 everything
-                or now - active.since >= self._limits.seal_after_s
+                or (old_enough and self._state.wanted and not self._state.sealed)
                 or active.durable_bytes >= self._limits.seal_bytes
                 or active.records >= self._limits.seal_records
             )

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tracepulse.receive.cleaning import clean
 from tracepulse.receive.limits import Limits
-from tracepulse.receive.wire import Fault, Signal, scan
+from tracepulse.receive.wire import Signal, scan
 
 __all__ = ["Admitted", "Receipt", "Sink", "admit"]
 
@@ -77,10 +77,8 @@ def admit(body: bytes, signal: Signal, limits: Limits) -> Admitted:
         LimitExceeded: it holds too much.
     """
     scanned = scan(body, signal, limits)
-    if not scanned.faults:
+    if not scanned.faults and not scanned.owner_faults:
         return Admitted(body, scanned.records)
-    if scanned.faults == Fault.RESERVED_FIELD and not scanned.records:
-        return Admitted(b"", 0)
-    cleaned = clean(body, signal, limits)
+    cleaned = clean(body, signal, limits, records_are_good=not scanned.faults)
     kept = scan(cleaned.body, signal, limits)
     return Admitted(cleaned.body, kept.records, cleaned.rejected, cleaned.altered)

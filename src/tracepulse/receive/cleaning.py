@@ -1,10 +1,12 @@
 """
 The second lane: requests with bad records, without those records.
 
-Good records keep their bytes. A record that is too long, too deep or has too many parts is cut to
-the limits and says so; one that cannot be kept is left out and counted under its reason.
+Good records keep their bytes. Arrays and maps among the values become JSON text, as the tables hold
+them. A record that is too long, too deep or has too many parts is cut to the limits and says so; one
+that cannot be kept is left out and counted under its reason.
 """
 
+import base64
 import json
 from collections import Counter
 from collections.abc import Callable, MutableSequence
@@ -48,17 +50,20 @@ class Cleaned:
     rejected: Counter[str] = field(default_factory=Counter)
     """Records left out, by reason."""
     altered: int = 0
-    """Records kept in part."""
+    """Records, resources and scopes kept in part or in another form."""
+    records_are_good: bool = False
 
 
-def clean(body: bytes, signal: Signal, limits: Limits) -> Cleaned:
+def clean(body: bytes, signal: Signal, limits: Limits, records_are_good: bool = False) -> Cleaned:
     """
     Return the request without its bad records.
 
+    Args:
+        records_are_good: only resources and scopes need a look.
     Raises:
         MalformedBody: the groups themselves cannot be read.
     """
-    cleaned = Cleaned()
+    cleaned = Cleaned(records_are_good=records_are_good)
     parts = []
     for number, wire, value, _whole in fields(memoryview(body)):
         if number == 1 and wire == 2:
@@ -90,6 +95,9 @@ def _clean_scope(group: memoryview, signal: Signal, limits: Limits, cleaned: Cle
             kept = _clean_owner(value, Message.SCOPE, InstrumentationScope(), limits, cleaned)
             parts.append(bytes_field(1, kept))
         elif number == 2 and wire == 2:
+            if cleaned.records_are_good:
+                parts.append(bytes(whole))
+                continue
             record = _clean_record(value, message, record_class(), limits, cleaned)
             if record is not None:
                 parts.append(bytes_field(2, record))
@@ -102,8 +110,7 @@ def _clean_owner(
     value: memoryview, message: Message, parsed: ProtobufMessage, limits: Limits, cleaned: Cleaned
 ) -> bytes:
     """Clean a resource or scope; one that cannot be read is kept empty, and its records stay."""
-    found = scan_message(value, message, limits).faults
-    if not found:
+    if not scan_message(value, message, limits).owner_faults:
         return bytes(value)
     cleaned.altered += 1
     try:
@@ -120,7 +127,7 @@ def _clean_record(
 ) -> bytes | None:
     scanned = scan_message(value, message, limits)
     count = max(1, scanned.records) if message is Message.METRIC else 1
-    found = scanned.faults
+    found = scanned.faults | scanned.owner_faults
     if len(value) > limits.record_bytes:
         found |= Fault.RECORD_SIZE
     if not found:
@@ -205,8 +212,8 @@ def _trim_value(value: AnyValue, text_limit: int, limits: Limits) -> None:
         value.bytes_value = value.bytes_value[: limits.body_text_bytes]
     elif kind in ("array_value", "kvlist_value"):
         plain = _plain(value, limits.nesting)
-        if _depth(plain) > 1 or len(value.SerializeToString()) > text_limit:
-            value.string_value = _cut(json.dumps(plain, ensure_ascii=False), text_limit)
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        value.string_value = _cut(text, text_limit)
 
 
 def _plain(value: AnyValue, levels: int) -> Any:
@@ -221,16 +228,8 @@ def _plain(value: AnyValue, levels: int) -> Any:
             return "[depth]"
         return {p.key: _plain(p.value, levels - 1) for p in value.kvlist_value.values}
     if kind == "bytes_value":
-        return value.bytes_value.hex()
+        return base64.b64encode(value.bytes_value).decode()
     return getattr(value, kind)
-
-
-def _depth(plain: Any) -> int:
-    if isinstance(plain, list):
-        return 1 + max((_depth(v) for v in plain), default=0)
-    if isinstance(plain, dict):
-        return 1 + max((_depth(v) for v in plain.values()), default=0)
-    return 0
 
 
 def _shorten(parts: MutableSequence[Any], limit: int) -> int:

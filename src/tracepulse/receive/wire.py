@@ -46,18 +46,18 @@ class Scan:
     points: tuple[int, int, int, int, int]
     """Metric points by kind: gauge, sum, histogram, exponential histogram, summary."""
     faults: Fault
-    """Empty when the original bytes may be stored."""
+    """In records. Where this and the next are empty, the original bytes may be stored."""
+    owner_faults: Fault
+    """In resources, scopes and the request itself."""
 
 
 # Positions in the array of results.
-_STATUS, _OFFSET, _RECORDS, _CONTAINERS, _FAULTS, _POINTS = 0, 1, 2, 3, 4, 5
-_RESULTS = 10
+_STATUS, _OFFSET, _RECORDS, _CONTAINERS, _FAULTS, _POINTS, _OWNER_FAULTS = 0, 1, 2, 3, 4, 5, 10
+_RESULTS = 11
 _OK, _MALFORMED, _TOO_MANY_RECORDS, _TOO_MANY_CONTAINERS, _RESOURCE_TOO_LARGE = 0, 1, 2, 3, 4
 
 _STACK = 96
 """Deepest walk: 5 levels down to an attribute, then 5 per level of nesting, 16 of those."""
-_SHALLOW_NESTING = 1
-"""Levels of arrays and maps that the loading statement renders itself."""
 _FIRST_RESERVED_FIELD = 1000
 """The journal writes its own fields from here on at the end of a request; a sender may not."""
 
@@ -137,19 +137,30 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
     ends[0] = len(buf)
     types[0] = root
     nested = 0
+    record = -1  # where on the stack the record lies that we are in
+    found = np.int64(0)
     faults = np.int64(0)
-    kind_of_points = 0
+    owner_faults = np.int64(0)
     pos = np.int64(0)
     while True:
+        if found != 0:
+            if record >= 0:
+                faults |= found
+            else:
+                owner_faults |= found
+            found = np.int64(0)
         # Leave every message that ends here.
         while pos == ends[top]:
             kind = types[top]
             if kind == 3 and (seen[top] & np.uint64(6)) != np.uint64(6):
                 faults |= 1  # a span without a trace id or span id
+            if top == record:
+                record = -1
             if enters[kind] == 8:
                 nested -= 1
             if top == 0:
                 out[_FAULTS] = faults
+                out[_OWNER_FAULTS] = owner_faults
                 return
             top -= 1
         end = ends[top]
@@ -191,14 +202,14 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
             return
         if field >= 32:
             if top == 0 and field >= _FIRST_RESERVED_FIELD:
-                faults |= 256
+                found |= 256
             continue
         expected = wires[kind, field]
         if expected == 255:
             continue
         if expected != wire:
             if expected != 254 or (wire != 1 and wire != 2 and wire != 0):
-                faults |= 4
+                found |= 4
             continue
         action = actions[kind, field]
         size = pos - begin
@@ -206,29 +217,29 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
             continue
         if action <= 4:
             if size > limits[action - 1]:
-                faults |= 64
+                found |= 64
             if not _is_utf8(buf, begin, pos):
-                faults |= 2
+                found |= 2
         elif action == 5:
             seen[top] |= np.uint64(2)
             if size != 16 or _is_zero(buf, begin, pos):
-                faults |= 1
+                found |= 1
         elif action == 6:
             seen[top] |= np.uint64(4)
             if size != 8 or _is_zero(buf, begin, pos):
-                faults |= 1
+                found |= 1
         elif action == 7:
             if size != 0 and size != 16:
-                faults |= 1
+                found |= 1
         elif action == 8:
             if size != 0 and size != 8:
-                faults |= 1
+                found |= 1
         elif action == 10:
             if buf[begin + 7] >= 0x80:  # past 2262: does not fit a signed 64-bit number
-                faults |= 8
+                found |= 8
         elif action == 11:
             if size > limits[_BODY]:
-                faults |= 64
+                found |= 64
         elif action == 9:
             child = children[kind, field]
             enter = enters[child]
@@ -262,30 +273,29 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
                 attributes[top] += 1
                 if kind == 27 or kind == 28:
                     if attributes[top] > limits[_RES_ATTRS]:
-                        faults |= 32
+                        found |= 32
                 elif attributes[top] > limits[_ATTRS]:
-                    faults |= 32
+                    found |= 32
             elif enter == 5:
                 events[top] += 1
                 if events[top] > limits[_EVENTS]:
-                    faults |= 32
+                    found |= 32
             elif enter == 6:
                 links[top] += 1
                 if links[top] > limits[_LINKS]:
-                    faults |= 32
+                    found |= 32
             elif enter == 7:
                 if size > limits[_RECORD_BYTES]:
                     out[_STATUS], out[_OFFSET] = _RESOURCE_TOO_LARGE, start_of_field
                     return
             elif enter == 8:
                 nested += 1
-                if nested > _SHALLOW_NESTING:
-                    faults |= 16
+                found |= 16  # the loading statement knows plain values only
                 if nested > limits[_NEST]:
                     nested -= 1
                     continue
             if top + 1 >= _STACK:
-                faults |= 16
+                found |= 16
                 if enter == 8:
                     nested -= 1
                 continue
@@ -295,6 +305,8 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
             attributes[top] = 0
             events[top] = 0
             links[top] = 0
+            if enter == 2:
+                record = top
             seen[top] = np.uint64(0)
             pos = begin
 
@@ -353,6 +365,7 @@ def scan_message(body: bytes | memoryview, message: Message, limits: Limits) -> 
         records=int(out[_RECORDS]),
         points=(int(points[0]), int(points[1]), int(points[2]), int(points[3]), int(points[4])),
         faults=Fault(int(out[_FAULTS])),
+        owner_faults=Fault(int(out[_OWNER_FAULTS])),
     )
 
 

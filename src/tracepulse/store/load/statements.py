@@ -17,15 +17,9 @@ __all__ = ["METRIC_KINDS", "input_structure", "load_statement", "proto_schema", 
 METRIC_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 """In the order in which the wire scan counts points."""
 
-_INNER = (
-    "Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64),"
-    " double_value Nullable(Float64), bytes_value Nullable(String))"
-)
 _VALUE = (
     "Tuple(string_value Nullable(String), bool_value Nullable(Bool), int_value Nullable(Int64),"
-    f" double_value Nullable(Float64), array_value Tuple(values Array({_INNER})),"
-    f" kvlist_value Tuple(values Array(Tuple(key String, value {_INNER}))),"
-    " bytes_value Nullable(String))"
+    " double_value Nullable(Float64), bytes_value Nullable(String))"
 )
 _PAIRS = f"Array(Tuple(key String, value {_VALUE}))"
 _RESOURCE = f"resource Tuple(attributes {_PAIRS})"
@@ -141,30 +135,11 @@ def _number(point: str) -> str:
     return f"ifNull({point}.as_double, ifNull(toFloat64({point}.as_int), 0))"
 
 
-def _inner_json(value: str) -> str:
-    return (
-        f"multiIf(isNotNull({value}.string_value), toJSONString(assumeNotNull({value}.string_value)),"
-        f" isNotNull({value}.int_value), toString({value}.int_value),"
-        f" isNotNull({value}.bool_value), if(assumeNotNull({value}.bool_value), 'true', 'false'),"
-        f" isNotNull({value}.double_value), toString({value}.double_value),"
-        f" isNotNull({value}.bytes_value),"
-        f" concat('\"', base64Encode(assumeNotNull({value}.bytes_value)), '\"'), 'null')"
-    )
-
-
 def _text(value: str) -> str:
-    """A value as the exporter writes it: texts bare, numbers plain, arrays and maps as JSON."""
+    """A plain value as the exporter writes it; arrays and maps became JSON text at the door."""
     return (
-        f"assumeNotNull(multiIf(isNotNull({value}.string_value), {value}.string_value,"
-        f" isNotNull({value}.int_value), toString({value}.int_value),"
-        f" isNotNull({value}.bool_value), if(assumeNotNull({value}.bool_value), 'true', 'false'),"
-        f" isNotNull({value}.double_value), toString({value}.double_value),"
-        f" notEmpty({value}.array_value.values), concat('[', arrayStringConcat(arrayMap("
-        f"inner_value -> {_inner_json('inner_value')}, {value}.array_value.values), ','), ']'),"
-        f" notEmpty({value}.kvlist_value.values), concat('{{', arrayStringConcat(arrayMap("
-        f"inner_pair -> concat(toJSONString(inner_pair.key), ':', {_inner_json('inner_pair.value')}),"
-        f" {value}.kvlist_value.values), ','), '}}'),"
-        f" isNotNull({value}.bytes_value), base64Encode(assumeNotNull({value}.bytes_value)), ''))"
+        f"coalesce({value}.string_value, toString({value}.int_value), toString({value}.double_value),"
+        f" if({value}.bool_value, 'true', 'false'), base64Encode({value}.bytes_value), '')"
     )
 
 
