@@ -167,11 +167,11 @@ def find_bursts(
         usual = state.usual(model)
         _step(state, t, events[t], exposure[t], observed[t], usual, model, rules)
         alarms = _alarms(state, t, events, exposure, usual, model, rules)
-        for series in np.flatnonzero(alarms):
+        for series in np.flatnonzero(alarms).tolist():
             if series not in going and series not in waiting:
-                burst = _open(state, int(series), t, events, exposure, observed, model, rules)
+                burst = _open(state, series, t, events, exposure, observed, model, rules)
                 if burst is not None:
-                    going[int(series)] = burst
+                    going[series] = burst
         for series in sorted(going):
             if _follow(going[series], t, events[t, series], exposure[t, series], model):
                 done.append(_closed(going.pop(series), ended=True))

@@ -1,0 +1,62 @@
+"""Before against after: did an edge, an operation or a log shape really change?"""
+
+import math
+
+from tracepulse.derive.thresholds import EDGE_CHANGE_NATS, EDGE_CHANGE_RATIO
+from tracepulse.model.findings import LogShapeChange, Window
+from tracepulse.model.flow import EdgeChange
+
+__all__ = ["edge_rose", "is_new", "is_surging", "log_ratio_of_shares", "share"]
+
+SURGE_FACTOR = 3.0
+MIN_LINES = 3
+
+
+def share(part: int, whole: int) -> float:
+    """Return part of whole, 0 for an empty whole."""
+    return part / whole if whole else 0.0
+
+
+def log_ratio_of_shares(
+    failed_before: int, calls_before: int, failed_after: int, calls_after: int
+) -> float:
+    """Return the log-likelihood ratio, in nats, of two failure shares against one for both."""
+    pooled = share(failed_before + failed_after, calls_before + calls_after)
+    apart = _log_likelihood(failed_before, calls_before, share(failed_before, calls_before))
+    apart += _log_likelihood(failed_after, calls_after, share(failed_after, calls_after))
+    together = _log_likelihood(failed_before + failed_after, calls_before + calls_after, pooled)
+    return max(0.0, apart - together)
+
+
+def _log_likelihood(failed: int, calls: int, rate: float) -> float:
+    kept = calls - failed
+    failing = failed * math.log(rate) if failed else 0.0
+    passing = kept * math.log(1 - rate) if kept else 0.0
+    return failing + passing
+
+
+def edge_rose(edge: EdgeChange) -> bool:
+    """Tell whether the calls along an edge fail more often than before."""
+    before = share(edge.errors_before, edge.calls_before)
+    after = share(edge.errors_after, edge.calls_after)
+    if after - before < EDGE_CHANGE_RATIO:
+        return False
+    ratio = log_ratio_of_shares(
+        edge.errors_before, edge.calls_before, edge.errors_after, edge.calls_after
+    )
+    return ratio >= EDGE_CHANGE_NATS
+
+
+def is_new(shape: LogShapeChange) -> bool:
+    """Tell whether a log shape was not written before the onset."""
+    return shape.count_before == 0 and shape.count_after >= MIN_LINES
+
+
+def is_surging(shape: LogShapeChange, window: Window) -> bool:
+    """Tell whether a log shape that was written before is now written much more often."""
+    if shape.count_before == 0 or shape.count_after < MIN_LINES:
+        return False
+    before_ns = max(window.onset_unix_ns - window.start_unix_ns, 1)
+    after_ns = max(window.end_unix_ns - window.onset_unix_ns, 1)
+    expected = shape.count_before * after_ns / before_ns
+    return shape.count_after >= SURGE_FACTOR * max(expected, 1.0)
