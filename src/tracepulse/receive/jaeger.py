@@ -24,7 +24,7 @@ from tracepulse.receive.log_times import rfc3339_unix_ns
 from tracepulse.receive.span_parts import (
     SPAN_KINDS,
     SpanGroups,
-    SpanRefused,
+    SpanRefusedError,
     apply_status_tags,
     child_objects,
     hex_id,
@@ -39,9 +39,7 @@ _SPAN_ID_KEYS = ("spanID", "spanId")
 _TRUE_WORDS = {"true": True, "false": False}
 
 
-def read_jaeger(
-    body: bytes, complaints: Complaints | None = None
-) -> ExportTraceServiceRequest:
+def read_jaeger(body: bytes, complaints: Complaints | None = None) -> ExportTraceServiceRequest:
     """
     Read Jaeger traces: `{"data": […]}`, one trace, a list of traces, stored spans, or search hits.
 
@@ -59,15 +57,13 @@ def read_jaeger_value(
 ) -> ExportTraceServiceRequest:
     """Read already decoded Jaeger traces; errors and complaints as in `read_jaeger`."""
     if not looks_like_jaeger(value):
-        raise MalformedBody(
-            "Jaeger: need {\"data\": […]}, a trace with \"spans\", or a list of these"
-        )
+        raise MalformedBody('Jaeger: need {"data": […]}, a trace with "spans", or a list of these')
     complaints = Complaints() if complaints is None else complaints
     groups = SpanGroups()
     for where, trace, span in _spans_of(value):
         try:
             _add_span(groups, trace, span)
-        except SpanRefused as refusal:
+        except SpanRefusedError as refusal:
             complaints.add(where, str(refusal))
     return groups.request
 
@@ -89,8 +85,10 @@ def looks_like_jaeger(value: Any, levels: int = 3) -> bool:
 
 
 def _is_span(value: Any) -> bool:
-    return isinstance(value, dict) and any(key in value for key in _SPAN_ID_KEYS) and (
-        "operationName" in value
+    return (
+        isinstance(value, dict)
+        and any(key in value for key in _SPAN_ID_KEYS)
+        and ("operationName" in value)
     )
 
 
@@ -129,7 +127,7 @@ def _add_span(groups: SpanGroups, trace: dict[str, Any], source: dict[str, Any])
     start_ns = _instant_ns(source.get("startTime"))
     end_ns = start_ns + _length_ns(source.get("duration"))
     if end_ns > 2**63 - 1:
-        raise SpanRefused("duration: ends after 2262")
+        raise SpanRefusedError("duration: ends after 2262")
     stored = isinstance(source.get("process"), dict) and "traceID" in source
     tags = _tags(source, stored)
     resource_key, resource = _resource(trace, source, stored)
@@ -179,7 +177,7 @@ def _from_integers(*parts: Any) -> bytes:
     try:
         return b"".join((part % 2**64).to_bytes(8, "big") for part in parts)
     except (TypeError, AttributeError):
-        raise SpanRefused("traceIdLow, spanId: not integers") from None
+        raise SpanRefusedError("traceIdLow, spanId: not integers") from None
 
 
 def _hex_text(value: Any) -> Any:
@@ -196,7 +194,7 @@ def _instant_ns(value: Any) -> int:
     if isinstance(value, str) and not value.isdigit():
         instant_ns = rfc3339_unix_ns(value)
         if instant_ns is None:
-            raise SpanRefused(f"startTime: '{value[:40]}' is neither microseconds nor RFC 3339")
+            raise SpanRefusedError(f"startTime: '{value[:40]}' is neither microseconds nor RFC 3339")
         return instant_ns
     return micros_to_ns(value, "startTime")
 
@@ -205,7 +203,7 @@ def _length_ns(value: Any) -> int:
     if isinstance(value, str) and not value.isdigit():
         match = _DURATION.fullmatch(value)
         if match is None:
-            raise SpanRefused(f"duration: '{value[:40]}' is neither microseconds nor like 5000ns")
+            raise SpanRefusedError(f"duration: '{value[:40]}' is neither microseconds nor like 5000ns")
         unit_ns = _UNITS_NS[match[3]]
         return int(match[1]) * unit_ns + int((match[2] or "0").ljust(9, "0")) * unit_ns // 10**9
     return micros_to_ns(value or 0, "duration")
@@ -271,7 +269,7 @@ def _resource(
     try:
         return orjson.dumps(process), items
     except TypeError:
-        raise SpanRefused("process: nested too deep") from None
+        raise SpanRefusedError("process: nested too deep") from None
 
 
 def _references(source: dict[str, Any]) -> Iterator[tuple[bytes, bytes, str]]:
@@ -284,7 +282,7 @@ def _references(source: dict[str, Any]) -> Iterator[tuple[bytes, bytes, str]]:
                 _span_id(reference),
                 "follows_from" if follows else "child_of",
             )
-        except SpanRefused:
+        except SpanRefusedError:
             continue  # a reference to nothing, as some clients write for a root
 
 
@@ -305,7 +303,7 @@ def _explicit_parent(source: dict[str, Any]) -> bytes:
         return b""
     try:
         return _span_id({"spanID": value})
-    except SpanRefused:
+    except SpanRefusedError:
         return b""  # "0", which old clients write for a root
 
 

@@ -81,18 +81,17 @@ class LineReader:
             if layout.civil is not None
         ]
 
-    def learn(self, lines: Sequence[str]) -> bool:
-        """Learn from a file's first lines; returns whether anything in them looks like a log."""
+    def learn(self, lines: Sequence[str]) -> float:
+        """Learn from a file's first lines; returns the share of them that begin as log lines do."""
         inner = [text for line in lines if (text := self._unwrapped(line)).strip()]
-        texts = [line for line in inner if not line[0].isspace() and line[0] != "{"]
-        fielded = sum(1 for line in inner if line[0] == "{" and _json_fields(line) is not None)
+        begun = [line for line in inner if not line[0].isspace()]
+        texts = [line for line in begun if line[0] != "{"]
         pairs = sum(1 for line in texts if logfmt_fields(line) is not None)
         self._logfmt = bool(texts) and pairs >= _LOGFMT_RATIO * len(texts)
         if texts and not self._logfmt:
             self.headers.learn(texts)
-        return bool(
-            fielded or pairs or self.headers.layouts or any(self.read(t).headed for t in texts)
-        )
+        known = sum(1 for line in begun if self._entry(line, 0).headed)
+        return known / len(begun) if begun else 0.0
 
     def read(self, line: str, wrappings: int = _WRAPPINGS) -> Entry:
         """Return the entry of one line; with nothing recognised, its body is the line."""
@@ -137,7 +136,7 @@ class LineReader:
         return entry
 
     def _wrapped(self, text: str, time: Any, partial: bool, wrappings: int) -> Entry:
-        """Return the entry of the line inside a runtime's wrapping, with its time if it has none."""
+        """Return the entry of the line in a runtime's wrapping, whose time serves if it has none."""
         entry = self.read(text, wrappings - 1)
         entry.partial = partial
         if entry.time_unix_ns is None:

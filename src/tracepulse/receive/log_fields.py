@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["FieldRoles", "Role", "flattened", "has_log_fields", "logfmt_fields", "span_id", "trace_id"]
+__all__ = [
+    "FieldRoles",
+    "Role",
+    "flattened",
+    "has_log_fields",
+    "has_time_and_text",
+    "logfmt_fields",
+    "span_id",
+    "trace_id",
+]
 
 Role = str
 """time, level, message, service, trace, span or traceparent."""
@@ -83,6 +92,12 @@ def _roles_of(keys: tuple[str, ...]) -> tuple[tuple[str, Role], ...]:
 def has_log_fields(fields: Mapping[str, Any]) -> bool:
     """Tell whether an object looks like a log line: it has a time, a level or a message."""
     return any(_ROLE_OF.get(key.lower(), ("", 0))[0] in _TELLING for key in fields)
+
+
+def has_time_and_text(fields: Mapping[str, Any]) -> bool:
+    """Tell whether an object is surely a log record: it has a time, and a level or a message."""
+    roles = {_ROLE_OF[key.lower()][0] for key in fields if key.lower() in _ROLE_OF}
+    return "time" in roles and bool(roles & {"level", "message"})
 
 
 def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:

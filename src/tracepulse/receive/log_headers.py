@@ -84,9 +84,7 @@ _TIMES = tuple(
     (layout, re.compile(rf"(?<![\w.])(?:{layout.pattern})(?!\w)", re.ASCII))
     for layout in TIME_LAYOUTS
 )
-_KLOG = (
-    r"(?P<level>[IWEFD])(?:{time})\s+(?P<pid>\d+)\s+(?P<file>[^\s:\]]+):(?P<line>\d+)\]\s*"
-)
+_KLOG = r"(?P<level>[IWEFD])(?:{time})\s+(?P<pid>\d+)\s+(?P<file>[^\s:\]]+):(?P<line>\d+)\]\s*"
 _WORD_AT = re.compile(_WORD)
 _LEVEL_WORD = re.compile(rf"[\[(<]?({_LEVEL})[\])>]?[:|,\]-]*$", re.ASCII)
 _LEVEL_FIRST = re.compile(
@@ -278,9 +276,7 @@ def _place_of_time(
     if not usual and len(lines) >= _FEW_LINES:
         usual = [place for place, count in counts.most_common(1) if count > 1]
     layouts = {layout.name: (order, layout) for order, (layout, _) in enumerate(_TIMES)}
-    ranked = sorted(
-        (layouts[name][1].rank, words, layouts[name][0], name) for name, words in usual
-    )
+    ranked = sorted((layouts[name][1].rank, words, layouts[name][0], name) for name, words in usual)
     civil = [instants[name, words] for rank, words, _, name in ranked if rank == 1]
     most = _MAX_WORDS_BEFORE if len(lines) >= _FEW_LINES else 4
     for rank, words, _, name in ranked:

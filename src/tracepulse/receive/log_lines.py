@@ -18,7 +18,15 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from tracepulse.receive.any_value import add_attributes
 from tracepulse.receive.log_entries import Entry, LineReader
 
-__all__ = ["MAX_LINE_BYTES", "LogReader", "LogSource", "LogTally", "read_log_file", "split_lines"]
+__all__ = [
+    "MAX_LINE_BYTES",
+    "LogReader",
+    "LogSource",
+    "LogTally",
+    "looks_like_log",
+    "read_log_file",
+    "split_lines",
+]
 
 MAX_LINE_BYTES = 64 * 1024
 """Longer lines are cut and the rest is dropped and counted: a body is at most this long anyway."""
@@ -31,12 +39,13 @@ _RECORD_BYTES = 96
 """What a record takes beside its texts, roughly."""
 _LEARNT_LINES = 200
 _READ_BYTES = 256 * 1024
+_LOG_RATIO = 0.2
 _BATCH_FILL = 0.8
 """Texts are counted in characters; the rest is room for those that take several bytes."""
 
 _CONTINUES = re.compile(
-    r"Caused by: |Suppressed: |Traceback \(most recent call last\)|at \S+[ (]|\.\.\. \d+ (?:more|common)"
-    r"|During handling of the above exception|The above exception was"
+    r"Caused by: |Suppressed: |Traceback \(most recent call last\)|at [\w.$<>]+\("
+    r"|\.\.\. \d+ (?:more|common)|During handling of the above exception|The above exception was"
     r"|(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b"
     r"|goroutine \d+ \[|[)}\]]+[,;]?$"
 )
@@ -261,6 +270,13 @@ def _fill(record: LogRecord, entry: Entry, original: str | None, time_source: st
         kept.value.string_value = original
     if time_source is not None:
         add_attributes(attributes, [("tracepulse.time_from", time_source)])
+
+
+def looks_like_log(head: bytes, source: LogSource) -> bool:
+    """Tell whether a text's first lines carry times, levels or fields, as those of a log do."""
+    lines = head.decode(errors="replace").split("\n")[:_LEARNT_LINES]
+    reader = LineReader(source.reference_unix_ns, source.zone)
+    return reader.learn([line.rstrip("\r") for line in lines]) >= _LOG_RATIO
 
 
 def split_lines(stream: BinaryIO) -> Iterator[list[bytes]]:

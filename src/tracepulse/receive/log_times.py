@@ -22,7 +22,7 @@ _EARLIEST_S, _LATEST_S = 10**8, 9_223_372_036
 _MONTHS = {
     name: number
     for number, name in enumerate(
-        "jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
 
@@ -225,8 +225,10 @@ class InstantReader:
         reference = datetime.fromtimestamp(self.reference_unix_ns // 10**9, zone)
         if month is None or day is None:
             today_ns = _civil_ns(reference.year, reference.month, reference.day, *clock, zone)
-            return today_ns if today_ns <= self.reference_unix_ns + _DAY_NS // 24 else (
-                today_ns - _DAY_NS
+            return (
+                today_ns
+                if today_ns <= self.reference_unix_ns + _DAY_NS // 24
+                else (today_ns - _DAY_NS)
             )
         for candidate in range(reference.year + 1, reference.year - 9, -1):
             try:
@@ -284,7 +286,9 @@ def number_unix_ns(value: float) -> int | None:
     for unit_ns in (10**9, 10**6, 10**3, 1):
         if _EARLIEST_S * 10**9 <= value * unit_ns < 10**10 * 10**9:
             instant_ns = (
-                value * unit_ns if isinstance(value, int) else round(value * 10**6) * unit_ns // 10**6
+                value * unit_ns
+                if isinstance(value, int)
+                else round(value * 10**6) * unit_ns // 10**6
             )
             return instant_ns if instant_ns < 2**63 else None
     return None

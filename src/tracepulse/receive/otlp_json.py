@@ -33,7 +33,7 @@ _DOUBLES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _MAX_SHOWN = 40
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """A value that cannot be read; gathers its path from the inside out."""
 
     def __init__(self, why: str) -> None:
@@ -97,14 +97,14 @@ def fill_from_json(message: Message, value: Any, complaints: Complaints | None =
     """
     try:
         _fill(message, value, _Reading(Complaints() if complaints is None else complaints))
-    except _Unreadable as error:
+    except _UnreadableError as error:
         where = error.path()
         raise MalformedBody(f"{where}: {error}" if where else f"body: {error}") from None
 
 
 def _fill(message: Message, value: Any, reading: _Reading) -> None:
     if type(value) is not dict:
-        raise _Unreadable(f"{_kind(value)}, need an object")
+        raise _UnreadableError(f"{_kind(value)}, need an object")
     table = _table_of(cast(Descriptor, message.DESCRIPTOR))
     for key, item in value.items():
         put = table.get(key)
@@ -112,7 +112,7 @@ def _fill(message: Message, value: Any, reading: _Reading) -> None:
             continue
         try:
             put(message, item, reading)
-        except _Unreadable as error:
+        except _UnreadableError as error:
             error.steps.append(f".{key}")
             raise
 
@@ -162,7 +162,7 @@ def _put_messages(field: FieldDescriptor, fill: _Put) -> _Put:
             step[1] = index
             try:
                 fill(add(), item, reading)
-            except _Unreadable as error:
+            except _UnreadableError as error:
                 error.steps.append(f"[{index}]")
                 raise
         reading.lists.pop()
@@ -175,7 +175,7 @@ def _put_scalar(name: str, convert: Callable[[Any], Any]) -> _Put:
         try:
             setattr(message, name, convert(value))
         except (TypeError, ValueError, OverflowError):
-            raise _Unreadable(f"{_shown(value)} is out of range") from None
+            raise _UnreadableError(f"{_shown(value)} is out of range") from None
 
     return put
 
@@ -186,11 +186,11 @@ def _put_scalars(name: str, convert: Callable[[Any], Any]) -> _Put:
         for index, item in enumerate(_list(value)):
             try:
                 append(convert(item))
-            except _Unreadable as error:
+            except _UnreadableError as error:
                 error.steps.append(f"[{index}]")
                 raise
             except (TypeError, ValueError, OverflowError):
-                refusal = _Unreadable(f"{_shown(item)} is out of range")
+                refusal = _UnreadableError(f"{_shown(item)} is out of range")
                 refusal.steps.append(f"[{index}]")
                 raise refusal from None
 
@@ -202,7 +202,7 @@ def _put_id(field: FieldDescriptor) -> _Put:
 
     def put(message: Message, value: Any, reading: _Reading) -> None:
         if type(value) is not str:
-            raise _Unreadable(f"{_kind(value)}, need a string of {2 * need} hex digits")
+            raise _UnreadableError(f"{_kind(value)}, need a string of {2 * need} hex digits")
         try:
             raw = bytes.fromhex(value)
         except ValueError:
@@ -250,7 +250,7 @@ def _fill_value(message: Message, value: Any, reading: _Reading) -> None:
     if value is None:  # null in a list: a value that is not set
         return
     if type(value) is not dict:
-        raise _Unreadable(f'{_kind(value)}, need an object such as {{"stringValue": …}}')
+        raise _UnreadableError(f'{_kind(value)}, need an object such as {{"stringValue": …}}')
     if reading.depth >= MAX_DEPTH and not value.keys().isdisjoint(_NESTING_KEYS):
         message.string_value = DEPTH_MARK  # type: ignore[attr-defined]
         return
@@ -298,7 +298,7 @@ def _integer(value: Any) -> int:
 
 
 def _not_integer(value: Any) -> int:
-    raise _Unreadable(f"{_shown(value)} is not an integer")
+    raise _UnreadableError(f"{_shown(value)} is not an integer")
 
 
 def _double(value: Any) -> float:
@@ -314,19 +314,19 @@ def _double(value: Any) -> float:
             return float(value)
         except ValueError:
             pass
-    raise _Unreadable(f"{_shown(value)} is not a number")
+    raise _UnreadableError(f"{_shown(value)} is not a number")
 
 
 def _text(value: Any) -> str:
     if type(value) is str:
         return value
-    raise _Unreadable(f"{_kind(value)}, need a string")
+    raise _UnreadableError(f"{_kind(value)}, need a string")
 
 
 def _truth(value: Any) -> bool:
     if type(value) is bool:
         return value
-    raise _Unreadable(f"{_kind(value)}, need true or false")
+    raise _UnreadableError(f"{_kind(value)}, need true or false")
 
 
 def _bytes(value: Any) -> bytes:
@@ -335,13 +335,13 @@ def _bytes(value: Any) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise _Unreadable(f"{_shown(value)} is not base64") from None
+        raise _UnreadableError(f"{_shown(value)} is not base64") from None
 
 
 def _list(value: Any) -> list[Any]:
     if type(value) is list:
         return value
-    raise _Unreadable(f"{_kind(value)}, need a list")
+    raise _UnreadableError(f"{_kind(value)}, need a list")
 
 
 _SCALARS: Mapping[int, Callable[[Any], Any]] = {

@@ -1,4 +1,4 @@
-"""What the Jaeger and Zipkin readers share: ids, instants, and tags that mean a span's own fields."""
+"""What the Jaeger and Zipkin readers share: ids, instants, tags that are a span's own fields."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tracepulse.receive.any_value import add_attributes
 __all__ = [
     "SPAN_KINDS",
     "SpanGroups",
-    "SpanRefused",
+    "SpanRefusedError",
     "apply_status_tags",
     "child_objects",
     "hex_id",
@@ -35,7 +35,7 @@ _STATUS_CODES = {
 _MAX_UNIX_NS = 2**63 - 1
 
 
-class SpanRefused(Exception):  # noqa: N818 - it is an answer, not a fault of ours
+class SpanRefusedError(Exception):
     """One span cannot be used; its text says why."""
 
 
@@ -44,21 +44,21 @@ def hex_id(value: Any, length_bytes: int, what: str) -> bytes:
     Return an id given as hex, padded on the left to its length, as Jaeger and Zipkin shorten them.
 
     Raises:
-        SpanRefused: it is not a string of hex digits, is too long, or is zero.
+        SpanRefusedError: it is not a string of hex digits, is too long, or is zero.
     """
     if not isinstance(value, str) or not value:
-        raise SpanRefused(f"{what}: missing, or not a string")
+        raise SpanRefusedError(f"{what}: missing, or not a string")
     if len(value) > 2 * length_bytes:
-        raise SpanRefused(f"{what}: {len(value)} hex digits, at most {2 * length_bytes}")
+        raise SpanRefusedError(f"{what}: {len(value)} hex digits, at most {2 * length_bytes}")
     padded = value.rjust(2 * length_bytes, "0")
     try:
         raw = bytes.fromhex(padded)
     except ValueError:
         raw = b""
     if len(raw) != length_bytes:
-        raise SpanRefused(f"{what}: '{value}' is not hex")
+        raise SpanRefusedError(f"{what}: '{value}' is not hex")
     if not any(raw):
-        raise SpanRefused(f"{what}: is zero")
+        raise SpanRefusedError(f"{what}: is zero")
     return raw
 
 
@@ -67,16 +67,16 @@ def micros_to_ns(value: Any, what: str) -> int:
     Return a number of microseconds as nanoseconds.
 
     Raises:
-        SpanRefused: not a whole number from 0 to the year 2262.
+        SpanRefusedError: not a whole number from 0 to the year 2262.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise SpanRefused(f"{what}: not a whole number of microseconds")
+        raise SpanRefusedError(f"{what}: not a whole number of microseconds")
     if not 0 <= value * 1000 <= _MAX_UNIX_NS:
-        raise SpanRefused(f"{what}: {value} µs is outside 1970 to 2262")
+        raise SpanRefusedError(f"{what}: {value} µs is outside 1970 to 2262")
     return value * 1000
 
 

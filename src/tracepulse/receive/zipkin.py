@@ -1,9 +1,9 @@
 """
 Zipkin v2 JSON to OTLP spans.
 
-Ids and times are kept verbatim (64-bit trace ids are padded on the left). The two halves of a shared
-span therefore keep one span id, as Zipkin stores them: a CLIENT and a SERVER span; whoever
-builds the tree must take the SERVER half as the child of the CLIENT half.
+Ids and times are kept verbatim (64-bit trace ids are padded on the left). The two halves of a
+shared span therefore keep one span id, as Zipkin stores them: a CLIENT and a SERVER span;
+whoever builds the tree must take the SERVER half as the child of the CLIENT half.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from tracepulse.receive.json_body import decode_json
 from tracepulse.receive.span_parts import (
     SPAN_KINDS,
     SpanGroups,
-    SpanRefused,
+    SpanRefusedError,
     apply_status_tags,
     child_objects,
     hex_id,
@@ -28,9 +28,7 @@ from tracepulse.receive.span_parts import (
 __all__ = ["looks_like_zipkin", "read_zipkin", "read_zipkin_value"]
 
 
-def read_zipkin(
-    body: bytes, complaints: Complaints | None = None
-) -> ExportTraceServiceRequest:
+def read_zipkin(body: bytes, complaints: Complaints | None = None) -> ExportTraceServiceRequest:
     """
     Read a list of Zipkin v2 spans.
 
@@ -58,9 +56,9 @@ def read_zipkin_value(
     for index, span in enumerate(spans):
         try:
             if not isinstance(span, dict):
-                raise SpanRefused("not an object")
+                raise SpanRefusedError("not an object")
             _add_span(groups, span, starts)
-        except SpanRefused as refusal:
+        except SpanRefusedError as refusal:
             complaints.add(f"[{index}]", str(refusal))
     return groups.request
 
@@ -129,18 +127,22 @@ def _times(source: dict[str, Any], starts: dict[str, int]) -> tuple[int, int, li
     if source.get("timestamp"):
         start_ns = micros_to_ns(source["timestamp"], "timestamp")
     else:
-        start_ns = _earliest_annotation_ns(source)
-        if start_ns is None:
-            start_ns = micros_to_ns(starts.get(source["traceId"], 0), "timestamp")
+        first_ns = _earliest_annotation_ns(source)
+        if first_ns is None:
+            first_ns = micros_to_ns(starts.get(source["traceId"], 0), "timestamp")
+        start_ns = first_ns
     length_ns = micros_to_ns(source["duration"], "duration") if source.get("duration") else 0
     if start_ns + length_ns > 2**63 - 1:
-        raise SpanRefused("duration: ends after 2262")
+        raise SpanRefusedError("duration: ends after 2262")
     return start_ns, start_ns + length_ns, absent
 
 
 def _earliest_annotation_ns(source: dict[str, Any]) -> int | None:
     return min(
-        (micros_to_ns(a.get("timestamp"), "timestamp") for a in child_objects(source, "annotations")),
+        (
+            micros_to_ns(a.get("timestamp"), "timestamp")
+            for a in child_objects(source, "annotations")
+        ),
         default=None,
     )
 
