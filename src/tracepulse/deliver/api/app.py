@@ -5,7 +5,18 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from tracepulse import __version__
-from tracepulse.deliver.api import doctor, traces
+from tracepulse.deliver.api import (
+    alerts,
+    changes,
+    doctor,
+    flows,
+    incidents,
+    logs,
+    metrics,
+    overview,
+    paths,
+    traces,
+)
 from tracepulse.deliver.api.asking import Desk
 from tracepulse.deliver.api.edge import Edge
 from tracepulse.deliver.api.failures import add_failures
@@ -13,13 +24,24 @@ from tracepulse.deliver.api.services import Services
 
 __all__ = ["api_app"]
 
-_ROUTERS = (traces.router, doctor.router)
+_ROUTERS = (
+    overview.router,
+    incidents.router,
+    traces.router,
+    paths.router,
+    logs.router,
+    metrics.router,
+    flows.router,
+    changes.router,
+    alerts.router,
+    doctor.router,
+)
 
 _DESCRIPTION = """\
 What TracePulse knows, as JSON.
 
 Every instant is given twice: `*_unix_ns` as a decimal string and `*_at` as RFC 3339 in UTC with
-nine digits. Lengths of time, `*_ns`, are numbers of nanoseconds. Ids are returned as they were sent.
+nine digits. Lengths of time, `*_ns`, are numbers of nanoseconds. Ids are returned as sent.
 Errors have one shape, `{"error": {"code": …, "message": …}}`.
 """
 

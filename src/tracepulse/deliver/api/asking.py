@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from tracepulse.deliver.api.failures import Forbidden
 from tracepulse.deliver.api.services import QueryRoom, Services
-from tracepulse.errors import Overloaded, Unauthorized
+from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, Unauthorized
 from tracepulse.receive.access import Caller, Scope
 from tracepulse.receive.app import is_loopback
 
@@ -24,6 +24,7 @@ __all__ = [
     "Reader",
     "caller_of",
     "json_response",
+    "read_body",
 ]
 
 _T = TypeVar("_T")
@@ -94,6 +95,25 @@ class Asker:
 def json_response(content: Any, status: int = 200) -> Response:
     """Return a small JSON answer."""
     return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """
+    Return a JSON body.
+
+    Raises:
+        MalformedBody: it is announced as something else, which pages of other sites could send.
+        LimitExceeded: it is longer than the limit; the rest is not read.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise MalformedBody(f"Content-Type {media_type[:60]!r}: send application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise LimitExceeded(f"a body of more than {limit_bytes:,} bytes")
+    return bytes(body)
 
 
 def caller_of(request: Request) -> Caller:

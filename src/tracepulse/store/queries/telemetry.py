@@ -25,6 +25,7 @@ from tracepulse.store.engine import Engine, Parameter
 from tracepulse.store.shapes import shape_sql
 
 __all__ = [
+    "MAX_POINTS",
     "DataSetSummary",
     "GraphEdge",
     "MetricName",
@@ -35,6 +36,8 @@ __all__ = [
     "TraceSummary",
 ]
 
+MAX_POINTS = 100_000
+"""Points of all series of a metric in one answer."""
 _MAX_TRACE_SPANS = 250_000
 
 
@@ -255,9 +258,7 @@ class Telemetry:
         if question.trace_id:
             filters.add("TraceId = {trace_id:String}", trace_id=question.trace_id)
         if question.text:
-            filters.add(
-                "positionCaseInsensitiveUTF8(Body, {text:String}) > 0", text=question.text
-            )
+            filters.add("positionCaseInsensitiveUTF8(Body, {text:String}) > 0", text=question.text)
         filters.attributes(question.attributes, ("LogAttributes", "ResourceAttributes"))
         table = self._ask(
             "search_logs",
@@ -311,7 +312,7 @@ class Telemetry:
                 "name": question.name,
                 "data_set": question.data_set,
                 "step_ns": question.step_s * 1_000_000_000,
-                "limit": 100_000,
+                "limit": MAX_POINTS,
             },
         )
         series: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], list[Any]] = {}
@@ -322,6 +323,12 @@ class Telemetry:
             MetricSeries(kind, service, unit, dict(attributes), tuple(points))
             for (kind, service, unit, attributes), points in sorted(series.items())
         )
+
+    def metric_window(self, name: str, data_set: str = "") -> Window | None:
+        """Return the stretch in which a metric has points; None when it has none."""
+        table = self._ask("metric_window", _Filters(), {"name": name, "data_set": data_set})
+        (row,) = table.to_pylist()
+        return Window(row["first_unix_ns"], row["last_unix_ns"] + 1) if row["points"] else None
 
     def metric_names(self, data_set: str = "", limit: int = 1000) -> tuple[MetricName, ...]:
         """Return which metrics there are, by name."""
@@ -436,9 +443,7 @@ class Telemetry:
         return self._ask("rates", _Filters(), _window(window)).to_pylist()
 
     def _spans(self, trace_ids: Sequence[str], limit: int) -> pa.Table:
-        return self._ask(
-            "trace_spans", _Filters(), {"trace_ids": list(trace_ids), "limit": limit}
-        )
+        return self._ask("trace_spans", _Filters(), {"trace_ids": list(trace_ids), "limit": limit})
 
     def _ask(
         self,
