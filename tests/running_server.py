@@ -81,10 +81,10 @@ class RunningServer:
         """Return log records, once there are so many."""
         answer = wait_until(
             lambda: self.get("/api/logs", **parameters),
-            lambda found: found is not None and len(found["logs"]) >= count,
+            lambda found: found is not None and len(found["records"]) >= count,
             f"{count} logs for {parameters}",
         )
-        records: list[Any] = answer["logs"]
+        records: list[Any] = answer["records"]
         return records
 
     def metric(self, **parameters: str | int) -> list[Any]:

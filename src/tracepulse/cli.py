@@ -95,3 +95,7 @@ def doctor(url: Annotated[str | None, typer.Option(help="Address of the server."
 
 if __name__ == "__main__":
     main()
+
+
+if __name__ == "__main__":
+    main()

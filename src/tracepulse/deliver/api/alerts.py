@@ -44,7 +44,7 @@ async def post_alertmanager(asker: Ingester, request: Request) -> Response:
     def answer() -> dict[str, Any]:
         for alert in alerts:
             asker.services.state.put_alert(alert)
-        asker.services.operation.look_now()
+        asker.services.on_signal()
         return {"accepted": len(alerts)}
 
     return await asker.json(answer)

@@ -88,7 +88,7 @@ async def post_change(asker: Ingester, request: Request) -> Response:
 
     def answer() -> dict[str, Any]:
         asker.services.state.put_change(change)
-        asker.services.operation.look_now()
+        asker.services.on_signal()
         return {"change_id": change.change_id}
 
     return await asker.json(answer, 201)

@@ -115,9 +115,6 @@ class Operation(Protocol):
     def doctor(self) -> DoctorReport:
         """Return how the server is."""
 
-    def look_now(self) -> None:
-        """Look for incidents at once: an alert or a change came in."""
-
     def failure(self) -> str:
         """Return why no telemetry can be taken in now; '' when all is well. Must be quick."""
 
