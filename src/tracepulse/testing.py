@@ -11,8 +11,9 @@ last `=` (half-open). `|` alone is a span of no length. Where a drawing would be
       C Client cart        :       [7,9)
 
 Between id and colon, in any order: a kind (Server, Client, Producer, Consumer, Internal), a word
-for the service (else its parent's, else `shop`), `@host`, `error`, `name=…`, `parent=…` (in place
-of the indentation), and any other `key=value` as an attribute.
+for the service (else its parent's, else `shop`), `@host` (`@` alone for none), `error`, `name=…`,
+`parent=…` (in place of the indentation), `resource.key=value` for a resource attribute, and any
+other `key=value` for one of the span. Host and resource are the parent's where nothing is said.
 """
 
 import json
@@ -29,7 +30,9 @@ __all__ = [
     "CountingIds",
     "DrawnSpan",
     "FakeClock",
+    "bar_extent",
     "canonical_bytes",
+    "case_parts",
     "draw_spans",
     "span_columns",
 ]
@@ -79,7 +82,9 @@ class DrawnSpan:
     """The span id where it is left out."""
     host: str = ""
     error: bool = False
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    resource: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Resource attributes beside service and host."""
     trace_id: str = "0000000000000000000000000000000a"
 
 
@@ -116,6 +121,7 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
         "host": parent.host if parent else "",
     }
     attributes: dict[str, str] = {}
+    resource = dict(parent.resource) if parent else {}
     for word in words:
         key, is_pair, value = word.partition("=")
         if word in _KINDS:
@@ -126,14 +132,16 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
             said["host"] = word[1:]
         elif is_pair and key in ("name", "parent"):
             said["name" if key == "name" else "parent_span_id"] = value
+        elif is_pair and key.startswith("resource."):
+            resource[key.removeprefix("resource.")] = value
         elif is_pair:
             attributes[key] = value
         else:
             said["service"] = word
+            resource = {}
     start, end = bar_extent(bar[1:])
-    return DrawnSpan(
-        span_id, start_unix_ns=start, duration_ns=end - start, attributes=attributes, **said
-    )
+    said |= {"attributes": attributes, "resource": resource}
+    return DrawnSpan(span_id, start_unix_ns=start, duration_ns=end - start, **said)
 
 
 def bar_extent(bar: str) -> tuple[int, int]:
@@ -167,10 +175,19 @@ def span_columns(spans: Iterable[DrawnSpan]) -> SpanColumns:
         duration_ns=np.array([span.duration_ns for span in rows], dtype=np.int64),
         attributes=tuple(span.attributes for span in rows),
         resource=tuple(
-            {"service.name": span.service, **({"host.name": span.host} if span.host else {})}
-            for span in rows
+            {"service.name": span.service, "host.name": span.host, **span.resource} for span in rows
         ),
     )
+
+
+def case_parts(text: str) -> dict[str, str]:
+    """
+    Return the parts of a case file by name: `text` is what comes first, in plain words.
+
+    A part begins at a line that holds one lower-case word and nothing else.
+    """
+    pieces = re.split(r"^([a-z]+)\n", text, flags=re.MULTILINE)
+    return {"text": pieces[0].strip(), **dict(zip(pieces[1::2], pieces[2::2], strict=True))}
 
 
 def canonical_bytes(record: object) -> bytes:

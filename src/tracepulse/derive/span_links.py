@@ -65,7 +65,7 @@ def span_links(codes: SpanCodes, root_ids: Ids | None) -> SpanLinks:
     """
     row, first = _group(codes.trace, codes.trace_count)
     signed_id, signed_parent = _signed(codes.span_id), _signed(codes.parent_id)
-    _sort_by_id(row, first, signed_id)
+    _sort_by_id(row, first, signed_id, codes.kind)
     span_id = signed_id[row]
     flags = _unusable(span_id, codes.start_unix_ns[row], codes.duration_ns[row])
     contents = _Contents(
@@ -112,8 +112,8 @@ def _group(trace: Cells, trace_count: int) -> tuple[Cells, Cells]:
 
 
 @kernel
-def _sort_by_id(row: Cells, first: Cells, span_id: Cells) -> None:
-    """Order each trace's rows by span id; duplicates come to stand side by side."""
+def _sort_by_id(row: Cells, first: Cells, span_id: Cells, kind: Cells) -> None:
+    """Order each trace's rows by span id, then kind; duplicates come to stand side by side."""
     longest = 0
     for t in range(len(first) - 1):
         longest = max(longest, first[t + 1] - first[t])
@@ -122,7 +122,7 @@ def _sort_by_id(row: Cells, first: Cells, span_id: Cells) -> None:
         size = first[t + 1] - first[t]
         rows = row[first[t] : first[t + 1]]
         for i in range(size):
-            major[i], minor[i] = span_id[rows[i]], 0
+            major[i], minor[i] = span_id[rows[i]], kind[rows[i]]
         sort_by_keys(major, minor, rows, size, spare)
 
 
