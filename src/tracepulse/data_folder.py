@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -78,6 +79,18 @@ class DataFolder:
         if not version.exists():
             version.write_text(json.dumps({"format": FORMAT}) + "\n")
         return cls(path, lock)
+
+    def secret(self, name: str) -> bytes:
+        """Return 32 random bytes that stay the same for this folder, making them if need be."""
+        path = self.path / f"{name}.key"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            made = secrets.token_bytes(32)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb") as file:
+                file.write(made)
+            return made
 
     def release(self) -> None:
         """Let another process have the folder."""

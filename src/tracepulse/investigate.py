@@ -1,13 +1,27 @@
 """From an incident's id to its explanation and its bundle."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
+from tracepulse.code.git import read_change
+from tracepulse.code.implicated import implicated_by
 from tracepulse.context.collect import Collector
+from tracepulse.context.incident_bundle import incident_bundle
+from tracepulse.context.render_json import render_json
+from tracepulse.context.render_markdown import render_markdown
+from tracepulse.context.select import fit
 from tracepulse.core import Core
-from tracepulse.deliver.api.services import Explanation
+from tracepulse.deliver.api.services import Explanation, explanation_of
+from tracepulse.derive.causes import rank_causes
+from tracepulse.derive.flows import failure_summary
 from tracepulse.errors import NotFound
+from tracepulse.model.findings import Findings
 
 __all__ = ["StoreInvestigator"]
+
+_USUAL_TOKENS = 6_000
+_MAX_READ_CHANGES = 20
 
 
 class StoreInvestigator:
@@ -16,15 +30,32 @@ class StoreInvestigator:
     def __init__(self, core: Core, collector: Collector) -> None:
         self._core = core
         self._collector = collector
+        self._redaction_key = core.folder.secret("redaction")
 
     def explain(self, incident_id: str) -> Explanation:
         """Return the ranked causes of an incident; raises NotFound."""
-        if self._core.state.incident(incident_id) is None:
-            raise NotFound(f"there is no incident {incident_id}")
-        return Explanation()
+        findings = self._findings(incident_id)
+        return explanation_of(rank_causes(findings, failure_summary(findings.failing_traces)))
 
     def bundle(
         self, incident_id: str, form: Literal["json", "markdown"], max_tokens: int | None
     ) -> bytes:
         """Return the context bundle of an incident; see `Investigator.bundle`."""
-        raise NotFound(f"there is no bundle of {incident_id} yet")
+        bundle = incident_bundle(self._findings(incident_id), self._redaction_key)
+        render = render_json if form == "json" else render_markdown
+        return render(fit(bundle, render, max_tokens or _USUAL_TOKENS)).encode()
+
+    def _findings(self, incident_id: str) -> Findings:
+        incident = self._core.state.incident(incident_id)
+        if incident is None:
+            raise NotFound(f"there is no incident {incident_id}; GET /api/incidents lists them")
+        findings = self._collector.findings(incident, self._core.clock.now_unix_ns())
+        roots = [Path(root) for root in self._core.settings.code_roots]
+        readable = [change for change in findings.changes if change.repository]
+        # The newest first: of many changes the late ones are likelier to matter.
+        newest = sorted(readable, key=lambda change: -change.at_unix_ns)[:_MAX_READ_CHANGES]
+        code = tuple(
+            read_change(change, roots, implicated_by(findings, change.service))
+            for change in sorted(newest, key=lambda change: (change.at_unix_ns, change.change_id))
+        )
+        return replace(findings, code=code)

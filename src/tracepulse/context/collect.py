@@ -101,15 +101,11 @@ class Collector:
         return Findings(
             incident=incident,
             window=window,
-            operations=notes.of(
-                "operations", self._telemetry.operations(window, _ROWS), _ROWS
-            ),
+            operations=notes.of("operations", self._telemetry.operations(window, _ROWS), _ROWS),
             edges=self._edges(window, notes),
             failing_traces=spans,
             log_records=() if spans is not None else self._log_records(window, notes),
-            log_shapes=notes.of(
-                "log_shapes", self._telemetry.log_shapes(window, _SHAPES), _SHAPES
-            ),
+            log_shapes=notes.of("log_shapes", self._telemetry.log_shapes(window, _SHAPES), _SHAPES),
             blocking=_blocking_example(spans),
             changes=changes,
             versions=notes.of("versions", self._versions(window, changes)),
@@ -171,15 +167,11 @@ class Collector:
         )
         return notes.of("log_records", records, _LOG_LINES)
 
-    def _versions(
-        self, window: Window, changes: Sequence[Change]
-    ) -> tuple[VersionOutcome, ...]:
+    def _versions(self, window: Window, changes: Sequence[Change]) -> tuple[VersionOutcome, ...]:
         services = sorted({change.service for change in changes})
         if not services:
             return ()
-        return self._telemetry.versions(
-            Stretch(window.onset_unix_ns, window.end_unix_ns), services
-        )
+        return self._telemetry.versions(Stretch(window.onset_unix_ns, window.end_unix_ns), services)
 
     def _coverage(self, window: Window, notes: _Notes) -> Coverage:
         rows = self._telemetry.coverage(Stretch(window.start_unix_ns, window.end_unix_ns))
@@ -223,4 +215,3 @@ def _blocking_example(spans: SpanColumns | None) -> BlockingExample | None:
             for section in chosen.sections
         ),
     )
-

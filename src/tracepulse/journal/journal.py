@@ -122,9 +122,7 @@ class Journal:
 
     # -- appending -----------------------------------------------------------------------------
 
-    def append(
-        self, signal: Signal, body: bytes, receipt: Receipt, records: int
-    ) -> "Future[None]":
+    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
         """
         Return a future that is done when the request survives a power cut.
 

@@ -85,7 +85,9 @@ class Gate:
                 return Caller(frozenset(Scope), "loopback")
             raise Unauthorized("this server has no API keys yet and answers this machine only")
         if not given:
-            raise Unauthorized("an API key is needed: header `x-api-key: …` or `Authorization: Bearer …`")
+            raise Unauthorized(
+                "an API key is needed: header `x-api-key: …` or `Authorization: Bearer …`"
+            )
         hashed = key_hash(given)
         for key in self._keys:
             if hmac.compare_digest(key.hashed, hashed):

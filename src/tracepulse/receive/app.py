@@ -175,9 +175,7 @@ async def _export(
         )
         gate.require(caller, Scope.INGEST, Scope.BROWSER)
         if media_type not in (_PROTOBUF, _JSON):
-            raise UnsupportedMediaType(
-                f"Content-Type {media_type!r}: send {_PROTOBUF} or {_JSON}"
-            )
+            raise UnsupportedMediaType(f"Content-Type {media_type!r}: send {_PROTOBUF} or {_JSON}")
         browser = caller.trust == "browser_unauthenticated"
         body = await _read(request, BROWSER_LIMITS if browser else SERVER_LIMITS)
         admitted = await receive_otlp(

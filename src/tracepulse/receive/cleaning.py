@@ -250,5 +250,3 @@ def _is_text(value: memoryview) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-

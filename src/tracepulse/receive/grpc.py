@@ -26,9 +26,7 @@ _SERVICES: tuple[tuple[str, Signal], ...] = (
 Handler = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
 
 
-def grpc_server(
-    sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters
-) -> grpc.aio.Server:
+def grpc_server(sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters) -> grpc.aio.Server:
     """Return a server with no port yet; add one with `add_insecure_port`."""
     server = grpc.aio.server(
         options=[
@@ -37,9 +35,7 @@ def grpc_server(
         ]
     )
     for service, signal in _SERVICES:
-        handler = grpc.unary_unary_rpc_method_handler(
-            _export(signal, sink, gate, clock, counters)
-        )
+        handler = grpc.unary_unary_rpc_method_handler(_export(signal, sink, gate, clock, counters))
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
         )

@@ -194,7 +194,9 @@ def _instant_ns(value: Any) -> int:
     if isinstance(value, str) and not value.isdigit():
         instant_ns = rfc3339_unix_ns(value)
         if instant_ns is None:
-            raise SpanRefusedError(f"startTime: '{value[:40]}' is neither microseconds nor RFC 3339")
+            raise SpanRefusedError(
+                f"startTime: '{value[:40]}' is neither microseconds nor RFC 3339"
+            )
         return instant_ns
     return micros_to_ns(value, "startTime")
 
@@ -203,7 +205,9 @@ def _length_ns(value: Any) -> int:
     if isinstance(value, str) and not value.isdigit():
         match = _DURATION.fullmatch(value)
         if match is None:
-            raise SpanRefusedError(f"duration: '{value[:40]}' is neither microseconds nor like 5000ns")
+            raise SpanRefusedError(
+                f"duration: '{value[:40]}' is neither microseconds nor like 5000ns"
+            )
         unit_ns = _UNITS_NS[match[3]]
         return int(match[1]) * unit_ns + int((match[2] or "0").ljust(9, "0")) * unit_ns // 10**9
     return micros_to_ns(value or 0, "duration")

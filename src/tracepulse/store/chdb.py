@@ -127,7 +127,9 @@ class ChdbEngine:
         if self._closed:
             raise EngineError("the storage engine is closed")
         try:
-            return connection.query(sql, form, params={k: encode_parameter(v) for k, v in (parameters or {}).items()})
+            return connection.query(
+                sql, form, params={k: encode_parameter(v) for k, v in (parameters or {}).items()}
+            )
         except Exception as error:  # the engine's own errors have no common type
             text = _first_line(error)
             if any(f"({name})" in str(error) for name in _TOO_COSTLY):

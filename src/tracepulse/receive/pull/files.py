@@ -153,9 +153,7 @@ class FollowedFiles:
             receipt = Receipt(self._clock.now_unix_ns(), "files", "loopback")
             while True:
                 try:
-                    self._journal.append(
-                        "logs", admitted.body, receipt, admitted.records
-                    ).result()
+                    self._journal.append("logs", admitted.body, receipt, admitted.records).result()
                     break
                 except Overloaded as error:
                     if self._stop.is_set():

@@ -12,9 +12,7 @@ __all__ = ["DurableAppend", "Source"]
 class DurableAppend(Protocol):
     """Takes a request and says when it is durable."""
 
-    def append(
-        self, signal: Signal, body: bytes, receipt: Receipt, records: int
-    ) -> "Future[None]":
+    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
         """Return a future that is done when the request survives a crash; raises Overloaded."""
 
 
