@@ -1,5 +1,6 @@
 """From an incident's id to its explanation and its bundle."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,11 +18,13 @@ from tracepulse.derive.causes import rank_causes
 from tracepulse.derive.flows import failure_summary
 from tracepulse.errors import NotFound
 from tracepulse.model.findings import Findings
+from tracepulse.model.incident import Incident
 
 __all__ = ["StoreInvestigator"]
 
 _USUAL_TOKENS = 6_000
 _MAX_READ_CHANGES = 20
+_REUSE_NS = 5_000_000_000
 
 
 class StoreInvestigator:
@@ -31,6 +34,8 @@ class StoreInvestigator:
         self._core = core
         self._collector = collector
         self._redaction_key = core.folder.secret("redaction")
+        self._lock = threading.Lock()
+        self._recent: dict[str, tuple[Incident, int, Findings]] = {}
 
     def explain(self, incident_id: str) -> Explanation:
         """Return the ranked causes of an incident; raises NotFound."""
@@ -46,9 +51,20 @@ class StoreInvestigator:
         return render(fit(bundle, render, max_tokens or _USUAL_TOKENS)).encode()
 
     def _findings(self, incident_id: str) -> Findings:
+        """Return the findings; for a few seconds the same ones to all who ask."""
         incident = self._core.state.incident(incident_id)
         if incident is None:
             raise NotFound(f"there is no incident {incident_id}; GET /api/incidents lists them")
+        now = self._core.clock.now_unix_ns()
+        with self._lock:
+            known = self._recent.get(incident_id)
+            if known is not None and known[0] == incident and now - known[1] < _REUSE_NS:
+                return known[2]
+            findings = self._read(incident)
+            self._recent = {incident_id: (incident, now, findings)}
+        return findings
+
+    def _read(self, incident: Incident) -> Findings:
         findings = self._collector.findings(incident, self._core.clock.now_unix_ns())
         roots = [Path(root) for root in self._core.settings.code_roots]
         readable = [change for change in findings.changes if change.repository]

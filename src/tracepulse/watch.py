@@ -13,14 +13,14 @@ from tracepulse.context.collect import Collector
 from tracepulse.core import Core
 from tracepulse.derive.incidents import join_triggers, resolve_quiet
 from tracepulse.derive.log_flows import log_edges
-from tracepulse.derive.thresholds import BIN_NS
+from tracepulse.derive.thresholds import BIN_NS, QUIET_NS
 from tracepulse.derive.triggers import Detection, alert_trigger, find_triggers
 from tracepulse.errors import TracePulseError
 from tracepulse.model.bins import SignalWindow
 from tracepulse.model.flow import FlowEdge
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.question import LogQuestion, Window
-from tracepulse.model.trigger import Trigger
+from tracepulse.model.trigger import Trigger, TriggerKind
 
 __all__ = ["Watch"]
 
@@ -85,7 +85,8 @@ class Watch:
         known = [t for incident in open_incidents for t in incident.triggers]
         self.detection = find_triggers(self._signals(end_unix_ns), known)
         alerts = [alert_trigger(a) for a in state.alerts(now_unix_ns - _ALERTS_NS)]
-        triggers = self._new_or_open((*self.detection.triggers, *alerts), open_incidents)
+        found = (*self.detection.triggers, *alerts)
+        triggers = self._new_or_open(found, open_incidents, now_unix_ns)
         if not triggers and not open_incidents:
             return ()
         joined = join_triggers(open_incidents, triggers, self._flow(end_unix_ns), now_unix_ns)
@@ -98,7 +99,7 @@ class Watch:
 
     def _signals(self, end_unix_ns: int) -> SignalWindow:
         telemetry = self._core.telemetry
-        first = telemetry.first_telemetry_unix_ns()
+        first = self.collector.first_telemetry_unix_ns()
         start = end_unix_ns - _WINDOW_NS
         begins = first is None or first > start
         if first is not None and begins:
@@ -109,16 +110,31 @@ class Watch:
         )
 
     def _new_or_open(
-        self, triggers: Iterable[Trigger], open_incidents: Iterable[Incident]
+        self, triggers: Iterable[Trigger], open_incidents: Iterable[Incident], now_unix_ns: int
     ) -> list[Trigger]:
-        """Leave out triggers of incidents that are over: they open nothing again."""
+        """
+        Leave out what is over: the window still shows it, but it opens nothing again.
+
+        That is whatever has been quiet for as long as resolves an incident, and what an incident
+        that is resolved was about while it lasted.
+        """
         mine = {t.trigger_id for incident in open_incidents for t in incident.triggers}
-        closed = {
-            t.trigger_id
-            for incident in self._core.state.incidents((IncidentState.RESOLVED,), limit=200)
-            for t in incident.triggers
-        }
-        return [t for t in triggers if t.trigger_id in mine or t.trigger_id not in closed]
+        over: dict[tuple[str, ...], int] = {}
+        for incident in self._core.state.incidents((IncidentState.RESOLVED,), limit=200):
+            for t in incident.triggers:
+                over[_subject(t)] = max(over.get(_subject(t), 0), t.last_seen_unix_ns)
+        return [
+            t
+            for t in triggers
+            if t.trigger_id in mine
+            or (
+                t.last_seen_unix_ns > over.get(_subject(t), 0)
+                and (
+                    t.kind is TriggerKind.EXTERNAL_ALERT
+                    or t.last_seen_unix_ns + QUIET_NS > now_unix_ns
+                )
+            )
+        ]
 
     def _flow(self, end_unix_ns: int) -> tuple[FlowEdge, ...]:
         """Return who calls whom, from spans, or from logs where there are none."""
@@ -147,3 +163,15 @@ class Watch:
             return incident
         self._located[incident.incident_id] = (seen, now_unix_ns)
         return self.collector.locate(incident, now_unix_ns)
+
+
+def _subject(trigger: Trigger) -> tuple[str, ...]:
+    """Return what a trigger is about, whenever it was."""
+    return (
+        trigger.kind.value,
+        trigger.service,
+        trigger.operation,
+        trigger.failure,
+        trigger.template_id,
+        trigger.alert_fingerprint,
+    )

@@ -43,7 +43,7 @@ class GitLimits:
     max_content_bytes: int = 512 * 1024
 
 
-class _Unreadable(Exception):  # noqa: N818  not an error of ours: becomes `CodeReading.skipped`
+class _Unreadable(Exception):
     """Why the source cannot be read."""
 
 

@@ -74,6 +74,7 @@ class Collector:
     def __init__(self, telemetry: Telemetry, state: StateStore) -> None:
         self._telemetry = telemetry
         self._state = state
+        self._first_unix_ns: int | None = None
 
     def locate(self, incident: Incident, now_unix_ns: int) -> Incident:
         """Return the incident with its entry, faulty service and path, as far as they show."""
@@ -113,8 +114,10 @@ class Collector:
         )
 
     def first_telemetry_unix_ns(self) -> int | None:
-        """Return when live telemetry began."""
-        return self._telemetry.first_telemetry_unix_ns()
+        """Return when live telemetry began; asked of the store until it is known."""
+        if self._first_unix_ns is None:
+            self._first_unix_ns = self._telemetry.first_telemetry_unix_ns()
+        return self._first_unix_ns
 
     def _window(self, incident: Incident, now_unix_ns: int) -> Window:
         return incident_window(incident, self.first_telemetry_unix_ns(), now_unix_ns)
@@ -133,7 +136,7 @@ class Collector:
                 stretch, service, operation, any_span, limit=_TRACES
             )
             if ids:
-                notes.of("failing_traces", ids, _TRACES)
+                notes.of("failing_traces", ids)  # a sample by intent
                 return self._telemetry.spans_of(ids, _MAX_SPANS)
         notes.of("failing_traces", ())
         return None

@@ -173,7 +173,9 @@ def _code_title(excerpt: CodeExcerpt) -> str:
 
 def _logs(bundle: Bundle) -> Iterator[str]:
     quotes = _quotes(bundle)
-    lines, shown, cited = [], [], []
+    lines: list[str] = []
+    shown: list[str] = []
+    cited: list[str] = []
     for log in bundle.logs:
         template, example = quotes.get(log.template_quote), quotes.get(log.example_quote)
         parts = [f"x{log.lines_after:,}", log.state, log.service]

@@ -5,6 +5,7 @@ One thread writes. All requests that wait when it comes round are written togeth
 by one fsync per file, and only then answered (group commit).
 """
 
+import contextlib
 import os
 import shutil
 import threading
@@ -324,10 +325,9 @@ class Journal:
             self._state.full = f"the journal cannot be written: {error}"
         if active is None:
             return
-        try:
+        # What cannot be cut off is recognised by its checksum when it is read.
+        with contextlib.suppress(OSError):
             os.ftruncate(active.file.fileno(), active.durable_bytes)
-        except OSError:
-            pass  # what cannot be cut off is recognised by its checksum when it is read
         self._seal(active)
 
     def _seal_due(self, everything: bool) -> None:

@@ -150,11 +150,12 @@ def _open(body: bytes, encoding: str, signal: Signal, limits: Limits, as_json: b
 def partial_success(signal: Signal, admitted: Admitted) -> ProtobufMessage:
     """Return the reply to a request: empty, or saying how many records were rejected and why."""
     response_class, field = _RESPONSES[signal]
-    response = response_class()
+    response: Any = response_class()
     if admitted.rejected_records:
         setattr(response.partial_success, field, admitted.rejected_records)
         response.partial_success.error_message = admitted.explanation()
-    return response
+    made: ProtobufMessage = response
+    return made
 
 
 async def _export(

@@ -21,7 +21,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.limits import Limits
 from tracepulse.receive.wire import Fault, Signal, scan_message
 from tracepulse.receive.wire_fields import bytes_field, fields
@@ -117,7 +116,7 @@ def _clean_owner(
         parsed.ParseFromString(bytes(value))
     except DecodeError:
         return b""
-    parsed.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    parsed.DiscardUnknownFields()
     _trim_attributes(parsed, limits.attributes_per_resource, limits)
     return parsed.SerializeToString()
 

@@ -37,14 +37,15 @@ class ChdbEngine:
         Raises:
             Unavailable: another process has it, or it cannot be read.
         """
-        import chdb
+        import chdb  # here, so that whoever only asks a server need not load 500 MB
 
+        connect: Any = chdb.connect
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._pid = os.getpid()
         try:
-            self._writer = chdb.connect(str(folder))
-            readers = [chdb.connect(str(folder)) for _ in range(_READERS)]
+            self._writer = connect(str(folder))
+            readers = [connect(str(folder)) for _ in range(_READERS)]
         except Exception as error:  # chDB raises RuntimeError, or ChdbError with an empty text
             raise Unavailable(
                 f"data folder {folder}: the storage engine cannot open it"

@@ -1,38 +1,5 @@
--- Who calls whom: spans whose parent is in another service, and calls to what sends no spans.
-WITH
-    spans AS
-    (
-        SELECT
-            TraceId, SpanId, ParentSpanId, ServiceName, SpanKind, StatusCode, Duration,
-            multiIf(
-                SpanKind != 'Client' AND SpanKind != 'Producer', '',
-                SpanAttributes['db.namespace'] != '', SpanAttributes['db.namespace'],
-                SpanAttributes['db.name'] != '', SpanAttributes['db.name'],
-                SpanAttributes['db.system.name'] != '', SpanAttributes['db.system.name'],
-                SpanAttributes['db.system'] != '', SpanAttributes['db.system'],
-                SpanAttributes['messaging.destination.name'] != '',
-                SpanAttributes['messaging.destination.name'],
-                SpanAttributes['peer.service'] != '', SpanAttributes['peer.service'],
-                SpanAttributes['server.address']
-            ) AS peer,
-            multiIf(
-                SpanAttributes['db.system.name'] != '' OR SpanAttributes['db.system'] != '',
-                'database',
-                SpanAttributes['messaging.system'] != '', 'messaging',
-                SpanAttributes['rpc.system'] != '', 'rpc',
-                'http'
-            ) AS connection,
-            -- 1 when the call failed in the eyes of the one who served it.
-            toUInt8(
-                StatusCode = 'Error'
-                OR toUInt16OrZero(SpanAttributes['http.response.status_code']) >= 400
-                OR toUInt16OrZero(SpanAttributes['http.status_code']) >= 400
-            ) AS failed
-        FROM otel_traces
-        WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
-            AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
-            AND DataSet = {data_set:String}
-    )
+-- Who calls whom: spans whose parent is in another service, requests from outside, and calls to
+-- what sends no spans of its own.
 SELECT
     caller, callee, connection, inferred_from,
     count() AS calls,
@@ -42,23 +9,45 @@ SELECT
 FROM
 (
     SELECT
-        parent.ServiceName AS caller, child.ServiceName AS callee, child.connection AS connection,
-        'spans' AS inferred_from, child.failed AS failed, child.Duration AS Duration
-    FROM spans AS child
-    INNER JOIN spans AS parent
-        ON child.TraceId = parent.TraceId AND child.ParentSpanId = parent.SpanId
-    WHERE parent.ServiceName != child.ServiceName
+        parent.ServiceName AS caller, child.ServiceName AS callee, @connection AS connection,
+        'spans' AS inferred_from, @failed AS failed, child.Duration AS Duration
+    FROM otel_traces AS child
+    LEFT ANY JOIN
+    (
+        SELECT TraceId, SpanId, ServiceName
+        FROM otel_traces
+        WHERE @in_window
+    ) AS parent
+    ON child.TraceId = parent.TraceId AND child.ParentSpanId = parent.SpanId
+    WHERE @in_window
+        AND (parent.ServiceName != '' OR child.ParentSpanId = '')
+        AND parent.ServiceName != child.ServiceName
+        AND (child.ParentSpanId != '' OR child.SpanKind IN ('Server', 'Consumer'))
     UNION ALL
     SELECT
-        '' AS caller, ServiceName AS callee, connection, 'spans' AS inferred_from, failed, Duration
-    FROM spans
-    WHERE ParentSpanId = '' AND (SpanKind = 'Server' OR SpanKind = 'Consumer')
-    UNION ALL
-    SELECT
-        ServiceName AS caller, peer AS callee, connection, 'peer' AS inferred_from, failed, Duration
-    FROM spans
-    WHERE peer != ''
-        AND (TraceId, SpanId) NOT IN (SELECT TraceId, ParentSpanId FROM spans)
+        child.ServiceName AS caller,
+        multiIf(
+            child.SpanAttributes['db.namespace'] != '', child.SpanAttributes['db.namespace'],
+            child.SpanAttributes['db.name'] != '', child.SpanAttributes['db.name'],
+            child.SpanAttributes['db.system.name'] != '', child.SpanAttributes['db.system.name'],
+            child.SpanAttributes['db.system'] != '', child.SpanAttributes['db.system'],
+            child.SpanAttributes['messaging.destination.name'] != '',
+            child.SpanAttributes['messaging.destination.name'],
+            child.SpanAttributes['peer.service'] != '', child.SpanAttributes['peer.service'],
+            child.SpanAttributes['server.address']
+        ) AS callee,
+        @connection AS connection, 'peer' AS inferred_from, @failed AS failed, child.Duration
+    FROM otel_traces AS child
+    LEFT ANTI JOIN
+    (
+        SELECT TraceId, ParentSpanId
+        FROM otel_traces
+        WHERE @in_window AND ParentSpanId != ''
+    ) AS answer
+    ON child.TraceId = answer.TraceId AND child.SpanId = answer.ParentSpanId
+    WHERE @in_window
+        AND child.SpanKind IN ('Client', 'Producer')
+        AND callee != ''
 )
 GROUP BY caller, callee, connection, inferred_from
 ORDER BY calls DESC, caller, callee, connection, inferred_from

@@ -152,10 +152,35 @@ class _Filters:
         return sql.replace("@filters", "".join(f"\n    AND {each}" for each in self.conditions))
 
 
+_HTTP_STATUS = (
+    "toUInt16OrZero(if(child.SpanAttributes['http.response.status_code'] != '',"
+    " child.SpanAttributes['http.response.status_code'], child.SpanAttributes['http.status_code']))"
+)
+_MACROS = (
+    ("@shape_of_any_severity", shape_sql()),
+    (
+        "@in_window",
+        "Timestamp >= fromUnixTimestamp64Nano({start:Int64})"
+        " AND Timestamp < fromUnixTimestamp64Nano({end:Int64}) AND DataSet = {data_set:String}",
+    ),
+    ("@failed", f"toUInt8(child.StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)"),
+    (
+        "@connection",
+        "multiIf(child.SpanAttributes['db.system.name'] != ''"
+        " OR child.SpanAttributes['db.system'] != '', 'database',"
+        " child.SpanAttributes['messaging.system'] != '', 'messaging',"
+        " child.SpanAttributes['rpc.system'] != '', 'rpc', 'http')",
+    ),
+)
+"""Expressions that several statements share."""
+
+
 @cache
 def _sql(name: str) -> str:
     text = files("tracepulse.store.queries").joinpath(f"{name}.sql").read_text()
-    return text.replace("@shape_of_any_severity", shape_sql())
+    for macro, expression in _MACROS:
+        text = text.replace(macro, expression)
+    return text
 
 
 def _window(window: Window) -> dict[str, Parameter]:
@@ -434,13 +459,12 @@ class Telemetry:
 
     def coverage(self, window: Window, data_set: str = "") -> list[dict[str, Any]]:
         """Return records by signal and service."""
-        return self._ask(
-            "coverage", _Filters(), {**_window(window), "data_set": data_set}
-        ).to_pylist()
+        table = self._ask("coverage", _Filters(), {**_window(window), "data_set": data_set})
+        return list(table.to_pylist())
 
     def rates(self, window: Window) -> list[dict[str, Any]]:
         """Return calls, errors and lines by service and 5-second bin."""
-        return self._ask("rates", _Filters(), _window(window)).to_pylist()
+        return list(self._ask("rates", _Filters(), _window(window)).to_pylist())
 
     def _spans(self, trace_ids: Sequence[str], limit: int) -> pa.Table:
         return self._ask("trace_spans", _Filters(), {"trace_ids": list(trace_ids), "limit": limit})

@@ -168,7 +168,7 @@ class StateStore:
         with Session(self._engine) as session, session.begin():
             session.merge(row)
 
-    def _scalars(self, query: "sa.Select[tuple[str]]") -> list[str]:
+    def _scalars(self, query: "sa.Select[str]") -> list[str]:
         with Session(self._engine) as session:
             return list(session.scalars(query))
 

@@ -1,0 +1,5 @@
+"""`python -m tracepulse`: the command line."""
+
+from tracepulse.cli import main
+
+main()
