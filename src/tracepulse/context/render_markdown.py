@@ -174,7 +174,7 @@ def _code_title(excerpt: CodeExcerpt) -> str:
 def _logs(bundle: Bundle) -> Iterator[str]:
     quotes = _quotes(bundle)
     lines: list[str] = []
-    shown: list[str] = []
+    shown: list[Quote] = []
     cited: list[str] = []
     for log in bundle.logs:
         template, example = quotes.get(log.template_quote), quotes.get(log.example_quote)
