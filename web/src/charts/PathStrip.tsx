@@ -1,0 +1,107 @@
+/** The whole path in one 8 px strip by category; the range in sight framed; a click selects, a drag zooms. */
+
+import type { PointerEvent } from "react";
+import { useEffect, useRef, useState } from "react";
+import type { Ns } from "../api/types";
+import { categoryLook } from "../model/categories";
+import type { LitSection } from "../model/waterfall";
+import { sectionAt } from "../model/waterfall";
+import type { Range } from "./drawWaterfall";
+import type { Palette } from "./palette";
+import { prepared } from "./palette";
+
+const HEIGHT_PX = 14;
+const STRIP_TOP_PX = 3;
+const STRIP_PX = 8;
+/** A pointer that moved less than this meant a click. */
+const DRAG_PX = 4;
+
+interface PathStripProps {
+  sections: readonly LitSection[];
+  whole: Range;
+  range: Range;
+  selected: number | undefined;
+  palette: Palette | undefined;
+  label: string;
+  onSelect: (section: number) => void;
+  onZoom: (range: Range) => void;
+}
+
+export function PathStrip(props: PathStripProps) {
+  const { sections, whole, range, selected, palette } = props;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [width, setWidth] = useState(0);
+  const [drag, setDrag] = useState<{ from: number; to: number } | undefined>();
+
+  useEffect(() => {
+    const element = canvas.current;
+    if (element === null) return undefined;
+    const watch = new ResizeObserver(() => setWidth(element.clientWidth));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+
+  useEffect(() => {
+    const pen = canvas.current === null || width === 0 ? null : prepared(canvas.current, width, HEIGHT_PX);
+    if (pen === null || palette === undefined) return;
+    const scale = width / Math.max(1, whole.to - whole.from);
+    const x = (at: number): number => (at - whole.from) * scale;
+    drawSections(pen, sections, palette, x);
+    const here = selected === undefined ? undefined : sections[selected];
+    if (here !== undefined) {
+      pen.strokeStyle = palette.focus;
+      pen.lineWidth = 1.5;
+      pen.strokeRect(Math.max(0.75, x(here.startNs) - 0.5), 1.25, Math.max(2, here.durationNs * scale) + 1, STRIP_PX + 3.5);
+    }
+    const [left, right] = drag === undefined ? [x(range.from), x(range.to)] : [Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)];
+    if (drag !== undefined || range.from > whole.from || range.to < whole.to) {
+      pen.strokeStyle = palette.path;
+      pen.lineWidth = 1;
+      pen.strokeRect(left + 0.5, 0.5, Math.max(1, right - left - 1), HEIGHT_PX - 1);
+    }
+  }, [sections, whole, range, selected, palette, width, drag]);
+
+  const at = (event: PointerEvent): number => event.clientX - event.currentTarget.getBoundingClientRect().left;
+  const toNs = (px: number): Ns => (whole.from + (px / Math.max(1, width)) * (whole.to - whole.from)) as Ns;
+  const finish = (event: PointerEvent): void => {
+    if (drag === undefined) return;
+    const to = at(event);
+    setDrag(undefined);
+    if (Math.abs(to - drag.from) >= DRAG_PX) {
+      props.onZoom({ from: toNs(Math.min(to, drag.from)), to: toNs(Math.max(to, drag.from)) });
+      return;
+    }
+    const section = sectionAt(sections, toNs(to));
+    if (section >= 0) props.onSelect(section);
+  };
+  return (
+    <canvas
+      ref={canvas}
+      className="strip"
+      role="img"
+      aria-label={props.label}
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        setDrag({ from: at(event), to: at(event) });
+      }}
+      onPointerMove={(event) => drag !== undefined && setDrag({ ...drag, to: at(event) })}
+      onPointerUp={finish}
+      onPointerCancel={() => setDrag(undefined)}
+    />
+  );
+}
+
+/** Sections narrower than a pixel fall together: only the first on each pixel column is drawn. */
+function drawSections(pen: CanvasRenderingContext2D, sections: readonly LitSection[], palette: Palette, x: (at: number) => number): void {
+  let drawnTo = Number.NEGATIVE_INFINITY;
+  for (const section of sections) {
+    const left = Math.max(x(section.startNs), drawnTo);
+    const right = x(section.startNs + section.durationNs);
+    if (right - left < 0.5) continue;
+    // A hairline of ground between neighbours that are wide enough to lose one.
+    const gap = right - left > 4 ? 1 : 0;
+    pen.fillStyle = palette.category[categoryLook(section.category).token] ?? palette.mute;
+    pen.fillRect(left, STRIP_TOP_PX, right - left - gap, STRIP_PX);
+    drawnTo = right;
+  }
+}
