@@ -46,7 +46,8 @@ export function PathStrip(props: PathStripProps) {
     if (pen === null || palette === undefined) return;
     const scale = width / Math.max(1, whole.to - whole.from);
     const x = (at: number): number => (at - whole.from) * scale;
-    drawSections(pen, sections, palette, x);
+    drawNarrow(pen, sections, palette, width, (px) => (whole.from + px / scale) as Ns, 1 / scale);
+    drawWide(pen, sections, palette, x, 1 / scale);
     const here = selected === undefined ? undefined : sections[selected];
     if (here !== undefined) {
       pen.strokeStyle = palette.focus;
@@ -91,17 +92,34 @@ export function PathStrip(props: PathStripProps) {
   );
 }
 
-/** Sections narrower than a pixel fall together: only the first on each pixel column is drawn. */
-function drawSections(pen: CanvasRenderingContext2D, sections: readonly LitSection[], palette: Palette, x: (at: number) => number): void {
-  let drawnTo = Number.NEGATIVE_INFINITY;
+/** Sections at least a pixel wide, with a hairline of ground between neighbours wide enough to lose one. */
+function drawWide(pen: CanvasRenderingContext2D, sections: readonly LitSection[], palette: Palette, x: (at: number) => number, pixelNs: number): void {
   for (const section of sections) {
-    const left = Math.max(x(section.startNs), drawnTo);
+    if (section.durationNs < pixelNs) continue;
+    const left = x(section.startNs);
     const right = x(section.startNs + section.durationNs);
-    if (right - left < 0.5) continue;
-    // A hairline of ground between neighbours that are wide enough to lose one.
-    const gap = right - left > 4 ? 1 : 0;
-    pen.fillStyle = palette.category[categoryLook(section.category).token] ?? palette.mute;
-    pen.fillRect(left, STRIP_TOP_PX, right - left - gap, STRIP_PX);
-    drawnTo = right;
+    pen.fillStyle = colourOf(section, palette);
+    pen.fillRect(left, STRIP_TOP_PX, right - left - (right - left > 4 ? 1 : 0), STRIP_PX);
   }
+}
+
+/** Where sections are narrower than a pixel, each pixel shows the one at its middle. */
+function drawNarrow(
+  pen: CanvasRenderingContext2D,
+  sections: readonly LitSection[],
+  palette: Palette,
+  width: number,
+  toNs: (px: number) => Ns,
+  pixelNs: number,
+): void {
+  for (let column = 0; column < width; column += 1) {
+    const section = sections[sectionAt(sections, toNs(column + 0.5))];
+    if (section === undefined || section.durationNs >= pixelNs) continue;
+    pen.fillStyle = colourOf(section, palette);
+    pen.fillRect(column, STRIP_TOP_PX, 1, STRIP_PX);
+  }
+}
+
+function colourOf(section: LitSection, palette: Palette): string {
+  return palette.category[categoryLook(section.category).token] ?? palette.mute;
 }

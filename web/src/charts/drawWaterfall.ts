@@ -99,23 +99,29 @@ function ring(pen: CanvasRenderingContext2D, x: number, y: number, colour: strin
   pen.stroke();
 }
 
+function rowAt(scene: Scene, section: number): number {
+  const place = scene.path.places[section]!;
+  return place < 0 ? -1 : scene.rowOf[place]!;
+}
+
 /**
  * Join the sections in time order. Pieces that fall on one pixel column become one: a path of 100,000
  * sections costs as many lines as the canvas is wide.
  */
 function drawThread(pen: CanvasRenderingContext2D, scene: Scene, palette: Palette, x: Across, width: number, first: number, last: number): void {
-  const { sections } = scene.path;
+  const { starts, places } = scene.path;
   const columns = Math.ceil(width) + 1;
   const top = new Float32Array(columns).fill(Number.POSITIVE_INFINITY);
   const bottom = new Float32Array(columns).fill(Number.NEGATIVE_INFINITY);
-  for (let index = 1; index < sections.length; index += 1) {
-    const [before, after] = [sections[index - 1]!, sections[index]!];
-    if (before.span < 0 || after.span < 0) continue;
-    const [rowA, rowB] = [scene.rowOf[before.span]!, scene.rowOf[after.span]!];
-    if (rowA < 0 || rowB < 0 || rowA === rowB) continue;
-    const [upper, lower] = rowA < rowB ? [rowA, rowB] : [rowB, rowA];
+  let row = places.length === 0 ? -1 : rowAt(scene, 0);
+  for (let index = 1; index < places.length; index += 1) {
+    const before = row;
+    row = rowAt(scene, index);
+    if (before < 0 || row < 0 || before === row) continue;
+    const upper = Math.min(before, row);
+    const lower = Math.max(before, row);
     if (lower < first || upper >= last) continue;
-    const column = Math.round(x(after.startNs));
+    const column = Math.round(x(starts[index]!));
     if (column < 0 || column >= columns) continue;
     top[column] = Math.min(top[column]!, (upper - first) * ROW_PX + BAR_TOP_PX + BAR_PX);
     bottom[column] = Math.max(bottom[column]!, (lower - first) * ROW_PX + BAR_TOP_PX);

@@ -68,14 +68,14 @@ export function counted(value: number, one: string, many: string = `${one}s`): s
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** `10.8/s`; `0/s` for nothing, `<0.01/s` rather than a zero that is not one. */
+/** `10.8/s`; `0/s` for nothing. */
 export function rate(perSecond: number): string {
-  if (perSecond > 0 && perSecond < 0.01) return "<0.01/s";
   return `${plainNumber(perSecond)}/s`;
 }
 
-/** The number of a rate without its unit, for columns whose head carries it. */
+/** The number of a rate without its unit, for columns whose head carries it; `<0.01`, not a false zero. */
 export function plainNumber(value: number): string {
+  if (value > 0 && value < 0.01) return "<0.01";
   if (value >= 1000) return count(value);
   return significant(value);
 }

@@ -36,9 +36,17 @@ export interface PathOnTrace {
   sections: readonly LitSection[];
   /** Sections of each span, by place in `spans`; undefined for none. */
   bySpan: ReadonlyMap<number, readonly LitSection[]>;
+  /** Starts and spans of the sections once more, as columns: what is drawn on every frame reads these. */
+  starts: Float64Array;
+  places: Int32Array;
 }
 
-const NO_PATH: PathOnTrace = { sections: [], bySpan: new Map() };
+const NO_PATH: PathOnTrace = {
+  sections: [],
+  bySpan: new Map(),
+  starts: new Float64Array(0),
+  places: new Int32Array(0),
+};
 
 /** Link spans to parents and put them in row order. Cycles are cut where they are first met. */
 export function traceTree(trace: Trace): TraceTree {
@@ -138,7 +146,12 @@ export function pathOnTrace(trace: Trace, path: BlockingPath | undefined): PathO
     }
     return lit;
   });
-  return { sections, bySpan };
+  return {
+    sections,
+    bySpan,
+    starts: Float64Array.from(sections, (section) => section.startNs),
+    places: Int32Array.from(sections, (section) => section.span),
+  };
 }
 
 export interface RowFilter {

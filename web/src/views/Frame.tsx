@@ -8,6 +8,7 @@ import type { View } from "../state/address";
 import { open, pathOfId, pathTo } from "../state/address";
 import { useCopy } from "../state/copy";
 import { useKeys } from "../state/keys";
+import { useNarrow } from "../state/narrow";
 import { Icon, Link } from "./parts";
 
 interface FrameProps {
@@ -127,6 +128,7 @@ function SourceHealth({ overview }: { overview: Overview | undefined }) {
 
 /** Paste an id of any kind, press Enter. */
 function Jump() {
+  const narrow = useNarrow();
   const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
   const [unknown, setUnknown] = useState(false);
@@ -152,7 +154,7 @@ function Jump() {
       <input
         ref={field}
         value={text}
-        placeholder="Open a trace or incident id"
+        placeholder={narrow ? "Open an id" : "Open a trace or incident id"}
         aria-label="Open a trace or incident by id"
         aria-invalid={unknown}
         spellCheck={false}

@@ -83,7 +83,7 @@ function Header({ incident, bundle }: { incident: IncidentRecord; bundle: string
           since {clock(incident.onset_unix_ns)} UTC, {day(incident.onset_unix_ns)}
         </span>
         <span>
-          last seen {clock(incident.last_seen_unix_ns)}, {lasted} in
+          last seen {clock(incident.last_seen_unix_ns)}, {lasted} after onset
         </span>
       </div>
       <div className="acts" id="copy-for-agent">

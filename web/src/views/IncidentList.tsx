@@ -8,8 +8,8 @@ import { Icon, Link, Said } from "./parts";
 
 const STATE_WORDS = { open: "Open", acknowledged: "Acknowledged", resolved: "Resolved" } as const;
 
-/** Rows that need a person: what, where, since when. */
-export function AttentionRow({ incident, why }: { incident: IncidentRow; why: string | undefined }) {
+/** A row that needs a person: what, where, since when. */
+export function AttentionRow({ incident }: { incident: IncidentRow }) {
   return (
     <Link className="att" to={pathTo.incident(incident.incident_id)}>
       <span className="t-critical">
@@ -19,11 +19,6 @@ export function AttentionRow({ incident, why }: { incident: IncidentRow; why: st
         <div className="what">
           <Said text={incident.title} limit={300} />
         </div>
-        {why !== undefined && (
-          <div className="why">
-            <Said text={why} limit={300} />
-          </div>
-        )}
         <div className="meta">
           <IncidentMeta incident={incident} />
         </div>

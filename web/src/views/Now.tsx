@@ -2,7 +2,7 @@
 
 import type { Incident, Overview, TraceList } from "../api/types";
 import { api } from "../api/addresses";
-import { likelyCause, nowAnswer, openIncidents } from "../model/sentences";
+import { nowAnswer, openIncidents } from "../model/sentences";
 import { bytes, clock, count, counted, day } from "../model/units";
 import type { Asked } from "../state/asked";
 import { useAsked } from "../state/asked";
@@ -56,11 +56,9 @@ export function Now({ asked }: { asked: Asked<Overview> }) {
         <div className="stack">
           {open.length > 0 && (
             <section className="panel" aria-label="Needs attention">
-              {open.slice(0, 3).map((incident) => {
-                const known = incident.incident_id === first.value?.incident_id ? first.value : undefined;
-                const why = known === undefined || known.hypotheses.length === 0 ? undefined : likelyCause(known);
-                return <AttentionRow key={incident.incident_id} incident={incident} why={why} />;
-              })}
+              {open.slice(0, 3).map((incident) => (
+                <AttentionRow key={incident.incident_id} incident={incident} />
+              ))}
             </section>
           )}
           <Rates overview={overview} open={open} />

@@ -50,7 +50,7 @@ export function SpanDetail(props: SpanDetailProps) {
           </dd>
           <dt>Took</dt>
           <dd>
-            <b>{duration(span.duration_ns)}</b> from {duration(span.start_offset_ns)} in
+            <b>{duration(span.duration_ns)}</b>, starting {duration(span.start_offset_ns)} in
           </dd>
           <dt>Started</dt>
           <dd>{fineClock(instantAfter(props.traceStart, span.start_offset_ns))} UTC</dd>

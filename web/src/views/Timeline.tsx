@@ -11,6 +11,9 @@ import { Panel, Said } from "./parts";
 
 /** Marks closer than this share of the axis (about 12 px at 1280) are joined. */
 const CLOSEST = 0.02;
+/** Room a label needs: with what the trigger is about, and without. */
+const ROOM_RIGHT = 0.28;
+const ROOM_LEFT = 0.16;
 
 const LANES = [
   { name: "Errors", kinds: ["error_burst"] },
@@ -54,28 +57,31 @@ function Lane({ name, triggers, axis }: { name: string; triggers: readonly Trigg
     <div className="lane pts">
       <span className="lab">{name}</span>
       {placed.map((mark, index) => {
-        const next = placed[index + 1]?.at ?? 1;
-        return <Disc key={mark.at} mark={mark} room={next - mark.at} />;
+        const right = (placed[index + 1]?.at ?? 1) - mark.at;
+        const left = mark.at - (placed[index - 1]?.at ?? 0);
+        return <Disc key={mark.at} mark={mark} side={right > ROOM_RIGHT ? "right" : left > ROOM_LEFT ? "left" : undefined} />;
       })}
     </div>
   );
 }
 
-/** The label stands right of its mark when there is room before the next, else left of the last, else nowhere. */
-function Disc({ mark, room }: { mark: Mark; room: number }) {
+/** The label stands on the free side of its mark; without one the table below still tells. */
+function Disc({ mark, side }: { mark: Mark; side: "left" | "right" | undefined }) {
   const first = mark.triggers[0]!;
   const joined = mark.triggers.length;
   const title = mark.triggers.map((trigger) => `${clock(trigger.onset_unix_ns)} ${triggerKind(trigger)}, ${trigger.service}`).join("\n");
   return (
-    <span className="mk hot" style={at(`${mark.at * 100}%`)} title={title}>
+    <span className={`mk hot ${side === "left" ? "l" : ""}`} style={at(`${mark.at * 100}%`)} title={title}>
       <i />
-      {room > 0.24 && (
+      {side !== undefined && (
         <span>
           {joined > 1 ? `${count(joined)}, first: ` : ""}
           <Said text={first.service} limit={40} />{" "}
-          <span className="mute only-w">
-            <Said text={triggerSubject(first)} limit={48} />
-          </span>
+          {side === "right" && (
+            <span className="mute only-w">
+              <Said text={triggerSubject(first)} limit={48} />
+            </span>
+          )}
         </span>
       )}
     </span>

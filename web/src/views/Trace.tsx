@@ -15,6 +15,7 @@ import { setQuery, useAddress } from "../state/address";
 import type { Asked } from "../state/asked";
 import { useAsked } from "../state/asked";
 import { useKeys } from "../state/keys";
+import { useNarrow } from "../state/narrow";
 import { useRange, wholeRange } from "../state/range";
 import { useTitle } from "./Frame";
 import { CopyButton, Failed, Icon, Loading, Panel, Pill, Said } from "./parts";
@@ -22,6 +23,7 @@ import { SpanDetail } from "./SpanDetail";
 import { Waterfall } from "./Waterfall";
 
 const TICKS = 5;
+const TICKS_NARROW = 2;
 const WARNINGS_IN_EYEBROW = 2;
 
 export function Trace({ id }: { id: string }) {
@@ -122,7 +124,8 @@ function Body({ trace, path, tree, lit }: BodyProps) {
   const section = sectionOf(lit, query.get("section"));
   const whole = useMemo(() => wholeRange(trace, lit), [trace, lit]);
   const [range, zoom, setRange] = useRange(whole);
-  const ticks = useMemo(() => axisTicks(range.from, range.to, TICKS), [range]);
+  const wanted = useNarrow() ? TICKS_NARROW : TICKS;
+  const ticks = useMemo(() => axisTicks(range.from, range.to, wanted), [range, wanted]);
   const palette = usePalette();
   const errors = useMemo(() => trace.spans.filter((span) => span.status_code === "Error").length, [trace]);
 
@@ -305,7 +308,7 @@ function Axis({ range, ticks }: { range: Range; ticks: readonly { at: Ns; label:
         {ticks.map(({ at, label }) => {
           const share = (at - range.from) / whole;
           return (
-            <text key={at} x={`${share * 100}%`} y="18" className={share < 0.03 ? "start" : share > 0.95 ? "end" : ""}>
+            <text key={at} x={`${share * 100}%`} y="18" className={share < 0.03 ? "start" : share > 0.9 ? "end" : ""}>
               {label}
             </text>
           );
@@ -334,7 +337,7 @@ function PathPanel({ path }: { path: BlockingPath }) {
           );
         })}
       </dl>
-      {(path.confidence !== undefined || path.warnings.length > 0) && (
+      {((path.confidence?.text ?? "") !== "" || path.warnings.length > 0) && (
         <>
           <div className="rule" />
           <ul className="notes mute">

@@ -10,11 +10,12 @@ import { prepared } from "../charts/palette";
 import { categoryLook } from "../model/categories";
 import { duration } from "../model/units";
 import type { PathOnTrace, TraceTree } from "../model/waterfall";
+import { isNarrow } from "../state/narrow";
 import { useVisibleRows } from "../state/visibleRows";
 import { Icon, Said } from "./parts";
 
 /** Deeper levels are not indented further: their number is written instead. */
-const DEEPEST_INDENT = 14;
+const DEEPEST_INDENT = 12;
 
 interface WaterfallProps {
   tree: TraceTree;
@@ -90,7 +91,7 @@ function useScrollToSelected(list: { current: HTMLDivElement | null }, row: numb
     if (row < 0 || list.current === null) return;
     const top = list.current.getBoundingClientRect().top + row * ROW_PX;
     const head = list.current.previousElementSibling?.getBoundingClientRect().bottom ?? 0;
-    const foot = matchMedia("(max-width: 720px)").matches ? innerHeight * 0.5 : innerHeight - ROW_PX;
+    const foot = isNarrow() ? innerHeight * 0.5 : innerHeight - ROW_PX;
     if (top >= head && top + ROW_PX <= foot) return;
     scrollBy({ top: top - (head + foot) / 2, behavior: "instant" });
   }, [list, row]);
