@@ -25,6 +25,7 @@ __all__ = [
     "caller_of",
     "json_response",
     "read_body",
+    "require",
 ]
 
 _T = TypeVar("_T")
@@ -126,18 +127,24 @@ def caller_of(request: Request) -> Caller:
     )
 
 
+def require(request: Request, scope: Scope) -> Caller:
+    """Return who is asking; raises Unauthorized unless the key has the scope."""
+    caller = caller_of(request)
+    services = cast(Services, request.app.state.services)
+    try:
+        services.gate.require(caller, scope)
+    except Unauthorized as error:
+        raise Forbidden(str(error)) from error
+    return caller
+
+
 def _asker_with(scope: Scope) -> Callable[..., Awaitable[Asker]]:
     async def dependency(
         request: Request,
         _api_key: Annotated[Any, Security(_API_KEY)] = None,
         _bearer: Annotated[Any, Security(_BEARER)] = None,
     ) -> Asker:
-        caller = caller_of(request)
-        services = cast(Services, request.app.state.services)
-        try:
-            services.gate.require(caller, scope)
-        except Unauthorized as error:
-            raise Forbidden(str(error)) from error
+        caller = require(request, scope)
         return Asker(request, caller)
 
     return dependency

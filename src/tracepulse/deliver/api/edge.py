@@ -6,6 +6,7 @@ A page of any web site may have its visitor's browser send requests to 127.0.0.1
 own name our address (DNS rebinding). The first shows in `Origin`, the second in `Host`.
 """
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -63,7 +64,17 @@ class Edge:
             await self._app(scope, receive, send_with_headers)
 
     def _is_ours(self, host: str) -> bool:
-        return self._any_host or _without_port(host.lower()) in self._hosts
+        name = _without_port(host.lower())
+        # An address cannot be given to us by another's DNS, so any of ours will do.
+        return self._any_host or name in self._hosts or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _is_api(path: str) -> bool:
