@@ -187,9 +187,7 @@ def edge_changes(rows: Sequence[SpanRow], window: Window) -> tuple[EdgeChange, .
     return compare_edges(service_edges(columns(before)), service_edges(columns(after)))
 
 
-def log_shape_changes(
-    records: Iterable[LogRecord], window: Window
-) -> tuple[LogShapeChange, ...]:
+def log_shape_changes(records: Iterable[LogRecord], window: Window) -> tuple[LogShapeChange, ...]:
     """Count shapes before and after the onset, with examples."""
     seen: dict[tuple[str, str], list[LogRecord]] = defaultdict(list)
     for record in records:
@@ -219,9 +217,7 @@ def log_shape_changes(
 def failing_traces(rows: Sequence[SpanRow], onset: int, most: int = 50) -> SpanColumns:
     """Return the spans of failing traces after the onset, chosen by a hash of their ids."""
     failing = {
-        r.trace_id
-        for r in rows
-        if not r.parent and r.start >= onset and (_error(r) or _refused(r))
+        r.trace_id for r in rows if not r.parent and r.start >= onset and (_error(r) or _refused(r))
     }
     chosen = set(sorted(failing, key=lambda trace: trace[::-1])[:most])
     return columns([r for r in rows if r.trace_id in chosen])

@@ -31,7 +31,7 @@ from tracepulse.context.render_markdown import render_markdown
 from tracepulse.context.select import estimate_tokens, fit
 from tracepulse.derive.flows import failure_summary, service_edges
 from tracepulse.derive.incidents import join_triggers
-from tracepulse.derive.locate import locate
+from tracepulse.derive.locate import entry_operations, locate
 from tracepulse.derive.log_flows import log_edges
 from tracepulse.derive.triggers import alert_trigger, find_triggers
 from tracepulse.model.change import Change
@@ -57,7 +57,7 @@ def instant(clock: str) -> int:
     return int(datetime.fromisoformat(f"2026-11-21T{clock}+00:00").timestamp()) * S
 
 
-START, DEPLOYED, NOW = instant("09:35:00"), instant("09:44:50"), instant("09:53:00")
+START, DEPLOYED, NOW = instant("09:40:00"), instant("09:44:50"), instant("09:50:00")
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +159,9 @@ def found_incident(
     incidents = join_triggers((), triggers, edges, instant("09:46:00"))
     assert len(incidents) == 1
     incident = incidents[0]
-    near = [
-        r
-        for r in records
-        if -60 * S <= r.time_unix_ns - incident.onset_unix_ns < 180 * S
-    ]
-    failures = failure_summary(failing_traces(spans, incident.onset_unix_ns) if spans else None)
+    near = [r for r in records if -60 * S <= r.time_unix_ns - incident.onset_unix_ns < 180 * S]
+    failing = failing_traces(spans, incident.onset_unix_ns) if spans else None
+    failures = failure_summary(failing, entry_operations(incident))
     shapes = log_shape_changes(records, Window(START, incident.onset_unix_ns, NOW))
     return locate(incident, failures, near, shapes)
 
@@ -250,9 +247,7 @@ def test_full_bundle_reads_as_expected(shop: Shop, repository: tuple[Path, str, 
     compare("expected.json", render_json(fit(bundle, render_json, 24_000)) + "\n")
 
 
-def test_logs_only_bundle_reads_as_expected(
-    shop: Shop, repository: tuple[Path, str, str]
-) -> None:
+def test_logs_only_bundle_reads_as_expected(shop: Shop, repository: tuple[Path, str, str]) -> None:
     """From logs alone the deployed commit is still ranked first, and less surely."""
     bundle = incident_bundle(findings_of(shop, repository, with_spans=False), KEY)
     compare("expected-logs-only.md", render_markdown(fit(bundle, render_markdown, 1_500)))
@@ -272,9 +267,7 @@ def test_deployed_commit_is_first_and_decoys_are_ruled_out(
     assert "`gateway` `2.4.0`" in excluded
 
 
-def test_order_of_arrival_changes_nothing(
-    shop: Shop, repository: tuple[Path, str, str]
-) -> None:
+def test_order_of_arrival_changes_nothing(shop: Shop, repository: tuple[Path, str, str]) -> None:
     """Permuted telemetry gives the same bytes."""
     expected = render_json(incident_bundle(findings_of(shop, repository), KEY))
     shuffled = Shop(ShopPlan(START, NOW, DEPLOYED))

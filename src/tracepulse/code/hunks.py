@@ -18,6 +18,11 @@ ASIDE = re.compile(
     re.I,
 )
 """Files that rarely break what runs."""
+QUOTE_MARK = re.compile(r"[\"'`]")
+MIN_LITERAL_CHARS = 10
+"""A template with less constant text than this is told from nothing."""
+LITERAL_SHARE = 0.7
+"""How much of a template's constant text a line must hold to be its writer."""
 FILE_WRITES_TEMPLATE = 0.45
 NEAR_TEMPLATE = 0.1
 PER_WORD = 0.12
@@ -87,23 +92,27 @@ def rank_hunks(
         contents: text of the touched files after the commit, as far as it was read.
 
     """
-    places = {path: _template_place(text, implicated) for path, text in contents.items()}
+    places = {path: _template_place(path, text, implicated) for path, text in contents.items()}
     scored = [_scored(hunk, implicated, places.get(hunk.path)) for hunk in hunks]
     return tuple(sorted(scored, key=lambda h: (-h.score, h.path, h.new_start_line)))
 
 
-def _template_place(text: str, implicated: Implicated) -> tuple[int, str] | None:
+def _template_place(path: str, text: str, implicated: Implicated) -> tuple[int, str] | None:
     """Return the line that writes one of the templates, and which; the fullest match wins."""
+    if ASIDE.search(path):
+        return None
     best: tuple[float, int, str] | None = None
-    lines = text.split("\n")
+    lines = [" ".join(PLACE.sub(" ", line).split()) for line in text.split("\n")]
     for template in implicated.templates:
         runs = literal_runs(template)
-        if not runs:
+        whole = sum(map(len, runs))
+        if whole < MIN_LITERAL_CHARS:
             continue
         for number, line in enumerate(lines, 1):
-            squeezed = " ".join(PLACE.sub(" ", line).split())
-            share = sum(run in squeezed for run in runs) / len(runs)
-            if share >= 0.5 and (best is None or share > best[0]):
+            if not QUOTE_MARK.search(line):
+                continue
+            share = sum(len(run) for run in runs if run in line) / whole
+            if share >= LITERAL_SHARE and (best is None or share > best[0]):
                 best = (share, number, template)
     return None if best is None else best[1:]
 

@@ -13,6 +13,8 @@ from tracepulse.model.evidence import Fact
 __all__ = ["References", "cited_only"]
 
 MAX_QUOTE_CHARS = 600
+CHANGE_KINDS = frozenset({"deploy", "flag", "config", "other", "change"})
+"""Kinds of changes are words of ours."""
 
 
 class References:
@@ -47,7 +49,10 @@ class References:
 
     def statement(self, wording: str, names: Mapping[str, str]) -> str:
         """Return a sentence of ours with its names filled in."""
-        return wording.format_map({place: self.code(name) for place, name in names.items()})
+        shown = {place: self.code(name) for place, name in names.items()}
+        if names.get("kind") in CHANGE_KINDS:
+            shown["kind"] = names["kind"]
+        return wording.format_map(shown)
 
     def has(self, key: str) -> bool:
         """Tell whether there is such a fact."""

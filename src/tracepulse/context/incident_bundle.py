@@ -1,5 +1,7 @@
 """An incident's findings to its bundle: the whole of it, before any budget."""
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote as url_quote
@@ -22,6 +24,7 @@ from tracepulse.context.bundle import (
     TimelineEntry,
 )
 from tracepulse.context.cite import References
+from tracepulse.context.quote import inert_name
 from tracepulse.context.redact import Redactor
 from tracepulse.context.wording import likelihood, rfc3339
 from tracepulse.derive.causes import rank_causes
@@ -35,18 +38,24 @@ from tracepulse.derive.facts import (
     trigger_key,
 )
 from tracepulse.derive.flows import failure_summary
-from tracepulse.derive.locate import locate
+from tracepulse.derive.locate import entry_operations, locate
+from tracepulse.derive.thresholds import LOG_WARNING_SEVERITY
 from tracepulse.model.cause import Cause, CauseKind, CauseRanking
+from tracepulse.model.commit import Hunk
 from tracepulse.model.evidence import EvidencePart
 from tracepulse.model.findings import Findings, LogShapeChange
 from tracepulse.model.flow import FailureSummary
 from tracepulse.model.incident import Incident
+from tracepulse.model.trigger import TriggerKind
 
 __all__ = ["RULES_VERSION", "incident_bundle"]
 
 RULES_VERSION = "0.1"
 MAX_DIFF_CHARS = 2_400
 MAX_SECTIONS = 24
+SHOWN_SCORE_RATIO = 0.4
+"""Hunks are shown that overlap at least so much as the best one does."""
+DEFINITION = re.compile(r"\b(?:def|class|func|function|fn|sub|interface|struct|impl)\s+(\w{1,80})")
 TIMELINE_BEFORE_NS = 30 * 60 * 1_000_000_000
 
 PART_WORDS: Mapping[str, tuple[str, str]] = {
@@ -98,7 +107,7 @@ def incident_bundle(
 
     """
     findings = _ordered(findings)
-    failures = failure_summary(findings.failing_traces)
+    failures = failure_summary(findings.failing_traces, entry_operations(findings.incident))
     if not findings.incident.path:
         findings = _located(findings, failures)
     ranking = rank_causes(findings, failures)
@@ -187,7 +196,7 @@ def _head(case: _Case) -> IncidentHead:
 
 def _summary(case: _Case) -> Iterator[Claim]:
     refs, incident, ranking = case.refs, case.incident, case.ranking
-    impact = [key for key in sorted(_impact_keys(case))][:1]
+    impact = _impact_keys(case)
     if impact:
         yield refs.claim(impact[0])
     elif incident.triggers:
@@ -239,28 +248,42 @@ def _impact(case: _Case) -> Iterator[Claim]:
 
 
 def _timeline(case: _Case) -> Iterator[TimelineEntry]:
+    """Changes, the first signs at both ends of the path, new log shapes and outside alerts."""
     begin = case.incident.onset_unix_ns - TIMELINE_BEFORE_NS
     end = case.findings.window.end_unix_ns
-    keys = [trigger_key(trigger) for trigger in case.incident.triggers]
-    keys += [change_key(change) for change in case.findings.changes]
-    keys += [cause_key for cause_key in (c.cause_id for c in case.ranking.causes)]
-    keys += [log_key(shape) for shape in _loud_shapes(case.findings)]
-    triggered = {(t.service, t.template_id) for t in case.incident.triggers if t.template_id}
-    repeated = {
-        log_key(s) for s in case.findings.log_shapes if (s.service, s.template_id) in triggered
-    }
     causes = {cause.cause_id for cause in case.ranking.causes}
     facts = {fact.key: fact for fact in case.ranking.facts}
-    dated = [facts[key] for key in dict.fromkeys(keys) if key in facts and key not in repeated]
+    keys = dict.fromkeys([*_told_triggers(case), *_told_logs(case), *sorted(causes)])
+    keys |= dict.fromkeys(change_key(change) for change in case.findings.changes)
     shown = [
-        fact
-        for fact in dated
+        (fact.at_unix_ns, fact.key)
+        for fact in (facts[key] for key in keys if key in facts)
         if fact.at_unix_ns is not None and (begin <= fact.at_unix_ns < end or fact.key in causes)
     ]
-    for fact in sorted(shown, key=lambda fact: (fact.at_unix_ns or 0, fact.key)):
-        claim = case.refs.claim(fact.key)
-        instant = fact.at_unix_ns or 0
+    for instant, key in sorted(shown):
+        claim = case.refs.claim(key)
         yield TimelineEntry(rfc3339(instant), str(instant), claim.text, claim.evidence)
+
+
+def _told_triggers(case: _Case) -> Iterator[str]:
+    """Return the triggers worth a moment: what lies between the ends is told by the flow."""
+    incident = case.incident
+    ends = {incident.entry_service, incident.faulty_service}
+    served = any(t.span_kind == "Server" for t in incident.triggers)
+    for trigger in incident.triggers:
+        between = trigger.service not in ends and "" not in ends
+        calling = trigger.span_kind == "Client" and served
+        if trigger.kind is not TriggerKind.ERROR_BURST or not (between or calling):
+            yield trigger_key(trigger)
+
+
+def _told_logs(case: _Case) -> Iterator[str]:
+    """Return the loud shapes that no trigger tells of already."""
+    told = {(t.service, t.template_id) for t in case.incident.triggers if t.template_id}
+    for shape in _loud_shapes(case.findings):
+        if shape.severity_number >= LOG_WARNING_SEVERITY:
+            if (shape.service, shape.template_id) not in told:
+                yield log_key(shape)
 
 
 # -- flow and place ------------------------------------------------------------------------------
@@ -293,7 +316,7 @@ def _blocking(case: _Case) -> BlockingPath | None:
         BlockingSection(
             service=refs.name(section.service),
             operation=refs.name(section.operation),
-            category=refs.name(section.category),
+            category=refs.name("_".join(section.category.split())),
             start_offset_ns=str(section.start_offset_ns),
             duration_ns=str(section.duration_ns),
         )
@@ -369,26 +392,44 @@ def _code(case: _Case) -> Iterator[CodeExcerpt]:
     readings = {reading.change_id: reading for reading in case.findings.code}
     for cause in case.ranking.causes:
         reading = readings.get(cause.change_id) if cause.kind is CauseKind.CHANGE else None
-        for commit in reading.commits[:3] if reading is not None else ():
-            touching = [hunk for hunk in commit.hunks if hunk.score > 0][:3] or commit.hunks[:1]
+        if reading is None or not reading.commits:
+            continue
+        scores = [hunk.score for commit in reading.commits for hunk in commit.hunks]
+        bar = SHOWN_SCORE_RATIO * max(scores, default=0.0)
+        for commit in reading.commits[:3]:
+            touching = [hunk for hunk in commit.hunks if hunk.score >= bar][:3]
             subject = case.refs.quote("commit subject", commit.subject, "repository", 200)
             for hunk in touching:
                 diff = "\n".join(hunk.lines)
-                section = hunk.section.strip()
                 key = commit_key(cause.change_id, commit.revision)
                 yield CodeExcerpt(
                     service=case.refs.name(cause.service),
                     revision=commit.revision,
                     authored=rfc3339(commit.author_unix_ns),
                     path=case.refs.name(hunk.path),
-                    line=hunk.new_start_line,
-                    section=case.refs.name(section.split("(")[0].split()[-1]) if section else "",
+                    line=_first_changed_line(hunk),
+                    section=_enclosing(hunk.section),
                     subject_quote=subject,
                     diff_quote=case.refs.quote("diff", diff, "repository", MAX_DIFF_CHARS),
                     template_line=hunk.template_line,
                     score=hunk.score,
                     evidence=case.refs.cite(key) if case.refs.has(key) else (),
                 )
+
+
+def _enclosing(section: str) -> str:
+    """Return the function or class that a hunk's heading names; '' when it names none."""
+    found = DEFINITION.search(section)
+    return found.group(1) if found else ""
+
+
+def _first_changed_line(hunk: Hunk) -> int:
+    before = 0
+    for line in hunk.lines:
+        if not line.startswith(" "):
+            break
+        before += 1
+    return hunk.new_start_line + before
 
 
 def _loud_shapes(findings: Findings) -> list[LogShapeChange]:
@@ -406,13 +447,20 @@ def _loud_shapes(findings: Findings) -> list[LogShapeChange]:
     )[:20]
 
 
+def _template_id(template_id: str) -> str:
+    """Return a template's id; where the template itself serves as one, a hash of it."""
+    if inert_name(template_id) == template_id:
+        return template_id
+    return "tpl_" + hashlib.sha256(template_id.encode("utf-8", "replace")).hexdigest()[:8]
+
+
 def _logs(case: _Case) -> Iterator[LogExcerpt]:
     for shape in _loud_shapes(case.findings):
         key = log_key(shape)
         template = case.refs.quote("log shape", shape.template, shape.trust)
         example = shape.examples[0] if shape.examples else ""
         yield LogExcerpt(
-            template_id=case.refs.name(shape.template_id),
+            template_id=_template_id(shape.template_id),
             service=case.refs.name(shape.service),
             state="new" if is_new(shape) else "surging",
             severity_number=shape.severity_number,

@@ -137,7 +137,7 @@ def _change_refutations(change: Change, findings: Findings) -> Iterator[str]:
         if o.service == change.service and o.version != (change.version or "") and o.calls
     ]
     if change.version:
-        running = "" if others else " (none answered since the onset)"
+        running = "" if others else " (no other version answered since the onset)"
         yield f"the same failures on an instance of {{service}} not at {{version}}{running}"
     yield "the same failures before the {kind}"
     yield "failures that go on after it is taken back"

@@ -101,8 +101,27 @@ def _failed_before(operation: OperationChange) -> int:
     return operation.errors_before + operation.refused_before
 
 
+def _rose(operation: OperationChange, findings: Findings) -> bool:
+    """Tell whether an operation is the incident's entry or fails more often than before."""
+    incident = findings.incident
+    if (operation.service, operation.operation) == (
+        incident.entry_service,
+        incident.entry_operation,
+    ):
+        return True
+    edge = EdgeChange(
+        "",
+        operation.service,
+        operation.calls_before,
+        _failed_before(operation),
+        operation.calls_after,
+        _failed_after(operation),
+    )
+    return edge_rose(edge)
+
+
 def _impact_facts(findings: Findings) -> Iterator[Fact]:
-    entries = [o for o in findings.operations if o.entry and _failed_after(o)]
+    entries = [o for o in findings.operations if o.entry and _rose(o, findings)]
     entries.sort(key=lambda o: (-_failed_after(o), o.service, o.operation))
     for operation in entries[:5]:
         after = percent(_failed_after(operation), operation.calls_after)
@@ -251,12 +270,13 @@ def _log_facts(findings: Findings) -> Iterator[Fact]:
             trust=shape.trust,
         )
     shapes = {log_key(shape): shape for shape in _risen(findings)}
+    states = {key: "new" if is_new(shape) else "surging" for key, shape in shapes.items()}
     for key, slots in shape_slots(findings).items():
         for slot in slots:
             yield Fact(
                 key=f"value:{key}:{slot.position}",
                 kind="value",
-                wording=f"Word {slot.position + 1} of that log shape in {{service}} is a number from"
+                wording=f"In the {states[key]} log shape of {{service}} word {slot.position + 1} is a number from"
                 f" {slot.smallest:g} to {slot.largest:g} (median {slot.median:g},"
                 f" {slot.count} lines)",
                 names={"service": shapes[key].service},

@@ -1,7 +1,7 @@
 """Flows: who calls whom, and where along the way the failures of some requests begin."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tracepulse.derive.linked_spans import CALLING, SERVING, LinkedSpan, linked_traces
 from tracepulse.model.flow import EdgeChange, FailureOrigin, FailureSummary, FlowEdge
@@ -82,9 +82,16 @@ def compare_edges(before: Iterable[FlowEdge], after: Iterable[FlowEdge]) -> tupl
     )
 
 
-def failure_summary(spans: SpanColumns | None) -> FailureSummary:
+def failure_summary(
+    spans: SpanColumns | None, entries: Collection[tuple[str, str]] = ()
+) -> FailureSummary:
     """
     Return where the failures of these traces begin.
+
+    Args:
+        spans: whole traces, failing ones or not.
+        entries: (service, operation) of the incident's entries; only traces whose topmost failing
+            span is one of these count. When none is, or none is given, all do.
 
     In each trace the walk starts at the failing entry and goes to the deepest failing span below it
     that is reached over failing spans only; among equally deep ones the earliest wins, since retries
@@ -96,10 +103,9 @@ def failure_summary(spans: SpanColumns | None) -> FailureSummary:
     traces = linked_traces(spans)
     groups: dict[tuple[str, str, str, str, str], list[tuple[LinkedSpan, tuple[str, ...], str]]]
     groups = defaultdict(list)
-    for trace in traces:
-        entry = _failing_entry(trace)
-        if entry is None:
-            continue
+    failing = [(entry, trace) for trace in traces if (entry := _failing_entry(trace)) is not None]
+    meant = [(e, trace) for e, trace in failing if (e.service, e.name) in entries]
+    for entry, trace in meant or failing:
         origin, path = _deepest_failure(entry, trace)
         resource = origin.peer if origin.kind in CALLING else ""
         key = (origin.service, origin.name, origin.kind, origin.status, resource)

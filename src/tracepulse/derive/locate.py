@@ -11,7 +11,12 @@ from tracepulse.model.incident import Incident
 from tracepulse.model.log import LogRecord
 from tracepulse.model.trigger import Trigger
 
-__all__ = ["locate"]
+__all__ = ["entry_operations", "locate"]
+
+
+def entry_operations(incident: Incident) -> frozenset[tuple[str, str]]:
+    """Return the (service, operation) pairs at which affected requests enter, as triggers tell."""
+    return frozenset((t.service, t.operation) for t in incident.triggers if t.entry and t.operation)
 
 
 def locate(

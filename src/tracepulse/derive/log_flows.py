@@ -29,6 +29,8 @@ ID_TOKEN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{5,63}")
 MAX_BODY_CHARS = 2_000
 EPISODE_GAP_NS = 2 * 1_000_000_000
 """A pause this long in the mentions of an id ends an episode: sessions live on, requests do not."""
+MIN_ORDER_SHARE = 0.1
+"""An order seen less often than a tenth of the most frequent one is an accident."""
 MAX_MENTIONS = 200
 """An episode with more lines names a thing (a product, a host), not a request."""
 
@@ -122,8 +124,20 @@ def log_path(records: Iterable[LogRecord], towards: str) -> tuple[tuple[str, ...
             orders[order[: order.index(towards) + 1]] += 1
     if not orders:
         return (), 0
-    best = min(orders, key=lambda order: (-orders[order], -len(order), order))
-    return best, orders[best]
+    # An id that only some services mention shows a part of the way and supports the whole of it.
+    often = max(orders.values())
+    support = {
+        order: sum(orders[part] for part in orders if _is_part(part, order))
+        for order in orders
+        if orders[order] >= MIN_ORDER_SHARE * often
+    }
+    best = min(support, key=lambda order: (-support[order], -len(order), order))
+    return best, support[best]
+
+
+def _is_part(part: tuple[str, ...], order: tuple[str, ...]) -> bool:
+    rest = iter(order)
+    return all(service in rest for service in part)
 
 
 def _calling_order(episode: Sequence[Mention]) -> tuple[str, ...]:

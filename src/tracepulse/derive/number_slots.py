@@ -10,6 +10,8 @@ NUMBER = re.compile(
     r"^[\[(=,:]*(-?\d{1,15}(?:\.\d{1,9})?)(ms|us|ns|s|m|h|kb|mb|gb|b|%)?[\]),.;:]*$", re.I
 )
 MIN_EXAMPLES = 5
+MIN_DISTINCT = 4
+"""Fewer different numbers are codes or counters of tries, not measurements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ def number_slots(examples: Sequence[str]) -> tuple[NumberSlot, ...]:
     Return the varying numbers of lines of one shape, by position.
 
     Only lines with the most frequent number of words count. Ids are not numbers: a place counts
-    only when all its values are plain numbers of at most 15 digits, and not all the same.
+    only when all its values are plain numbers of at most 15 digits, several of them different.
     """
     rows = [line.split() for line in examples]
     lengths = [len(row) for row in rows]
@@ -42,7 +44,7 @@ def number_slots(examples: Sequence[str]) -> tuple[NumberSlot, ...]:
     slots = []
     for position in range(usual):
         values = _values([row[position] for row in rows])
-        if values and values[0] != values[-1]:
+        if len(set(values)) >= MIN_DISTINCT:
             slots.append(
                 NumberSlot(position, len(values), values[0], values[len(values) // 2], values[-1])
             )
