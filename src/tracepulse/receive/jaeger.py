@@ -124,7 +124,7 @@ def _spans_of(
 def _add_span(groups: SpanGroups, trace: dict[str, Any], source: dict[str, Any]) -> None:
     trace_id = _trace_id(source)
     span_id = _span_id(source)
-    start_ns = _instant_ns(source.get("startTime"))
+    start_ns = _instant_ns(source.get("startTime"), "startTime")
     end_ns = start_ns + _length_ns(source.get("duration"))
     if end_ns > 2**63 - 1:
         raise SpanRefusedError("duration: ends after 2262")
@@ -138,6 +138,7 @@ def _add_span(groups: SpanGroups, trace: dict[str, Any], source: dict[str, Any])
         str(tags.pop("otel.scope.version", tags.pop("otel.library.version", ""))),
     )
     parent_id, links = _parent_and_links(source, trace_id)
+    events = list(_events(source, stored))  # nothing is refused once the span is added
     span = scope.spans.add(
         trace_id=trace_id,
         span_id=span_id,
@@ -153,7 +154,11 @@ def _add_span(groups: SpanGroups, trace: dict[str, Any], source: dict[str, Any])
     warnings = source.get("warnings")
     if isinstance(warnings, list) and warnings:
         add_attributes(span.attributes, [("jaeger.warnings", warnings)])
-    _add_events(span, source, stored)
+    for time_unix_ns, fields in events:
+        event = span.events.add(time_unix_nano=time_unix_ns)
+        if isinstance(fields.get("event"), str):
+            event.name = fields.pop("event")
+        add_attributes(event.attributes, fields.items())
     for linked_trace, linked_span, kind in links:
         link = span.links.add(trace_id=linked_trace, span_id=linked_span)
         add_attributes(link.attributes, [("opentracing.ref_type", kind)])
@@ -190,15 +195,13 @@ def _hex_text(value: Any) -> Any:
     return value
 
 
-def _instant_ns(value: Any) -> int:
+def _instant_ns(value: Any, what: str) -> int:
     if isinstance(value, str) and not value.isdigit():
         instant_ns = rfc3339_unix_ns(value)
         if instant_ns is None:
-            raise SpanRefusedError(
-                f"startTime: '{value[:40]}' is neither microseconds nor RFC 3339"
-            )
+            raise SpanRefusedError(f"{what}: '{value[:40]}' is neither microseconds nor RFC 3339")
         return instant_ns
-    return micros_to_ns(value, "startTime")
+    return micros_to_ns(value, what)
 
 
 def _length_ns(value: Any) -> int:
@@ -264,7 +267,7 @@ def _resource(
     if not isinstance(process, dict):
         processes = trace.get("processes")
         name = source.get("processID", source.get("processId"))
-        process = processes.get(name) if isinstance(processes, dict) else trace.get("process")
+        process = processes.get(str(name)) if isinstance(processes, dict) else trace.get("process")
     if not isinstance(process, dict):
         process = {}
     attributes = _tags(process, stored)
@@ -326,11 +329,6 @@ def _apply_meaningful_tags(span: Span, tags: dict[str, Any]) -> None:
         del tags["w3c.tracestate"]
 
 
-def _add_events(span: Span, source: dict[str, Any], stored: bool) -> None:
+def _events(source: dict[str, Any], stored: bool) -> Iterator[tuple[int, dict[str, Any]]]:
     for log in child_objects(source, "logs"):
-        event = span.events.add()
-        event.time_unix_nano = _instant_ns(log.get("timestamp"))
-        fields = _tags(log, stored, "fields")
-        if isinstance(fields.get("event"), str):
-            event.name = fields.pop("event")
-        add_attributes(event.attributes, fields.items())
+        yield _instant_ns(log.get("timestamp"), "logs.timestamp"), _tags(log, stored, "fields")

@@ -91,6 +91,7 @@ class LineReader:
         if texts and not self._logfmt:
             self.headers.learn(texts)
         known = sum(1 for line in begun if self._entry(line, 0).headed)
+        self.headers.keep_learning([] if self._logfmt else texts)
         return known / len(begun) if begun else 0.0
 
     def read(self, line: str, wrappings: int = _WRAPPINGS) -> Entry:
@@ -136,7 +137,7 @@ class LineReader:
         return entry
 
     def _wrapped(self, text: str, time: Any, partial: bool, wrappings: int) -> Entry:
-        """Return the entry of the line in a runtime's wrapping, whose time serves if it has none."""
+        """Return the entry of the line in a runtime's wrapping; its time is the second choice."""
         entry = self.read(text, wrappings - 1)
         entry.partial = partial
         if entry.time_unix_ns is None:
@@ -159,10 +160,8 @@ class LineReader:
             whole = text.endswith("\n")
             return self._wrapped(text.rstrip("\r\n"), fields.get("time"), not whole, wrappings)
         if any(type(value) is dict for value in fields.values()):
-            instant = fields.get("instant")
             fields = flattened(fields)
-            if isinstance(instant, dict):  # log4j2's JSON layout
-                fields["instant"] = _log4j_instant(instant)
+            _join_instant(fields)
         entry = Entry(line, headed=True)
         for key, role in self._roles.of(fields):
             if self._take(entry, role, fields[key]):
@@ -230,11 +229,19 @@ def _is_docker(fields: dict[str, Any]) -> bool:
     return isinstance(fields.get("log"), str) and "stream" in fields and "time" in fields
 
 
-def _log4j_instant(instant: dict[str, Any]) -> int | None:
-    seconds, nanos = instant.get("epochSecond"), instant.get("nanoOfSecond")
-    if isinstance(seconds, int) and isinstance(nanos, int):
-        return seconds * 10**9 + nanos
-    return None
+_INSTANTS_IN_TWO = (
+    ("instant", "instant.epochSecond", "instant.nanoOfSecond"),  # log4j2
+    ("timestamp", "timestamp.seconds", "timestamp.nanos"),  # Google Cloud
+)
+
+
+def _join_instant(fields: dict[str, Any]) -> None:
+    """Make one field of the two in which some loggers write an instant."""
+    for name, whole, rest in _INSTANTS_IN_TWO:
+        seconds, nanos = fields.get(whole), fields.get(rest)
+        if isinstance(seconds, int) and isinstance(nanos, int):
+            del fields[whole], fields[rest]
+            fields[name] = seconds * 10**9 + nanos
 
 
 def _set_level(entry: Entry, level: Any) -> bool:

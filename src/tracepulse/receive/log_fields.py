@@ -22,7 +22,7 @@ _ROLE_KEYS: Mapping[Role, tuple[str, ...]] = {
     "time": (
         "time_unix_nano", "timeunixnano", "@timestamp", "timestamp", "time", "ts", "@t",
         "eventtime", "event_time", "datetime", "asctime", "instant", "timemillis", "date",
-        "created_at", "_time", "t", "__realtime_timestamp", "start_time",
+        "created_at", "_time", "t", "t.$date", "__realtime_timestamp", "start_time",
     ),
     "level": (
         "severity_text", "severitytext", "log.level", "level", "severity", "levelname",
@@ -38,11 +38,11 @@ _ROLE_KEYS: Mapping[Role, tuple[str, ...]] = {
     ),
     "trace": (
         "trace_id", "traceid", "trace.id", "oteltraceid", "x-b3-traceid", "contextmap.trace_id",
-        "mdc.trace_id", "logging.googleapis.com/trace", "trace",
+        "mdc.trace_id", "logging.googleapis.com/trace", "@tr", "trace",
     ),
     "span": (
         "span_id", "spanid", "span.id", "otelspanid", "x-b3-spanid", "contextmap.span_id",
-        "mdc.span_id", "logging.googleapis.com/spanid", "span",
+        "mdc.span_id", "logging.googleapis.com/spanid", "@sp", "span",
     ),
     "traceparent": ("traceparent",),
 }  # fmt: skip
@@ -55,7 +55,7 @@ _TELLING = ("time", "level", "message")
 _REMEMBERED = 1000
 _FLATTENED_LEVELS = 4
 
-_PAIR = re.compile(r"""([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)""")
+_PAIR = re.compile(r"""(?:(?<=\s)|^)([A-Za-z_@][\w.@/-]*+)=("(?:[^"\\]|\\.)*+"|[^\s"]*+)(?=\s|$)""")
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _COVERED_RATIO = 0.9

@@ -23,7 +23,9 @@ from tracepulse.receive.severities import LEVEL_PATTERN
 __all__ = ["Header", "HeaderLayout", "HeaderReader", "learn_header_layout"]
 
 _SEARCHED = 200
-"""Characters of a line in which a header is looked for."""
+"""Characters of a line in which a time and a level are looked for when learning."""
+_HEADER_CHARACTERS = 512
+"""A header ends within so many; no pattern looks further, so that a hostile line costs little."""
 _MAX_WORDS_BEFORE = 8
 _MAX_WORDS_TO_LEVEL = 8
 _USUAL_RATIO = 0.5
@@ -32,15 +34,18 @@ _LEVEL_RATIO = 0.6
 _LETTER_RATIO = 0.8
 _FEW_LINES = 5
 _MAX_LAYOUTS = 8
+_RELEARN_AT = (6, 25, 100)
+"""Numbers of lines at which a file that comes line by line is learnt again."""
 _LESSONS = 500
 """Lines that fit nothing, from which a further layout is sought, per file."""
 _SAME_INSTANT_NS = 26 * 3600 * 10**9
 """An epoch number beside a civil time may differ from it by any zone there is, not more."""
 
-_WORD = r"(?:\[[^\]]*\]|\S+)"
+_WORD = r"(?:\[[^\]]*\]|[^\s|]+)"
+_GAP = r"(?:[\s|]+|(?<=\])(?=\[))"
 _OPEN, _CLOSE = r"[\[(<\"']?", r"[\])>\"']?"
 _AFTER_TIME = r"[\s|,;:]*(?:-\s+)?"
-_AFTER_LEVEL = r"(?=[\s:|,\])>-]|$)[\])>]?(?:\s*[:|,](?=\s|$)|\s+-(?=\s))*\s*"
+_AFTER_LEVEL = r"(?=[\s:|,\])>-]|$)[\])>]?(?:\s*(?:[:,](?=\s|$)|\|)|\s+-(?=\s))*\s*"
 _LEVEL = rf"(?i:{LEVEL_PATTERN})"
 _BRACKETED = r"[^\[\]]*+(?:\[[^\]]*\][^\[\]]*+)*+"
 _DOTTED = r"[A-Za-z_][\w-]*+(?:[.$]++[\w-]++)++"
@@ -53,6 +58,7 @@ _TAILS: tuple[str, ...] = (
     rf"\[(?P<thread>{_BRACKETED})\]\s*-?\s*(?P<logger>{_DOTTED})(?::\d+)?\s*(?::|-)\s+",
     rf"\[(?P<thread>{_BRACKETED})\]\s+-\s+",
     rf"(?P<logger>{_DOTTED})\s*(?::|-)\s+",
+    r"-- (?P<logger>[^\s:]*): ",  # Ruby
     # nginx and Apache access logs: read, and left in the message
     r'(?="(?P<method>[A-Z]{3,7}) (?P<path>\S+)[^"]*" (?P<status>\d{3}) )',
 )
@@ -75,7 +81,8 @@ _ATTRIBUTE_NAMES = {
 _NUMERIC = frozenset({"pid", "line", "status"})
 
 _MIDDLES = (
-    (re.compile(r"\[([^\]]*)\]\s+"), "thread.name"),
+    (re.compile(r"\[(\d+)\]\s*"), "process.pid"),
+    (re.compile(r"\[([^\]]*)\]\s*"), "thread.name"),
     (re.compile(r"-?\s*([A-Za-z_][\w.$-]*)\s+-\s+"), "log.logger"),
     (re.compile(r"(\d+)\s+"), "process.pid"),
 )
@@ -118,7 +125,7 @@ class HeaderLayout:
 
     def read(self, line: str) -> Header | None:
         """Return a line's header, or None if it does not fit or names an impossible time."""
-        match = self.pattern.match(line)
+        match = self.pattern.match(line, 0, _HEADER_CHARACTERS)
         if match is None:
             return None
         group = self.time_group
@@ -147,15 +154,27 @@ class HeaderReader:
     zone: tzinfo = UTC
     layouts: list[HeaderLayout] = field(default_factory=list)
     _lessons: int = _LESSONS
+    _sample: list[str] | None = None
+    """Lines so far, while they are too few to be sure of what is usual."""
 
     def learn(self, lines: Sequence[str]) -> None:
-        """Learn the usual layout from a file's first lines."""
+        """Learn the usual layout from a file's first lines; it takes the first place."""
         layout = learn_header_layout(lines, self.reference_unix_ns, self.zone)
         if layout is not None:
-            self.layouts.append(layout)
+            others = [o for o in self.layouts if o.pattern.pattern != layout.pattern.pattern]
+            self.layouts = [layout, *others][:_MAX_LAYOUTS]
+
+    def keep_learning(self, lines: Sequence[str]) -> None:
+        """Learn again once there are more lines than these: the first few may be odd ones."""
+        self._sample = list(lines) if len(lines) < _RELEARN_AT[-1] else None
 
     def read(self, line: str) -> Header | None:
-        """Return the header of a line by any layout known; one more may be learnt from it."""
+        """Return the header of a line by any layout known."""
+        if self._sample is not None and line[:1] > " ":
+            self._sample.append(line)
+            if len(self._sample) in _RELEARN_AT:
+                self.learn(self._sample)
+                self.keep_learning(self._sample)
         for layout in self.layouts:
             header = layout.read(line)
             if header is not None:
@@ -171,7 +190,7 @@ class HeaderReader:
             if layout is not None and header is not None:
                 self.layouts.append(layout)
                 return header
-        match = _LEVEL_FIRST.match(line)
+        match = _LEVEL_FIRST.match(line, 0, _HEADER_CHARACTERS)
         if match is None:
             return None
         level = match["a"] or match["b"] or match["c"]
@@ -190,22 +209,25 @@ def learn_header_layout(
     if place is None:
         return None
     layout, words = place
-    before = rf"\s*(?:{_WORD}\s+){{{words}}}"
+    before = rf"\s*(?:{_WORD}{_GAP}){{{words}}}"
     start = rf"{before}{_OPEN}(?:{layout.pattern})(?!\w){_CLOSE}{_AFTER_TIME}"
     if layout.name == "klog":
         return _compiled(_KLOG.format(time=layout.pattern), layout, 2, reference_unix_ns, zone)
     fits = re.compile(start, re.ASCII)
-    matches = [(line, match) for line in lines if (match := fits.match(line))]
-    rests = [line[match.end() :] for line, match in matches]
+    matches = [
+        (line, match) for line in lines if (match := fits.match(line, 0, _HEADER_CHARACTERS))
+    ]
+    rests = [line[match.end() : _HEADER_CHARACTERS] for line, match in matches]
     early = _place_of_level([line[: match.start(1)] for line, match in matches], words)
     if early is not None:
-        before = rf"\s*(?:{_WORD}\s+){{{early}}}[\[(<]?(?P<level>{_LEVEL})[\])>]?:?\s+"
-        before += rf"(?:{_WORD}\s+){{{words - early - 1}}}"
+        before = rf"\s*(?:{_WORD}{_GAP}){{{early}}}[\[(<]?(?P<level>{_LEVEL})[\])>]?:?\s+"
+        before += rf"(?:{_WORD}{_GAP}){{{words - early - 1}}}"
         start = rf"{before}{_OPEN}(?:{layout.pattern})(?!\w){_CLOSE}{_AFTER_TIME}"
         return _compiled(
             start + _tail(rests, layout, leveled=True), layout, 2, reference_unix_ns, zone
         )
-    late = _place_of_level(rests, _MAX_WORDS_TO_LEVEL)
+    syslog = layout.rank == 2 and _usual(_SYSLOG_TAIL, rests)  # its level is in the message
+    late = None if syslog else _place_of_level(rests, _MAX_WORDS_TO_LEVEL)
     if late is None:
         tail = "(?P<level>(?!))?" + _tail(rests, layout, leveled=False)
         return _compiled(start + tail, layout, 1, reference_unix_ns, zone)
@@ -224,7 +246,7 @@ def _with_late_level(
     # The words seen come first and in their own case: matching without regard to case is slow.
     words = "|".join([word for word, _ in seen.most_common()] + [_LEVEL])
     letters = "" if seen else "|[TVDIWEF](?=[\\s:/])"
-    middle = rf"(?:{_WORD}\s+){{{late}}}"
+    middle = rf"(?:{_WORD}{_GAP}){{{late}}}"
     level = rf"(?P<middle>{middle})[\[(<]?(?P<level>{words}{letters}){_AFTER_LEVEL}"
     fits = re.compile(level, re.ASCII)
     matches = [match for rest in rests if (match := fits.match(rest))]
@@ -302,7 +324,7 @@ def _time_in(
     if match is None:
         return None
     before = line[: match.start(1)].rstrip("[(<\"'") if layout.name != "klog" else ""
-    if before and not before[-1].isspace():
+    if before and not (before[-1].isspace() or before[-1] in "|]"):
         return None
     words = len(_WORD_AT.findall(before))
     instant_ns = reader.read(match[1], match[2], match[3])
@@ -363,9 +385,16 @@ def _middle_name(middles: Sequence[str]) -> tuple[re.Pattern[str], str] | None:
 
 def _tail(rests: Sequence[str], layout: TimeLayout, *, leveled: bool) -> str:
     """Return what usually follows time and level, as an optional pattern; '' for nothing known."""
-    tails = _TAILS if leveled or layout.rank != 2 else (_SYSLOG_TAIL, *_TAILS)
-    for tail in tails:
-        pattern = re.compile(tail, re.ASCII)
-        if rests and sum(bool(pattern.match(r)) for r in rests) >= _USUAL_RATIO * len(rests):
-            return f"(?:{tail})?"
-    return ""
+    tails = _TAILS
+    if not leveled:  # without a year the layout is syslog's; with one, only a process id tells
+        syslog = _SYSLOG_TAIL if layout.rank == 2 else _SYSLOG_TAIL.replace("\\])?:", "\\]):")
+        tails = (syslog, *_TAILS)
+    return next((f"(?:{tail})?" for tail in tails if _usual(tail, rests)), "")
+
+
+def _usual(tail: str, rests: Sequence[str]) -> bool:
+    """Tell whether most of the texts begin with what a tail's pattern describes."""
+    pattern = re.compile(tail, re.ASCII)
+    return bool(rests) and (
+        sum(bool(pattern.match(rest)) for rest in rests) >= _USUAL_RATIO * len(rests)
+    )

@@ -49,6 +49,7 @@ _CONTINUES = re.compile(
     r"|(?:[A-Za-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b"
     r"|goroutine \d+ \[|[)}\]]+[,;]?$"
 )
+_CONTINUATION_CHARACTERS = 512
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -169,7 +170,7 @@ class LogReader:
     def _continues(self, text: str, pending: Entry) -> bool:
         if len(pending.body) + len(text) > MAX_FOLDED_CHARACTERS:
             return False
-        if text[0] in " \t" or _CONTINUES.match(text):
+        if text[0] in " \t" or _CONTINUES.match(text, 0, _CONTINUATION_CHARACTERS):
             self._in_traceback = self._in_traceback or _TRACEBACK in text
             return True
         # The line that ends a Python traceback names the exception and is not indented.

@@ -11,9 +11,10 @@ _ENDINGS = re.compile(
     re.IGNORECASE,
 )
 _STREAM_ENDINGS = re.compile(r"[._-](?:stdout|stderr|out|err|access|error)$", re.IGNORECASE)
-_GENERIC = frozenset(
-    "access|app|application|console|current|data|debug|err|error|errors|info|log|logs|main|messages"
-    "|out|output|server|service|stderr|stdout|syslog|test|tmp|trace|traces".split("|")
+_GENERIC = re.compile(
+    "access|app|application|console|current|data|debug|err|errors?|info|logs?|main|messages|out"
+    "|output|server|service|stderr|stdout|syslog|test|tmp|traces?|\\d+",
+    re.IGNORECASE,
 )
 
 
@@ -24,7 +25,7 @@ def service_of_path(path: PurePath) -> str:
     `checkout-2024-05-01.log.gz` is of `checkout`; `checkout/error.log` too; `error.log` of ''.
     """
     for name in (_stem(path.name), path.parent.name):
-        if name and name.lower() not in _GENERIC and not name.isdigit():
+        if name and not _GENERIC.fullmatch(name):
             return name
     return ""
 

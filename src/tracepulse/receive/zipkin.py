@@ -89,6 +89,7 @@ def _add_span(groups: SpanGroups, source: dict[str, Any], starts: dict[str, int]
     parent = source.get("parentId")
     parent_id = hex_id(parent, 8, "parentId") if parent else b""
     start_ns, end_ns, absent = _times(source, starts)
+    events = _events(source)  # nothing is refused once the span is added
     tags = source.get("tags")
     tags = dict(tags) if isinstance(tags, dict) else {}
 
@@ -113,7 +114,8 @@ def _add_span(groups: SpanGroups, source: dict[str, Any], starts: dict[str, int]
     for flag in ("shared", "debug"):
         if source.get(flag) is True:
             add_attributes(span.attributes, [(f"zipkin.{flag}", True)])
-    _add_annotations(span, source)
+    for time_unix_ns, text in events:
+        span.events.add(time_unix_nano=time_unix_ns, name=text)
 
 
 def _times(source: dict[str, Any], starts: dict[str, int]) -> tuple[int, int, list[str]]:
@@ -127,24 +129,12 @@ def _times(source: dict[str, Any], starts: dict[str, int]) -> tuple[int, int, li
     if source.get("timestamp"):
         start_ns = micros_to_ns(source["timestamp"], "timestamp")
     else:
-        first_ns = _earliest_annotation_ns(source)
-        if first_ns is None:
-            first_ns = micros_to_ns(starts.get(source["traceId"], 0), "timestamp")
-        start_ns = first_ns
+        noted = [time_unix_ns for time_unix_ns, _ in _events(source)]
+        start_ns = min(noted, default=starts.get(source["traceId"], 0) * 1000)
     length_ns = micros_to_ns(source["duration"], "duration") if source.get("duration") else 0
     if start_ns + length_ns > 2**63 - 1:
         raise SpanRefusedError("duration: ends after 2262")
     return start_ns, start_ns + length_ns, absent
-
-
-def _earliest_annotation_ns(source: dict[str, Any]) -> int | None:
-    return min(
-        (
-            micros_to_ns(a.get("timestamp"), "timestamp")
-            for a in child_objects(source, "annotations")
-        ),
-        default=None,
-    )
 
 
 def _endpoint(source: dict[str, Any], side: str) -> dict[str, Any]:
@@ -174,8 +164,8 @@ def _apply_error_tag(span: Span, tags: dict[str, Any]) -> None:
     del tags["error"]
 
 
-def _add_annotations(span: Span, source: dict[str, Any]) -> None:
-    for annotation in child_objects(source, "annotations"):
-        event = span.events.add()
-        event.time_unix_nano = micros_to_ns(annotation.get("timestamp"), "annotations.timestamp")
-        event.name = str(annotation.get("value", ""))
+def _events(source: dict[str, Any]) -> list[tuple[int, str]]:
+    return [
+        (micros_to_ns(note.get("timestamp"), "annotations.timestamp"), str(note.get("value", "")))
+        for note in child_objects(source, "annotations")
+    ]
