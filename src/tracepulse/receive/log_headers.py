@@ -63,7 +63,7 @@ _TAILS: tuple[str, ...] = (
     r'(?="(?P<method>[A-Z]{3,7}) (?P<path>\S+)[^"]*" (?P<status>\d{3}) )',
 )
 _SYSLOG_TAIL = (
-    r"(?P<host>[\w.:-]+) (?P<app>[^\s\[\]:]+(?: [^\s\[\]:]+){0,2})(?:\[(?P<pid>\d+)\])?: "
+    r"(?P<host>[\w.:-]++) (?P<app>[^\s\[\]:]++(?: [^\s\[\]:]++){0,2}+)(?:\[(?P<pid>\d+)\])?: "
 )
 
 _ATTRIBUTE_NAMES = {

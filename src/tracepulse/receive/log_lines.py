@@ -37,6 +37,7 @@ MAX_ORIGINAL_CHARACTERS = 4096
 BATCH_BYTES = 1024 * 1024
 _RECORD_BYTES = 96
 """What a record takes beside its texts, roughly."""
+_ATTRIBUTE_BYTES = 32
 _LEARNT_LINES = 200
 _READ_BYTES = 256 * 1024
 _LOG_RATIO = 0.2
@@ -219,12 +220,12 @@ class _Batch:
     def add(self, entry: Entry, time_source: str | None) -> Iterable[ExportLogsServiceRequest]:
         """Add one record; returns the request so far if it would have grown too large."""
         original = entry.original
-        size = _RECORD_BYTES + len(entry.body)
+        size = _RECORD_BYTES + len(entry.body) + _ATTRIBUTE_BYTES * len(entry.attributes)
         if original is not None:
             original = original[:MAX_ORIGINAL_CHARACTERS]
             size += len(original)
-        for name, value in entry.attributes:
-            size += len(name) + (len(value) if isinstance(value, str) else 16)
+        else:
+            size += sum(len(value) for _, value in entry.attributes if type(value) is str)
         full: Iterable[ExportLogsServiceRequest] = ()
         if self._size + size > BATCH_BYTES * _BATCH_FILL and self._size:
             full = list(self.rest())
