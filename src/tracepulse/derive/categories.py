@@ -96,4 +96,4 @@ def category_codes(columns: SpanColumns) -> NDArray[np.uint8]:
     """Return the category of each span's own time, as places in CATEGORIES, one per row."""
     codes = {category: code for code, category in enumerate(CATEGORIES)}
     rows = zip(columns.kind, columns.name, columns.attributes, columns.resource, strict=True)
-    return np.fromiter((codes[category_of(*row)] for row in rows), np.uint8, len(columns))
+    return np.array([codes[category_of(*row)] for row in rows], np.uint8)

@@ -67,11 +67,12 @@ def moved_clocks(trees: Trees, said: ClockReadings) -> Cells:
 @kernel
 def _traces_off(trees: Trees, said: ClockReadings) -> Cells:
     """Return the traces in which some call is impossible with the clocks as they are."""
+    first, parent, kind = trees.first, trees.parent, said.kind
     off, count = np.empty(len(trees.root), np.int64), 0
     for t in range(len(trees.root)):
-        for p in range(trees.first[t], trees.first[t + 1]):
-            if _is_remote_call(p, trees.parent[p], said):
-                low, high = _allowed(p, trees.parent[p], said)
+        for p in range(first[t], first[t + 1]):
+            if kind[p] == SERVER and _is_remote_call(p, parent[p], said):
+                low, high = _allowed(p, parent[p], said)
                 if low > 0 or high < 0:
                     off[count] = t
                     count += 1

@@ -182,25 +182,28 @@ def _grown(values: Cells, count: int, room: int) -> Cells:
 @kernel
 def _walk(root: int, trees: _Trees, sections: _Sections, stack: _Stack) -> int:
     """Write the sections of one tree, by start, and return how many there are."""
+    start, end, first_child, child, flags = trees
+    section_start, section_end, position = sections
+    span, lowest, cursor, following = stack
     count, depth = 0, 0
-    stack.span[0], stack.low[0], stack.cursor[0] = root, trees.start[root], trees.end[root]
-    stack.following[0] = trees.first_child[root]
+    span[0], lowest[0], cursor[0], following[0] = root, start[root], end[root], first_child[root]
     while depth >= 0:
-        p, low, now = stack.span[depth], stack.low[depth], stack.cursor[depth]
-        c, stack.following[depth] = _waited_for(p, low, now, stack.following[depth], trees)
-        until = low if c < 0 else min(trees.end[c], now)
+        p, low, now = span[depth], lowest[depth], cursor[depth]
+        c, following[depth] = _waited_for(
+            p, low, now, following[depth], start, end, first_child, child, flags
+        )
+        until = low if c < 0 else min(end[c], now)
         if until < now:
-            sections.start[count], sections.end[count] = until, now
-            sections.position[count] = p
+            section_start[count], section_end[count], position[count] = until, now, p
             count += 1
         if c < 0:
             depth -= 1
             continue
-        begun = max(trees.start[c], low)
-        stack.cursor[depth] = begun
+        begun = max(start[c], low)
+        cursor[depth] = begun
         depth += 1
-        stack.span[depth], stack.low[depth], stack.cursor[depth] = c, begun, until
-        stack.following[depth] = trees.first_child[c]
+        span[depth], lowest[depth], cursor[depth] = c, begun, until
+        following[depth] = first_child[c]
     _reverse(sections, count)
     return count
 
@@ -215,16 +218,25 @@ def _reverse(sections: _Sections, count: int) -> None:
 
 
 @kernel
-def _waited_for(p: int, low: int, now: int, i: int, trees: _Trees) -> tuple[int, int]:
+def _waited_for(
+    p: int,
+    low: int,
+    now: int,
+    i: int,
+    start: Cells,
+    end: Cells,
+    first_child: Cells,
+    child: Cells,
+    flags: Cells,
+) -> tuple[int, int]:
     """Return the child that ended last by `now`, -1 if there is none, and the next to look at."""
-    start, end, child = trees.start, trees.end, trees.child
-    beyond = trees.first_child[p + 1]
-    if i == trees.first_child[p]:
+    beyond = first_child[p + 1]
+    if i == first_child[p]:
         # Children that reach the parent's end all end there for it: the first begun is taken.
         best = -1
         while i < beyond and end[child[i]] >= now:
             c = child[i]
-            waited = start[c] < min(now, end[c]) and trees.flags[c] & ASYNCHRONOUS == 0
+            waited = start[c] < min(now, end[c]) and flags[c] & ASYNCHRONOUS == 0
             if waited and (best < 0 or (start[c], c) < (start[best], best)):
                 best = c
             i += 1
@@ -235,6 +247,6 @@ def _waited_for(p: int, low: int, now: int, i: int, trees: _Trees) -> tuple[int,
         i += 1
         if end[c] <= low:
             break
-        if end[c] <= now and start[c] < end[c] and trees.flags[c] & ASYNCHRONOUS == 0:
+        if end[c] <= now and start[c] < end[c] and flags[c] & ASYNCHRONOUS == 0:
             return c, i
     return -1, i

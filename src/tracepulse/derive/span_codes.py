@@ -1,8 +1,7 @@
 """Spans as numbers only: the form in which compiled loops read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +36,9 @@ LATEST_UNIX_NS = 1 << 62
 
 _HOST_KEYS = ("k8s.node.name", "host.id", "host.name", "hostname", "ip")
 
-_HEX_VALUE = np.full(256, 255, np.uint8)
-"""Value of a hex digit by its character code; 255 for what is none."""
-_HEX_VALUE[list(b"0123456789abcdef")] = range(16)
+_NO_ID = "0" * 16
 
 Integers = NDArray[np.int64]
-T = TypeVar("T", str, tuple[str, str, int])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,10 +87,9 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
     """Return spans as numbers, the trace ids in order of their codes, and the nodes likewise."""
     trace, trace_ids = _ranks(columns.trace_id.tolist())
     span_id, parent_id = _id_codes(columns.span_id.tolist(), columns.parent_span_id.tolist())
+    service, services = _ranks(columns.service.tolist())
     category = category_codes(columns)
-    services, names = columns.service.tolist(), columns.name.tolist()
-    node, nodes = _ranks(list(zip(services, names, category.tolist(), strict=True)))
-    hosts = ["", *map(host_of, columns.resource)]
+    node, nodes = _nodes(service, services, columns.name.tolist(), category)
     codes = SpanCodes(
         trace=trace,
         trace_count=len(trace_ids),
@@ -102,14 +97,42 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
         parent_id=parent_id,
         start_unix_ns=np.ascontiguousarray(columns.start_unix_ns, np.int64),
         duration_ns=np.ascontiguousarray(columns.duration_ns, np.int64),
-        kind=np.fromiter((_KINDS.get(kind, 0) for kind in columns.kind), np.uint8, len(columns)),
-        host=(_ranks(hosts)[0][1:] - 1).astype(np.int32),
-        service=_ranks(services)[0].astype(np.int32),
+        kind=np.array([_KINDS.get(kind, 0) for kind in columns.kind.tolist()], np.uint8),
+        host=_host_codes(columns.resource),
+        service=service.astype(np.int32),
         category=category,
-        node=node.astype(np.int32),
-        failed=np.fromiter((s == "Error" for s in columns.status_code), np.bool_, len(columns)),
+        node=node,
+        failed=(columns.status_code == "Error").astype(np.bool_),
     )
-    return codes, trace_ids, tuple(Node(s, n, CATEGORIES[c]) for s, n, c in nodes)
+    return codes, trace_ids, nodes
+
+
+def _nodes(
+    service: Integers, services: tuple[str, ...], names: list[str], category: NDArray[np.uint8]
+) -> tuple[NDArray[np.int32], tuple[Node, ...]]:
+    """Return the node of each span and the nodes: by service, then name, then category code."""
+    name, distinct_names = _ranks(names)
+    keys = (service * len(distinct_names) + name) * len(CATEGORIES) + category
+    distinct, node = np.unique(keys, return_inverse=True)
+    rest, categories = np.divmod(distinct, len(CATEGORIES))
+    parts = zip((rest // max(len(distinct_names), 1)).tolist(), rest.tolist(), strict=True)
+    nodes = tuple(
+        Node(services[s], distinct_names[n % len(distinct_names)], CATEGORIES[c])
+        for (s, n), c in zip(parts, categories.tolist(), strict=True)
+    )
+    return node.astype(np.int32), nodes
+
+
+def _host_codes(resources: tuple[Mapping[str, str], ...]) -> NDArray[np.int32]:
+    """Return the host of each span in the order of names, -1 where there is none."""
+    known: dict[int, str] = {}
+    hosts = [""]
+    for resource in resources:  # most spans share the mapping of their process
+        host = known.get(id(resource))
+        if host is None:
+            host = known[id(resource)] = host_of(resource)
+        hosts.append(host)
+    return (_ranks(hosts)[0][1:] - 1).astype(np.int32)
 
 
 def host_of(resource: Mapping[str, str]) -> str:
@@ -119,14 +142,18 @@ def host_of(resource: Mapping[str, str]) -> str:
     The Kubernetes node comes first: two pods of one node share a clock, though each calls its
     own name `host.name`.
     """
-    return next((resource[key] for key in _HOST_KEYS if resource.get(key)), "")
+    for key in _HOST_KEYS:
+        host = resource.get(key)
+        if host:
+            return host
+    return ""
 
 
-def _ranks(values: Sequence[T]) -> tuple[Integers, tuple[T, ...]]:
+def _ranks(values: list[str]) -> tuple[Integers, tuple[str, ...]]:
     """Return each value's place among the distinct values in ascending order, and those."""
     distinct = tuple(sorted(set(values)))
     places = {value: place for place, value in enumerate(distinct)}
-    return np.fromiter(map(places.__getitem__, values), np.int64, len(values)), distinct
+    return np.array([places[value] for value in values], np.int64), distinct
 
 
 def _id_codes(
@@ -141,15 +168,13 @@ def _id_codes(
 
 
 def _hex_codes(ids: list[str]) -> NDArray[np.uint64] | None:
-    """Return ids of 16 lower-case hex digits as numbers; None if one is neither that nor ''."""
+    """Return ids of 16 hex digits as numbers; None if one is neither that nor ''."""
+    if not {len(text) for text in ids} <= {0, 16}:
+        return None
     try:
-        digits = np.array(ids, dtype="S17").view(np.uint8).reshape(len(ids), 17)
-    except UnicodeEncodeError:
+        packed = bytes.fromhex("".join([text or _NO_ID for text in ids]))
+    except ValueError:
         return None
-    values = _HEX_VALUE[digits[:, :16]]
-    empty = digits[:, 0] == 0
-    values[empty] = 0
-    if digits[:, 16].any() or (values > 15).any():
+    if len(packed) != 8 * len(ids):  # white space among the digits is skipped
         return None
-    pairs = (values[:, 0::2] << 4) | values[:, 1::2]
-    return np.ascontiguousarray(pairs).view(">u8").reshape(len(ids)).astype(np.uint64)
+    return np.frombuffer(packed, ">u8").astype(np.uint64)

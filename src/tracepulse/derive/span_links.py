@@ -170,6 +170,10 @@ def _set_duplicates_aside(
             end = begin + 1
             while end < first[t + 1] and span_id[end] == span_id[begin]:
                 end += 1
+            if end == begin + 1 and flags[begin] & UNUSABLE == 0:
+                owner[begin] = begin
+                begin = end
+                continue
             server, other = _kept(begin, end, row, rows, flags)
             for p in range(begin, end):
                 if p not in (server, other):
