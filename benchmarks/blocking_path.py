@@ -20,6 +20,7 @@ import lzma
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ if __package__ in {None, ""}:
     sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
 
 from benchmarks.data import Spec, trace_bodies
+
 from tracepulse.derive.blocking_path import blocking_path
 from tracepulse.derive.path_walk import blame_ns, blocking_paths
 from tracepulse.derive.span_codes import SpanCodes, span_codes
@@ -76,10 +78,10 @@ def _spans(seed: int, count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> SpanColumns:
-    fields = list(zip(*rows, strict=True))
-    texts = [np.array(field, dtype=object) for field in fields[:8]]
-    times = [np.array(field, dtype=np.int64) for field in fields[8:10]]
-    return SpanColumns(*texts, *times, fields[10], fields[11])
+    values: list[Any] = list(zip(*rows, strict=True))
+    for place, make in enumerate([object] * 8 + [np.int64] * 2):
+        values[place] = np.array(values[place], dtype=make)
+    return SpanColumns(*values)
 
 
 def _batches(rows: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
@@ -104,7 +106,10 @@ def _summary(values: Sequence[float], *, worst_is_low: bool) -> dict[str, float]
     """Return the mean, and the mean of the worst tenth."""
     ordered = sorted(values, reverse=not worst_is_low)
     worst = ordered[: max(1, len(ordered) // 10)]
-    return {"mean": round(float(np.mean(values)), 3), "worst_tenth": round(float(np.mean(worst)), 3)}
+    return {
+        "mean": round(float(np.mean(values)), 3),
+        "worst_tenth": round(float(np.mean(worst)), 3),
+    }
 
 
 def _blame(codes: SpanCodes) -> object:
@@ -135,8 +140,8 @@ def measure_speed(seed: int, count: int, repeats: int) -> dict[str, Any]:
 
 def _fields(columns: SpanColumns, rows: Any) -> Iterator[Sequence[Any]]:
     """Yield chosen rows of each column, in order of the record's fields."""
-    for name in SpanColumns.__slots__:
-        column = getattr(columns, name)
+    for field in fields(SpanColumns):
+        column = getattr(columns, field.name)
         yield [column[row] for row in rows]
 
 
@@ -144,7 +149,9 @@ def measure_large_traces() -> dict[str, float]:
     """Return how long one deep and one wide trace take, in ms."""
     size = LARGE_TRACE_SPANS
     ids = [f"{i:016x}" for i in range(size + 1)]
-    deep = [DrawnSpan(ids[i], ids[i - 1] if i > 1 else "", i, 2 * (size - i)) for i in range(1, size)]
+    deep = [
+        DrawnSpan(ids[i], ids[i - 1] if i > 1 else "", i, 2 * (size - i)) for i in range(1, size)
+    ]
     wide = [DrawnSpan(ids[1], "", 0, 10 * size)]
     wide += [DrawnSpan(ids[i], ids[1], 10 * i, 10) for i in range(2, size)]
     shapes = {"deep_ms": span_columns(deep), "wide_ms": span_columns(wide)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tracepulse.derive.blocking_path import BlockingPath, blocking_path
 from tracepulse.testing import DrawnSpan, span_columns
 
