@@ -1,5 +1,7 @@
 """The benchmark data keep their promises: same seed same bytes, nothing repeated, real shape."""
 
+import io
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -61,18 +63,33 @@ def test_same_seed_same_bytes(traces: list[Body], logs: list[Body]) -> None:
     assert again == (list(metric_bodies(SPEC)), logs, traces)
 
 
-def test_same_bytes_in_another_process(tmp_path: Path) -> None:
-    """Two runs of the command line write equal files."""
+def _varint(value: int) -> bytes:
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _delimited(bodies: Iterator[Body]) -> bytes:
+    """Return the payloads as ClickHouse's `Protobuf` framing: length, message, length, message."""
+    framed = io.BytesIO()
+    for body in bodies:
+        framed.write(_varint(len(body.payload)) + body.payload)
+    return framed.getvalue()
+
+
+def test_command_line_writes_the_same_bytes(tmp_path: Path) -> None:
+    """Another process, told the same by flags, writes the same bodies, each after its length."""
     script = Path(__file__).resolve().parents[2] / "benchmarks" / "data.py"
-    written = []
-    for run in ("first", "second"):
-        out = tmp_path / run
-        arguments = ["--seed", "3", "--spans", "3000", "--logs", "3000", "--out", str(out)]
-        arguments += ["--metric-interval-s", "43200"]
-        subprocess.run([sys.executable, str(script), *arguments], check=True, capture_output=True)
-        written.append({path.name: path.read_bytes() for path in sorted(out.iterdir())})
-    assert list(written[0]) == ["logs.pb", "metrics.pb", "traces.pb"]
-    assert written[0] == written[1]
+    arguments = ["--seed", "3", "--spans", "3000", "--logs", "3000", "--out", str(tmp_path)]
+    arguments += ["--metric-interval-s", "43200", "--records-per-request", "700"]
+    spec = Spec(seed=3, spans=3000, logs=3000, metric_interval_ns=12 * HOUR_NS)
+
+    subprocess.run([sys.executable, str(script), *arguments], check=True, capture_output=True)
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "traces.pb": _delimited(trace_bodies(spec, 700)),
+        "logs.pb": _delimited(log_bodies(spec, 700)),
+        "metrics.pb": _delimited(metric_bodies(spec)),
+    }
 
 
 def test_other_seed_other_data(traces: list[Body]) -> None:
@@ -166,6 +183,17 @@ def test_time_range_is_covered(traces: list[Body]) -> None:
     assert max(starts) < SPEC.end_unix_ns
     assert max(starts) - min(starts) > 47 * HOUR_NS
     assert [body.first_unix_ns for body in traces] == sorted(body.first_unix_ns for body in traces)
+
+
+def test_judges_stand_apart() -> None:
+    """Nothing of the product imports the data it is judged by."""
+    sources = Path(__file__).resolve().parents[2] / "src"
+    importers = [
+        path
+        for path in sources.rglob("*.py")
+        if re.search(r"^\s*(from|import) benchmarks", path.read_text(), re.M)
+    ]
+    assert importers == []
 
 
 def test_metrics_of_all_five_kinds() -> None:
