@@ -51,7 +51,7 @@ def test_traces_logs_and_metrics_arrive(server: RunningServer, node: str, protoc
 
     sent = _send(node, settings, service)
 
-    spans = {span["name"]: span for span in server.spans(sent["trace_id"], 2)}
+    spans = {span["operation"]: span for span in server.spans(sent["trace_id"], 2)}
     root, child = spans["GET /cart"], spans["read cart"]
     assert (root["span_id"], root["service"]) == (sent["root_span_id"], service)
     assert (root["kind"], child["kind"]) == ("Server", "Client")

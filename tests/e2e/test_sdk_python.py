@@ -38,7 +38,7 @@ def test_traces_logs_and_metrics_arrive(server: RunningServer, protocol: str) ->
     sent = _send(protocol, endpoint, service)
 
     assert all(sent["delivered"])
-    spans = {span["name"]: span for span in server.spans(sent["trace_id"], 2)}
+    spans = {span["operation"]: span for span in server.spans(sent["trace_id"], 2)}
     root, child = spans["POST /orders"], spans["charge card"]
     assert (root["span_id"], root["service"]) == (sent["root_span_id"], service)
     assert (root["kind"], child["kind"]) == ("Server", "Client")
