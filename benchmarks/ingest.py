@@ -53,7 +53,7 @@ class Scale:
     settle_s: float
 
 
-QUICK = Scale(spans=150_000, logs=150_000, freshness_s=3, idle_s=6, load_s=3, settle_s=8)
+QUICK = Scale(spans=100_000, logs=100_000, freshness_s=2, idle_s=5, load_s=2, settle_s=5)
 FULL = Scale(spans=2_000_000, logs=2_000_000, freshness_s=20, idle_s=60, load_s=30, settle_s=120)
 
 
@@ -129,7 +129,7 @@ class Run:
 
 def measure_rest(run: Run) -> None:
     """Learn what the server takes when it has nothing to do."""
-    time.sleep(2.0)
+    time.sleep(1.0)
     before = cpu_seconds(run.pid)
     time.sleep(2.0)
     run.idle_ratio = (cpu_seconds(run.pid) - before) / 2.0
