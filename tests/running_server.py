@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-__all__ = ["RunningServer", "eventually", "free_ports", "running_server", "wait_until"]
+__all__ = ["RunningServer", "free_ports", "running_server", "wait_until"]
 
 T = TypeVar("T")
 
@@ -101,11 +101,6 @@ class RunningServer:
         """Ask the server to end, and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_S)
-
-
-def eventually(server: RunningServer, path: str, accept: Callable[[Any], bool]) -> Any:
-    """Return the first accepted answer of an endpoint."""
-    return wait_until(lambda: server.get(path), accept, f"GET {path}")
 
 
 def _healthy(client: httpx.Client) -> bool:
