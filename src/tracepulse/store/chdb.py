@@ -41,7 +41,10 @@ class ChdbEngine:
 
         connect: Any = chdb.connect
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        # As a file and not as text in the statement: the engine keeps a copy of every text it is
+        # given, in the folder where the process happens to run.
+        self._schema = folder.absolute().with_name("otlp.proto")
+        self._schema.write_text(proto_schema())
         self._pid = os.getpid()
         try:
             self._writer = connect(str(folder))
@@ -90,10 +93,10 @@ class ChdbEngine:
         source = f"file({literal(str(segment))}, 'Protobuf', {literal(input_structure(table))})"
         message = segment.suffixes[-2].removeprefix(".")
         settings = ", ".join(f"{name}={value}" for name, value in LOAD_SETTINGS.items())
+        schema = f"{self._schema}:{message}"
         sql = (
             load_statement(table).replace("@source", source)
-            + f"\nSETTINGS {settings}, format_schema={literal(proto_schema())},"
-            f" format_schema_message_name={literal(message)},"
+            + f"\nSETTINGS {settings}, format_schema={literal(schema)},"
             f" insert_deduplication_token={literal(token)}"
         )
         self.execute(sql, {"segment_id": segment_id})

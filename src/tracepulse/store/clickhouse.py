@@ -91,8 +91,9 @@ class ClickHouseEngine:
     def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
         """Insert a segment's rows into a table; see `Engine.load`."""
         source = f"input({literal(input_structure(table))})"
-        settings = {name: str(value).strip("'") for name, value in LOAD_SETTINGS.items()}
+        settings = {name: str(value) for name, value in LOAD_SETTINGS.items()}
         settings |= {
+            "format_schema_source": "string",
             "format_schema": proto_schema(),
             "format_schema_message_name": segment.suffixes[-2].removeprefix("."),
             "insert_deduplication_token": token,

@@ -19,7 +19,6 @@ ROLLUP_SETTINGS = TABLE_SETTINGS | {
 }
 
 LOAD_SETTINGS = {
-    "format_schema_source": "'string'",
     # One block per segment and table: a kill between two blocks could lose the second for ever.
     "max_block_size": 16_000_000,
     "max_insert_block_size": 16_000_000,
