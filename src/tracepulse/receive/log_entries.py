@@ -24,6 +24,7 @@ from tracepulse.receive.severities import LEVEL_PATTERN, severity_of_number, sev
 __all__ = ["Entry", "LineReader"]
 
 _LOGFMT_RATIO = 0.5
+_MAX_NUMBER = 24
 _WRAPPINGS = 2
 """A runtime's wrapping, and the line inside it."""
 
@@ -203,10 +204,8 @@ class LineReader:
         if not isinstance(value, str):
             return None
         text = value.strip()
-        try:
+        if len(text) < _MAX_NUMBER and text.isascii() and text.replace(".", "", 1).isdigit():
             return number_unix_ns(float(text) if "." in text else int(text))
-        except ValueError:
-            pass
         for place, (pattern, reader) in enumerate(self._instants):
             match = pattern.fullmatch(text)
             if match is not None:

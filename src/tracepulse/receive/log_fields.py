@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 __all__ = [
@@ -91,7 +92,12 @@ def _roles_of(keys: tuple[str, ...]) -> tuple[tuple[str, Role], ...]:
 
 def has_log_fields(fields: Mapping[str, Any]) -> bool:
     """Tell whether an object looks like a log line: it has a time, a level or a message."""
-    return any(_ROLE_OF.get(key.lower(), ("", 0))[0] in _TELLING for key in fields)
+    return _tells(tuple(fields))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _tells(keys: tuple[str, ...]) -> bool:
+    return any(_ROLE_OF.get(key.lower(), ("", 0))[0] in _TELLING for key in keys)
 
 
 def has_time_and_text(fields: Mapping[str, Any]) -> bool:
