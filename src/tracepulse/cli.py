@@ -1,17 +1,16 @@
-"""The command line."""
+"""The command line: `tracepulse …`. Heavy modules are imported by the command that needs them."""
 
-import json
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import fields
-from inspect import Parameter, Signature
-from pathlib import Path
-from typing import Annotated, Any
 
 import typer
 
 from tracepulse import __version__
-from tracepulse.config import Settings, load_settings
+from tracepulse.cli_import import import_files
+from tracepulse.cli_keys import keys
+from tracepulse.cli_mcp import mcp
+from tracepulse.cli_queries import add_queries
+from tracepulse.cli_serve import serve
 from tracepulse.errors import TracePulseError
 
 __all__ = ["app", "main"]
@@ -23,6 +22,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("serve")(serve)
+app.command("import")(import_files)
+add_queries(app)
+app.command("mcp")(mcp)
+app.add_typer(keys, name="keys")
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
 
 
 def main() -> None:
@@ -32,69 +42,10 @@ def main() -> None:
     except TracePulseError as error:
         print(f"tracepulse: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-
-
-def _serve(config: Path | None = None, **flags: Any) -> None:
-    """Run the server: dashboard, API and MCP on one port, OTLP on two."""
-    settings = load_settings(flags, file=config)
-    from tracepulse.server import serve
-
-    serve(settings)
-
-
-def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with one flag for every setting."""
-    parameters = [
-        Parameter(
-            "config",
-            Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                Path | None, typer.Option("--config", help="A TOML file of settings.")
-            ],
-        )
-    ]
-    for each in fields(Settings):
-        shown = ",".join(each.default) if isinstance(each.default, tuple) else str(each.default)
-        parameters.append(
-            Parameter(
-                each.name,
-                Parameter.KEYWORD_ONLY,
-                default=None,
-                annotation=Annotated[
-                    str | None,
-                    typer.Option(
-                        f"--{each.name.replace('_', '-')}",
-                        help=each.metadata["help"],
-                        show_default=shown or False,
-                    ),
-                ],
-            )
-        )
-    function.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    function.__annotations__ = {p.name: p.annotation for p in parameters}
-    return function
-
-
-app.command("serve")(_with_settings(_serve))
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
-
-
-@app.command()
-def doctor(url: Annotated[str | None, typer.Option(help="Address of the server.")] = None) -> None:
-    """Show how a running server is."""
-    from tracepulse.client import Api
-
-    typer.echo(json.dumps(Api.from_environment(url).get("/api/doctor"), indent=2))
-
-
-if __name__ == "__main__":
-    main()
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `head` does; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from tracepulse.errors import BadSetting, OperatorError, Unavailable
 
-__all__ = ["DEFAULT_URL", "Api", "ServerRefusal"]
+__all__ = ["DEFAULT_URL", "Api", "ServerRefusal", "server_url"]
 
 DEFAULT_URL = "http://127.0.0.1:8600"
 
@@ -23,27 +24,19 @@ class Api:
     """A server's REST API, asked one question at a time."""
 
     def __init__(self, url: str = DEFAULT_URL, api_key: str = "", timeout_s: float = 60) -> None:
-        """
-        Prepare to ask; nothing is sent yet.
-
-        Raises:
-            BadSetting: the address is not one.
-        """
+        """Prepare to ask; nothing is sent yet."""
         import httpx  # a quarter of a second, which `--help` need not wait for
 
-        if not url.startswith(("http://", "https://")):
-            raise BadSetting(f"--url {url!r}: write it as {DEFAULT_URL}")
         self._url = url.rstrip("/")
         headers = {"x-api-key": api_key} if api_key else {}
-        self._client = httpx.Client(headers=headers, timeout=timeout_s)
+        # A proxy from the environment has no business between two programs of one machine.
+        near = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        self._client = httpx.Client(headers=headers, timeout=timeout_s, trust_env=not near)
 
     @classmethod
     def from_environment(cls, url: str | None) -> "Api":
         """Return the API at `url`, or at TRACEPULSE_URL, with the key in TRACEPULSE_API_KEY."""
-        return cls(
-            url or os.environ.get("TRACEPULSE_URL") or DEFAULT_URL,
-            os.environ.get("TRACEPULSE_API_KEY", ""),
-        )
+        return cls(server_url(url), os.environ.get("TRACEPULSE_API_KEY", ""))
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """
@@ -88,3 +81,11 @@ def _refusal(url: str, response: Any) -> OperatorError:
     if code == "unauthorized":
         message += " (give it in TRACEPULSE_API_KEY)"
     return ServerRefusal(message, code)
+
+
+def server_url(given: str | None) -> str:
+    """Return the address of the server, from a flag or TRACEPULSE_URL; raises BadSetting."""
+    url = given or os.environ.get("TRACEPULSE_URL") or DEFAULT_URL
+    if not url.startswith(("http://", "https://")):
+        raise BadSetting(f"--url {url!r}: write it as {DEFAULT_URL}")
+    return url.rstrip("/")

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.requests import Request
 from starlette.types import ASGIApp
+
+from tracepulse.receive.app import is_loopback
 
 __all__ = ["Answers", "AnswersFor", "NoAnswerError", "in_process", "over_http"]
 
@@ -78,7 +81,12 @@ def in_process(app: ASGIApp) -> AnswersFor:
 def over_http(url: str, api_key: str) -> AnswersFor:
     """Return the API of another process."""
     headers = {"x-api-key": api_key} if api_key else {}
-    shared = Answers(httpx.AsyncClient(base_url=url, headers=headers, timeout=_TIMEOUT_S))
+    # A proxy from the environment has no business between two programs of one machine.
+    near = is_loopback(urlsplit(url).hostname or "")
+    client = httpx.AsyncClient(
+        base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=not near
+    )
+    shared = Answers(client)
     return lambda _request: shared
 
 

@@ -25,8 +25,9 @@ MAX_BODY_BYTES = 256 * 1024
 
 def mcp_server(answers_for: AnswersFor) -> "MCPServer[Any]":
     """Return a server whose tools ask where `answers_for` says."""
-    # The SDK logs every request; ours to keep quiet, since stderr is the server's own log.
-    logging.getLogger("mcp").setLevel(logging.WARNING)
+    # Both log every request, in a log that is for what the operator should know.
+    for name in ("mcp", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     server: MCPServer[Any] = MCPServer(
         "tracepulse",
         title="TracePulse",

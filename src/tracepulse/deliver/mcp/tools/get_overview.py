@@ -20,7 +20,7 @@ async def get_overview(api: Answers, max_tokens: int) -> str:
     if incidents["recent"]:
         reply.quote(map(incident_line, incidents["recent"]), "list_incidents shows all", 0.4)
     else:
-        reply.say("None. Nothing that was watched left its usual range.")
+        reply.say("None.")
     services = overview["services"]
     reply.say(
         f"{len(services)} services sent telemetry in the last 15 minutes (rates: last minute):"
@@ -62,5 +62,6 @@ def _service_line(service: dict[str, Any]) -> str:
 def _data_set_line(stored: dict[str, Any]) -> str:
     return (
         f"{one_line(stored['data_set'], 100)}  {stored['signal']}"
-        f"  {format_count(stored['records'])} records  {stored['first_at'][:19]}Z to {stored['last_at'][:19]}Z"
+        f"  {format_count(stored['records'])} records"
+        f"  {stored['first_at'][:19]}Z to {stored['last_at'][:19]}Z"
     )

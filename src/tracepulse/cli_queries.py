@@ -1,0 +1,227 @@
+"""Commands that ask a running server: traces, logs, metrics, flows, path, incidents, context, …"""
+
+from typing import Annotated, Any
+
+import typer
+
+from tracepulse.cli_options import (
+    AsJson,
+    Attributes,
+    DataSet,
+    Limit,
+    Service,
+    Since,
+    Until,
+    Url,
+)
+from tracepulse.client import Api
+
+__all__ = ["add_queries"]
+
+
+def add_queries(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (traces, logs, metrics, flows, path, incidents, context, doctor):
+        app.command(command.__name__)(command)
+
+
+def traces(
+    trace_id: Annotated[str, typer.Argument(help="Show this trace; without it, search.")] = "",
+    service: Service = "",
+    operation: Annotated[str, typer.Option(metavar="NAME", help="A span's name.")] = "",
+    attr: Attributes = None,
+    min_duration_ms: Annotated[float | None, typer.Option(min=0)] = None,
+    max_duration_ms: Annotated[float | None, typer.Option(min=0)] = None,
+    status: Annotated[str, typer.Option(help="unset, ok or error.")] = "",
+    text: Annotated[str, typer.Option(help="In a span's name or status message.")] = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 20,
+    data_set: DataSet = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search traces, or show one as a tree."""
+    from tracepulse.cli_views import show_trace, show_traces
+
+    api = Api.from_environment(url)
+    if trace_id:
+        _show(api.get(f"/api/traces/{_segment(trace_id)}"), show_trace, as_json)
+        return
+    answer = api.get(
+        "/api/traces",
+        {
+            "service": service,
+            "operation": operation,
+            "attr": attr,
+            "min_duration_ms": min_duration_ms,
+            "max_duration_ms": max_duration_ms,
+            "status": status,
+            "text": text,
+            "since": since,
+            "until": until,
+            "limit": limit,
+            "data_set": data_set,
+        },
+    )
+    _show(answer, show_traces, as_json)
+
+
+def logs(
+    service: Service = "",
+    severity: Annotated[
+        str, typer.Option(help="At least: trace, debug, info, warn, error or fatal.")
+    ] = "",
+    text: Annotated[str, typer.Option(help="In the body, whatever the case.")] = "",
+    trace_id: Annotated[str, typer.Option(metavar="ID", help="Lines of this trace.")] = "",
+    attr: Attributes = None,
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 50,
+    data_set: DataSet = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search log lines; the newest stands last."""
+    from tracepulse.cli_views import show_logs
+
+    answer = Api.from_environment(url).get(
+        "/api/logs",
+        {
+            "service": service,
+            "severity": severity,
+            "text": text,
+            "trace_id": trace_id,
+            "attr": attr,
+            "since": since,
+            "until": until,
+            "limit": limit,
+            "data_set": data_set,
+        },
+    )
+    _show(answer, show_logs, as_json)
+
+
+def metrics(
+    name: Annotated[str, typer.Argument(help="Show this metric; without it, list all.")] = "",
+    service: Service = "",
+    attr: Attributes = None,
+    since: Since = "",
+    until: Until = "",
+    step_s: Annotated[
+        int | None, typer.Option(min=1, help="Seconds per point.", show_default="what fits")
+    ] = None,
+    data_set: DataSet = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List metrics, or show the series of one."""
+    from tracepulse.cli_views import show_metric_names, show_metric_series
+
+    answer = Api.from_environment(url).get(
+        "/api/metrics",
+        {
+            "name": name,
+            "service": service,
+            "attr": attr,
+            "since": since,
+            "until": until,
+            "step_s": step_s,
+            "data_set": data_set,
+        },
+    )
+    _show(answer, show_metric_series if name else show_metric_names, as_json)
+
+
+def flows(
+    since: Since = "",
+    until: Until = "",
+    data_set: DataSet = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which service calls which."""
+    from tracepulse.cli_views import show_flows
+
+    parameters = {"since": since, "until": until, "data_set": data_set}
+    _show(Api.from_environment(url).get("/api/flows", parameters), show_flows, as_json)
+
+
+def path(
+    trace_id: Annotated[str, typer.Argument(help="32 hex digits.")],
+    root_span_id: Annotated[
+        str, typer.Option(metavar="ID", help="Take this span as the root.")
+    ] = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a trace was waiting for, instant by instant."""
+    from tracepulse.cli_views import show_path
+
+    answer = Api.from_environment(url).get(
+        f"/api/traces/{_segment(trace_id)}/path", {"root_span_id": root_span_id}
+    )
+    _show(answer, show_path, as_json)
+
+
+def incidents(
+    incident_id: Annotated[str, typer.Argument(help="Show this one; without it, list.")] = "",
+    state: Annotated[str, typer.Option(help="open, acknowledged or resolved.")] = "",
+    limit: Limit = 20,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, or show one with its causes."""
+    from tracepulse.cli_views import show_incident, show_incidents
+
+    api = Api.from_environment(url)
+    if incident_id:
+        _show(api.get(f"/api/incidents/{_segment(incident_id)}"), show_incident, as_json)
+    else:
+        answer = api.get("/api/incidents", {"state": state, "limit": limit})
+        _show(answer, show_incidents, as_json)
+
+
+def context(
+    incident_id: Annotated[str, typer.Argument(help="inc_… from `tracepulse incidents`.")],
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Budget.", show_default="6000")
+    ] = None,
+    url: Url = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The bundle by its schema; else Markdown.")
+    ] = False,
+) -> None:
+    """Print the context bundle of an incident, for people and assistants."""
+    import sys
+
+    answer = Api.from_environment(url).text(
+        f"/api/incidents/{_segment(incident_id)}/context",
+        {"format": "json" if as_json else "markdown", "max_tokens": max_tokens},
+    )
+    sys.stdout.write(answer if answer.endswith("\n") else answer + "\n")
+
+
+def doctor(url: Url = None, as_json: AsJson = False) -> None:
+    """Show how a running server is; exit status 1 when a check fails."""
+    from tracepulse.cli_views import show_doctor
+
+    answer = Api.from_environment(url).get("/api/doctor")
+    _show(answer, show_doctor, as_json)
+    if not all(check["ok"] for check in answer["checks"]):
+        raise typer.Exit(1)
+
+
+def _segment(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+def _show(answer: Any, view: Any, as_json: bool) -> None:
+    if as_json:
+        from tracepulse.cli_output import print_json
+
+        print_json(answer)
+    else:
+        view(answer)
