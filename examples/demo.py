@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from examples.shop.errors import ShopError
 from examples.shop.shop import Shop
@@ -200,9 +200,7 @@ def _watch_healthy(plan: Plan, shop: Shop, length_s: int) -> None:
         shop.check()
         _expect_no_incident(plan)
         overview = _get(plan, "/api/overview")
-        parts = [
-            f"{each['service']} {each['calls_per_s']:.1f}/s" for each in overview["services"]
-        ]
+        parts = [f"{each['service']} {each['calls_per_s']:.1f}/s" for each in overview["services"]]
         if plan.telemetry == "logs":
             parts = [
                 f"{each['service']} {each['log_lines_per_s']:.1f} lines/s"

@@ -11,7 +11,7 @@ from tracepulse.journal.journal import Journal, JournalLimits
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.app import IngestCounters
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
 from tracepulse.store.clickhouse import ClickHouseEngine
 from tracepulse.store.engine import Engine

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from tracepulse.errors import OperatorError, Unavailable
 from tracepulse.receive.app import is_loopback
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 
 __all__ = ["ImportRefused", "Outcome", "Sender"]
 

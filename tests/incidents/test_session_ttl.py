@@ -5,11 +5,10 @@ import random
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-
 from tests.incidents.shop_traffic import (
     MS,
     S,
@@ -23,6 +22,7 @@ from tests.incidents.shop_traffic import (
     operation_changes,
     signal_window,
 )
+
 from tracepulse.code.git import read_change
 from tracepulse.code.implicated import implicated_by
 from tracepulse.context.incident_bundle import incident_bundle

@@ -21,7 +21,7 @@ from tracepulse.errors import Overloaded
 from tracepulse.journal.framing import frame
 from tracepulse.journal.segment import OPEN, SEALED, STORED, Segment, contents, parse_name
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 
 __all__ = ["Journal", "JournalLimits", "JournalStatus"]
 

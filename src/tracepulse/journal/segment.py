@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tracepulse.journal.framing import frames
 from tracepulse.receive.limits import Limits
-from tracepulse.receive.wire import Signal, scan
+from tracepulse.receive.signals import Signal
+from tracepulse.receive.wire import scan
 
 __all__ = ["OPEN", "SEALED", "STORED", "Contents", "Segment", "contents", "parse_name"]
 

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from tracepulse.receive.cleaning import clean
 from tracepulse.receive.limits import Limits
-from tracepulse.receive.wire import Signal, scan
+from tracepulse.receive.signals import Signal
+from tracepulse.receive.wire import scan
 
 __all__ = ["Admitted", "Receipt", "Sink", "admit"]
 

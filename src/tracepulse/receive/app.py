@@ -38,7 +38,7 @@ from tracepulse.receive.admission import Admitted, Receipt, Sink, admit
 from tracepulse.receive.compression import UnsupportedEncoding, decompress
 from tracepulse.receive.limits import BROWSER_LIMITS, SERVER_LIMITS, Limits
 from tracepulse.receive.otlp_json import read_otlp_json
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 
 __all__ = ["IngestCounters", "is_loopback", "otlp_app", "partial_success", "receive_otlp"]
 

@@ -22,7 +22,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tracepulse.receive.limits import Limits
-from tracepulse.receive.wire import Fault, Signal, scan_message
+from tracepulse.receive.signals import Signal
+from tracepulse.receive.wire import Fault, scan_message
 from tracepulse.receive.wire_fields import bytes_field, fields
 from tracepulse.receive.wire_schema import Message
 

@@ -14,7 +14,7 @@ from tracepulse.receive.access import Gate, Scope
 from tracepulse.receive.admission import Sink
 from tracepulse.receive.app import IngestCounters, is_loopback, partial_success, receive_otlp
 from tracepulse.receive.limits import SERVER_LIMITS
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 
 __all__ = ["grpc_server"]
 

@@ -8,7 +8,6 @@ walk with a stack of its own, so that hostile nesting cannot exhaust Python's.
 
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import Literal
 
 import numpy as np
 from numba import njit
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.limits import Limits
+from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire_schema import ACTION, CHILD, ENTER, ROOT, WIRE, Message
 
-__all__ = ["Fault", "Scan", "Signal", "scan", "scan_message", "warm_up"]
-
-Signal = Literal["traces", "logs", "metrics"]
+__all__ = ["Fault", "Scan", "scan", "scan_message", "warm_up"]
 
 
 class Fault(IntFlag):

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 
 __all__ = ["DurableAppend", "Source"]
 

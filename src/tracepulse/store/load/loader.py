@@ -17,7 +17,7 @@ from tracepulse.errors import EngineError
 from tracepulse.journal.framing import Frame, frames
 from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import Contents, Segment, contents
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.statements import tables
 from tracepulse.store.migrate import ROLLUPS, rollup_select

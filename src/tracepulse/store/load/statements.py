@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 
 __all__ = ["METRIC_KINDS", "input_structure", "load_statement", "proto_schema", "tables"]
 
