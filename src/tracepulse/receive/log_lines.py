@@ -98,6 +98,7 @@ class LogReader:
     _in_traceback: bool = False
     _last_unix_ns: int | None = None
     _batch: "_Batch" = field(init=False)
+    _held: int = 0
 
     def __post_init__(self) -> None:
         self._lines = LineReader(self.source.reference_unix_ns, self.source.zone)
@@ -116,12 +117,23 @@ class LogReader:
             if len(self._first) >= _LEARNT_LINES:
                 yield from self._take_first()
 
+    @property
+    def held_lines(self) -> int:
+        """How many of the last lines belong to a record that later lines may continue."""
+        return self._held
+
+    def flush(self) -> Iterator[ExportLogsServiceRequest]:
+        """Yield what is complete; the last record stays open for lines that continue it."""
+        yield from self._take_first()
+        yield from self._batch.rest()
+
     def finish(self) -> Iterator[ExportLogsServiceRequest]:
         """Yield what is left: the last record is complete only when no line follows."""
         yield from self._take_first()
         yield from self._release()
         self.tally.blank += self._blank
         self._blank = 0
+        self._held = 0
         yield from self._batch.rest()
 
     def _decoded(self, raw: bytes) -> str:
@@ -143,6 +155,7 @@ class LogReader:
                 yield from self._take(line)
 
     def _take(self, line: str) -> Iterable[ExportLogsServiceRequest]:
+        self._held += 1
         if not line or line.isspace():
             self._blank += 1
             return ()
@@ -157,6 +170,7 @@ class LogReader:
         self._in_traceback = _TRACEBACK in entry.body
         full = self._release()
         self._pending = entry
+        self._held = 1
         return full
 
     def _join(self, pending: Entry, entry: Entry) -> bool:

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
-from tracepulse.receive.log_lines import LogReader, LogSource
+from tracepulse.receive.log_lines import MAX_LINE_BYTES, LogReader, LogSource
 from tracepulse.receive.pull.interface import DurableAppend
 
 __all__ = ["FollowedFiles"]
@@ -30,10 +31,13 @@ __all__ = ["FollowedFiles"]
 _log = logging.getLogger("tracepulse")
 _LOOK_S = 0.25
 _FIND_S = 2.0
+_FLUSH_S = 0.5
 _QUIET_S = 0.5
 """A last line waits this long for lines that continue it."""
 _READ_BYTES = 1024 * 1024
 _RETRY_S = 1.0
+_REMEMBERED_LINES = 100_000
+"""More lines than one folded record can have."""
 
 
 @dataclass(slots=True)
@@ -45,10 +49,36 @@ class _Followed:
     inode: int
     reader: LogReader
     read_to: int
+    """End of the last whole line that was read."""
     rest: bytes = b""
+    """Beginning of a line whose end is not there yet."""
+    rest_bytes: int = 0
+    """Length of that beginning in the file; `rest` is cut when it is very long."""
+    line_bytes: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LINES))
+    """Lengths of the last lines, line ends included."""
     last_read_s: float = field(default_factory=time.monotonic)
+    last_stored_s: float = field(default_factory=time.monotonic)
     open_ended: bool = False
     """True while the reader may hold a record that a next line could continue."""
+
+    @property
+    def durable_to(self) -> int:
+        """Where to go on after a crash: the start of the record that is still open."""
+        held = min(self.reader.held_lines, len(self.line_bytes))
+        return self.read_to - sum(list(self.line_bytes)[len(self.line_bytes) - held :])
+
+
+def _whole_lines(followed: _Followed, data: bytes) -> list[bytes]:
+    """Return the lines that end in `data`, and keep the beginning of the next."""
+    pieces = data.split(b"\n")
+    sizes = [len(piece) + 1 for piece in pieces]
+    sizes[0] += followed.rest_bytes
+    pieces[0] = followed.rest + pieces[0]
+    followed.rest = pieces.pop()[: MAX_LINE_BYTES + 1]
+    followed.rest_bytes = sizes.pop() - 1
+    followed.line_bytes.extend(sizes)
+    followed.read_to += sum(sizes)
+    return pieces
 
 
 class FollowedFiles:
@@ -131,15 +161,17 @@ class FollowedFiles:
     def _advance(self, followed: _Followed, stopping: bool) -> None:
         while data := followed.file.read(_READ_BYTES):
             followed.last_read_s = time.monotonic()
-            lines = (followed.rest + data).split(b"\n")
-            followed.rest = lines.pop()
             followed.open_ended = True
-            self._store(followed, followed.reader.read(lines))
-            followed.read_to = followed.file.tell() - len(followed.rest)
-        quiet = time.monotonic() - followed.last_read_s >= _QUIET_S
+            self._store(followed, followed.reader.read(_whole_lines(followed, data)))
+        now = time.monotonic()
+        quiet = now - followed.last_read_s >= _QUIET_S
         if followed.open_ended and (quiet or stopping):
             followed.open_ended = False
             self._store(followed, followed.reader.finish())
+            self._remember(followed)
+        elif followed.open_ended and now - followed.last_stored_s >= _FLUSH_S:
+            followed.last_stored_s = now
+            self._store(followed, followed.reader.flush())
             self._remember(followed)
         if quiet and self._was_replaced(followed):
             followed.file.close()
@@ -181,7 +213,7 @@ class FollowedFiles:
         return places if isinstance(places, dict) else {}
 
     def _remember(self, followed: _Followed) -> None:
-        self._places[followed.path] = {"inode": followed.inode, "offset": followed.read_to}
+        self._places[followed.path] = {"inode": followed.inode, "offset": followed.durable_to}
         temporary = self._places_file.with_suffix(".new")
         temporary.write_text(json.dumps(self._places, sort_keys=True))
         os.replace(temporary, self._places_file)
