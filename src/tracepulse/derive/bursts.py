@@ -23,7 +23,6 @@ from tracepulse.derive.thresholds import (
     BASELINE_MEMORY_BINS,
     BASELINE_PRIOR_CALLS,
     BASELINE_PRIOR_FAILURES,
-    CONTRAST_NATS,
     DISPERSION_PRIOR_BINS,
     DISPERSION_RESIDUAL_CAP,
     FAILING_BINS,
@@ -52,10 +51,15 @@ class BurstRules:
     """The conditions beside the likelihood ratio; arrays have one value per series."""
 
     threshold_nats: float
+    """Of the sequential test."""
+    contrast_nats: float
+    """Of the comparison of all before with all since."""
     min_events: Floats
     """Within the last `PERSISTENCE_BINS`."""
     min_failing_bins: Integers
     min_baseline_bins: int
+    min_baseline_exposure: float = 0.0
+    """Calls that must have been seen before the onset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class _State:
         self.pending_bins = np.zeros(series)
         self.sums = np.zeros((alternatives, series))
         self.begun = np.zeros((alternatives, series), np.int64)
-        self.recent: list[Floats] = []
+        self.recent = np.zeros((LOCAL_BINS, alternatives, series))
 
     def usual(self, model: RateModel) -> Floats:
         """Return the upper bound of each series' usual rate."""
@@ -201,10 +205,11 @@ def _step(
     state.begun[fresh] = t
     state.sums = np.maximum(state.sums + ratio, 0.0)
     state.sums = np.minimum(state.sums, 4 * rules.threshold_nats)
-    state.recent.append(ratio)
-    if len(state.recent) > LOCAL_BINS:
-        state.recent.pop(0)
-    calm = np.sum(state.recent, axis=0) < CALM_NATS
+    # Only bins inside the excursion count: the calm before it says nothing of its end.
+    state.recent[:, fresh] = 0.0
+    state.recent[:-1] = state.recent[1:].copy()
+    state.recent[-1] = ratio
+    calm = state.recent.sum(axis=0) < CALM_NATS
     stale = t - state.begun > ABSORB_BINS
     state.sums = np.where(calm | stale, 0.0, state.sums)
     state.pending_bins += observed
@@ -284,7 +289,8 @@ def _open(
     usual = model.usual(before[:1], before[1:])
     if (
         bins_before < rules.min_baseline_bins
-        or _contrast(before, counts, model) < CONTRAST_NATS
+        or before[EXPOSURE] < rules.min_baseline_exposure
+        or _contrast(before, counts, model) < rules.contrast_nats * state.scatter()[series]
         or not model.matters(counts[:1], counts[1:], usual)[0]
     ):
         return None

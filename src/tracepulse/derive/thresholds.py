@@ -54,6 +54,12 @@ COLD_START_BASELINE_BINS = _limit(
     """45 s of a series must have been seen before it is
     judged on a store that has just begun; the start of most services is over by then.""",
 )
+MIN_BASELINE_CALLS = _limit(
+    "min_baseline_calls",
+    30,
+    "calls",
+    """An operation must have been called so often before its failures can be told from its ways.""",
+)
 WARM_BASELINE_BINS = _limit(
     "warm_baseline_bins",
     120,
@@ -77,10 +83,16 @@ LOG_THRESHOLD_NATS = _limit(
 )
 CONTRAST_NATS = _limit(
     "contrast_nats",
-    8.0,
+    9.0,
     "nats",
     """Before and since must differ by this likelihood ratio of two rates
-    against one, which counts how little a short baseline is worth (a chance of 6e-5 at one look).""",
+    against one, which counts how little a short baseline is worth (a chance of 2e-5 at one look).""",
+)
+LOG_CONTRAST_NATS = _limit(
+    "log_contrast_nats",
+    10.0,
+    "nats",
+    """The same for log lines, of which there are many more series.""",
 )
 PERSISTENCE_BINS = _limit(
     "persistence_bins",
@@ -110,13 +122,13 @@ MIN_LOG_LINES = _limit(
 )
 MIN_WARNING_LINES = _limit(
     "min_warning_lines",
-    10,
+    12,
     "lines",
     """At warning, within 40 s; warnings are cheap and restarts write some.""",
 )
 WARNING_BINS = _limit(
     "warning_bins",
-    4,
+    5,
     "bins",
     """A warning must last longer than an error, for the same reason.""",
 )
@@ -182,7 +194,7 @@ DISPERSION_PRIOR_BINS = _limit(
 )
 DISPERSION_RESIDUAL_CAP = _limit(
     "dispersion_residual_cap",
-    25.0,
+    64.0,
     "squared deviations",
     """One wild bin must not blind a series for half an hour.""",
 )
