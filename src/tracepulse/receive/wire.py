@@ -116,6 +116,15 @@ def _is_utf8(buf, pos, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _is_varints(buf, pos, end):  # type: ignore[no-untyped-def]
+    while pos < end:
+        _, pos = _varint(buf, pos, end)
+        if pos < 0:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
 def _is_zero(buf, pos, end):  # type: ignore[no-untyped-def]
     for i in range(pos, end):
         if buf[i] != 0:
@@ -164,7 +173,7 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
         end = ends[top]
         kind = types[top]
         key, after = _varint(buf, pos, end)
-        if after < 0:
+        if after < 0 or key > np.uint64(0xFFFFFFFF) or after - pos > 5:
             out[_STATUS], out[_OFFSET] = _MALFORMED, pos
             return
         start_of_field = pos
@@ -206,7 +215,13 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
         if expected == 255:
             continue
         if expected != wire:
-            if expected != 254 or (wire != 1 and wire != 2 and wire != 0):
+            if expected == 254:  # a repeated fixed64, packed or not
+                if wire != 1 and (wire != 2 or (pos - begin) % 8 != 0):
+                    found |= 4
+            elif expected == 253:  # a repeated varint, packed or not
+                if wire != 0 and (wire != 2 or not _is_varints(buf, begin, pos)):
+                    found |= 4
+            else:
                 found |= 4
             continue
         action = actions[kind, field]

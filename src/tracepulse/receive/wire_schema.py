@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 MAX_FIELD = 32
-ANY_WIRE = 254
+FIXED64_LIST = 254
+VARINT_LIST = 253
 UNKNOWN = 255
 
 
@@ -207,7 +208,7 @@ def _metric() -> None:
     _plain(Message.NUMBER_POINT, VARINT, 8)
     _enter(Message.HISTOGRAM_POINT, 9, Message.KEY_VALUE)
     _plain(Message.HISTOGRAM_POINT, FIXED64, 4, 5, 11, 12)
-    _plain(Message.HISTOGRAM_POINT, ANY_WIRE, 6, 7)
+    _plain(Message.HISTOGRAM_POINT, FIXED64_LIST, 6, 7)
     _enter(Message.HISTOGRAM_POINT, 8, Message.EXEMPLAR)
     _plain(Message.HISTOGRAM_POINT, VARINT, 10)
     _enter(Message.EXPONENTIAL_POINT, 1, Message.KEY_VALUE)
@@ -217,7 +218,7 @@ def _metric() -> None:
     _enter(Message.EXPONENTIAL_POINT, 9, Message.BUCKETS)
     _enter(Message.EXPONENTIAL_POINT, 11, Message.EXEMPLAR)
     _plain(Message.BUCKETS, VARINT, 1)
-    _plain(Message.BUCKETS, ANY_WIRE, 2)
+    _plain(Message.BUCKETS, VARINT_LIST, 2)
     _enter(Message.SUMMARY_POINT, 7, Message.KEY_VALUE)
     _plain(Message.SUMMARY_POINT, FIXED64, 4, 5)
     _enter(Message.SUMMARY_POINT, 6, Message.QUANTILE)
