@@ -1,6 +1,7 @@
 """Bodies unpacked within bounds: gzip and zstd, one layer."""
 
 import zlib
+from typing import Any
 
 import zstandard
 
@@ -9,7 +10,11 @@ from tracepulse.receive.limits import Limits
 
 __all__ = ["UnsupportedEncoding", "decompress"]
 
-_STEP_BYTES = 256 * 1024
+_STEP_BYTES = 64 * 1024
+_ZSTD_STEP_BYTES = 256
+"""A block of 4 bytes can hold 128 KiB, and a step of zstd's cannot be bounded by what comes out."""
+_MAX_MEMBERS = 1000
+"""Members or frames in one body. Each costs some time whatever it holds; senders write one."""
 
 
 class UnsupportedEncoding(SenderError):
@@ -58,35 +63,62 @@ def _check(produced: int, wire: int, limits: Limits) -> None:
 
 def _gunzip(body: bytes, limits: Limits) -> bytes:
     out = bytearray()
-    rest = body
-    while rest:
-        unpacker = zlib.decompressobj(wbits=31)
-        while True:
-            try:
-                out += unpacker.decompress(rest, _STEP_BYTES)
-            except zlib.error as error:
-                raise MalformedBody(f"damaged gzip body: {error}") from None
-            _check(len(out), len(body), limits)
-            rest = unpacker.unconsumed_tail
-            if unpacker.eof:
-                rest = unpacker.unused_data
-                break
-            if not rest:
-                raise MalformedBody("gzip body is cut off")
-    return bytes(out)
+    rest = memoryview(body)
+    for _ in range(_MAX_MEMBERS):
+        if not rest:
+            return bytes(out)
+        rest = _gunzip_member(rest, out, len(body), limits)
+    raise LimitExceeded(f"gzip body of more than {_MAX_MEMBERS:,} members")
+
+
+def _gunzip_member(source: memoryview, out: bytearray, wire: int, limits: Limits) -> memoryview:
+    """Add what a member holds to `out`; return what follows it."""
+    unpacker = zlib.decompressobj(wbits=31)
+    pos = 0
+    while not unpacker.eof:
+        chunk = unpacker.unconsumed_tail
+        if not chunk:
+            chunk = bytes(source[pos : pos + _STEP_BYTES])
+            pos += len(chunk)
+        try:
+            piece = unpacker.decompress(chunk, _STEP_BYTES)
+        except zlib.error as error:
+            raise MalformedBody(f"damaged gzip body: {error}") from None
+        if not chunk and not piece and not unpacker.eof:
+            raise MalformedBody("gzip body is cut off")
+        out += piece
+        _check(len(out), wire, limits)
+    return source[pos - len(unpacker.unused_data) :]
 
 
 def _unzstd(body: bytes, limits: Limits) -> bytes:
     out = bytearray()
-    reader = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).stream_reader(
-        body, read_across_frames=True
-    )
-    try:
-        while chunk := reader.read(_STEP_BYTES):
-            out += chunk
-            _check(len(out), len(body), limits)
-    except zstandard.ZstdError as error:
-        raise MalformedBody(f"damaged zstd body: {error}") from None
-    if body and not out:
-        raise MalformedBody("zstd body is empty or cut off")
-    return bytes(out)
+    unpack = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
+    rest = memoryview(body)
+    for _ in range(_MAX_MEMBERS):
+        if not rest:
+            return bytes(out)
+        rest = _unzstd_frame(unpack.decompressobj(), rest, out, len(body), limits)
+    raise LimitExceeded(f"zstd body of more than {_MAX_MEMBERS:,} frames")
+
+
+def _unzstd_frame(
+    unpacker: Any,
+    source: memoryview,
+    out: bytearray,
+    wire: int,
+    limits: Limits,
+) -> memoryview:
+    """Add what a frame holds to `out`; return what follows it."""
+    pos = 0
+    while not unpacker.eof:
+        chunk = source[pos : pos + _ZSTD_STEP_BYTES]
+        if not chunk:
+            raise MalformedBody("zstd body is cut off")
+        pos += len(chunk)
+        try:
+            out += unpacker.decompress(chunk)
+        except zstandard.ZstdError as error:
+            raise MalformedBody(f"damaged zstd body: {error}") from None
+        _check(len(out), wire, limits)
+    return source[pos - len(unpacker.unused_data) :]
