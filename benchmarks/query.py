@@ -4,8 +4,8 @@ Measure answers: a trace by id, a log search, the service graph, a context bundl
     python benchmarks/query.py [--quick] [--data DIR] [--json]
 
 A real server is filled over OTLP/HTTP and asked through REST, each question about something else.
-Cold answers are the first ones of a server that was just started, with the system's file cache
-dropped where root allows; warm ones come after. Needs Linux.
+Cold answers are the first ones of a server that was just started (in the long form with the
+system's file cache dropped, where root allows); warm ones come after. Needs Linux.
 """
 
 import argparse
@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks.data import Body, Spec, log_bodies, trace_bodies
 from benchmarks.figures import bars
 from benchmarks.otlp_client import BodyFile, progress, send
-from benchmarks.process_tree import settle
+from benchmarks.process_tree import cpu_seconds, settle
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.running_server import RunningServer, running_server, wait_until
@@ -49,13 +49,32 @@ class Scale:
     spans: int
     logs: int
     questions: int
+    budget_s: float
+    """No question is asked again once its turns have taken this long together."""
     load_s: float
     """How long the questions are asked under load; 0 leaves that out."""
     settle_s: float
+    drop_file_cache: bool
 
 
-QUICK = Scale(spans=300_000, logs=300_000, questions=25, load_s=0, settle_s=6)
-FULL = Scale(spans=20_000_000, logs=20_000_000, questions=200, load_s=30, settle_s=300)
+QUICK = Scale(
+    spans=300_000,
+    logs=300_000,
+    questions=25,
+    budget_s=4,
+    load_s=0,
+    settle_s=5,
+    drop_file_cache=False,
+)
+FULL = Scale(
+    spans=20_000_000,
+    logs=20_000_000,
+    questions=200,
+    budget_s=120,
+    load_s=30,
+    settle_s=300,
+    drop_file_cache=True,
+)
 
 
 @dataclass(slots=True)
@@ -69,7 +88,7 @@ class Result:
     rows: dict[str, int] = field(default_factory=dict)
 
     warm: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Percentiles in ms by question."""
+    """By question: percentiles in ms, and the server's processor time for each in ms."""
     cold: dict[str, dict[str, float]] = field(default_factory=dict)
     cold_means: str = ""
     under_load: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -179,13 +198,22 @@ def _percentiles(times_ms: list[float]) -> dict[str, float]:
     return {"p50_ms": p50, "p95_ms": p95, "max_ms": worst, "questions": len(times_ms)}
 
 
-def ask_all(questions: Questions, client: httpx.Client, times: int) -> dict[str, dict[str, float]]:
-    """Ask each question so many times."""
+def ask_all(
+    questions: Questions, server: RunningServer, times: int, budget_s: float
+) -> dict[str, dict[str, float]]:
+    """Ask each question so many times, within its budget."""
     figures = {}
+    pid = server.process.pid
     for name, ask in questions.all.items():
-        figures[name] = _percentiles([ask(client) for _ in range(times)])
+        before, started = cpu_seconds(pid), time.monotonic()
+        times_ms: list[float] = []
+        while len(times_ms) < times and time.monotonic() - started < budget_s:
+            times_ms.append(ask(server.client))
+        cost_ms = (cpu_seconds(pid) - before) * 1e3 / len(times_ms)
+        figures[name] = _percentiles(times_ms) | {"cpu_ms": cost_ms}
         progress(
-            f"  {name}: p50 {figures[name]['p50_ms']:.1f} ms, p95 {figures[name]['p95_ms']:.1f} ms"
+            f"  {name}: p50 {figures[name]['p50_ms']:.1f} ms, p95 {figures[name]['p95_ms']:.1f} ms,"
+            f" processor {cost_ms:.1f} ms"
         )
     return figures
 
@@ -299,7 +327,7 @@ def measure(scale: Scale, folder: Path) -> Result:
     with running_server(folder) as server:
         fill(server, spec, result, known)
         incident_id = open_incident(server, now - 60 * SECOND_NS)
-        settle(server.process.pid, idle_ratio=0.05, within_s=scale.settle_s)
+        settle(server.process.pid, idle_ratio=0.1, within_s=scale.settle_s)
     questions = Questions(
         known,
         spec.start_unix_ns,
@@ -308,13 +336,13 @@ def measure(scale: Scale, folder: Path) -> Result:
         random.Random(7),
         result.complaints,
     )
-    dropped = drop_file_cache()
+    dropped = scale.drop_file_cache and drop_file_cache()
     result.cold_means = "server restarted" + (", file cache dropped" if dropped else "")
     with running_server(folder) as server:
         progress(f"Cold ({result.cold_means})…")
-        result.cold = ask_all(questions, server.client, COLD_QUESTIONS)
+        result.cold = ask_all(questions, server, COLD_QUESTIONS, scale.budget_s)
         progress("Warm…")
-        result.warm = ask_all(questions, server.client, scale.questions)
+        result.warm = ask_all(questions, server, scale.questions, scale.budget_s)
         if scale.load_s:
             progress(f"While {LOAD_SPANS_PER_S:,} spans/s come in…")
             ask_under_load(server, questions, scale, folder, result)
