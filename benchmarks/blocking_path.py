@@ -41,7 +41,10 @@ from tracepulse.model.span import SpanColumns
 from tracepulse.testing import DrawnSpan, span_columns
 
 CRISP_SPANS_PER_SECOND = 166_000
-"""Parse and path, one core, as measured for uber-research/CRISP on recorded traces."""
+"""
+Parse and path, one core, as measured for uber-research/CRISP on recorded traces. Not like for like:
+ours starts from numbers, CRISP from JSON, and neither the traces nor the machine are the same.
+"""
 BATCH_SPANS = 50_000
 LARGE_TRACE_SPANS = 100_000
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
@@ -201,14 +204,14 @@ def _recorded(trace: dict[str, Any]) -> SpanColumns:
 def main() -> None:
     """Measure and print; the last line is one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the spans")
+    parser.add_argument("--quick", action="store_true", help="20,000 spans instead of 600,000")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
     found: dict[str, Any] = {"seed": given.seed}
-    found |= measure_speed(given.seed, 60_000 if given.quick else 600_000, 1 if given.quick else 5)
-    found["ratio_to_crisp"] = round(
+    found |= measure_speed(given.seed, 20_000 if given.quick else 600_000, 1 if given.quick else 5)
+    found["ratio_to_published_crisp"] = round(
         found["spans_per_core_second"]["mean"] / CRISP_SPANS_PER_SECOND, 1
     )
     found |= measure_large_traces()

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_last_line_is_json(tmp_path: Path) -> None:
     """Without recorded traces the agreement is unknown and says why; the rest is measured."""
     command = [sys.executable, "benchmarks/blocking_path.py", "--quick", "--json"]
@@ -15,7 +18,7 @@ def test_last_line_is_json(tmp_path: Path) -> None:
         [*command, "--data", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["spans"] == 60_000
+    assert found["spans"] == 20_000
     assert (
         found["spans_per_core_second"]["mean"] >= found["spans_per_core_second"]["worst_tenth"] > 0
     )
