@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
 	@touch $@
 
-$(STATIC): $(shell find web/src web/index.html web/package.json web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
+$(STATIC): $(shell find web/src web/public web/index.html web/package.json web/package-lock.json web/tsconfig.json web/vite.config.ts -type f 2>/dev/null)
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the page." >&2; exit 1; }
 	@echo "Building the page…"
 	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build

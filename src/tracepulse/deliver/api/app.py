@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
 
 from tracepulse import __version__
 from tracepulse.deliver.api import (
@@ -25,6 +24,7 @@ from tracepulse.deliver.api.asking import Desk
 from tracepulse.deliver.api.edge import Edge
 from tracepulse.deliver.api.failures import add_failures
 from tracepulse.deliver.api.mcp_door import MCP_PATH, McpDoor
+from tracepulse.deliver.api.page import Page
 from tracepulse.deliver.api.services import Services
 from tracepulse.deliver.mcp.answers import in_process
 from tracepulse.deliver.mcp.server import mcp_application
@@ -79,5 +79,5 @@ def api_app(services: Services) -> FastAPI:
         app.include_router(router)
     app.router.routes.append(Route(MCP_PATH, endpoint=door))
     if services.static_folder is not None:
-        app.mount("/", StaticFiles(directory=services.static_folder, html=True))
+        app.mount("/", Page(services.static_folder))
     return app
