@@ -30,7 +30,7 @@ const INCIDENT = {
   state: "open",
   ...instant("onset", ONSET),
   ...instant("last_seen", NOW - 5n * S),
-  title: "31% of POST /checkout fail; the failures begin in session",
+  title: "gateway POST /checkout fails; it begins in session GET /sessions/{id}",
   entry_service: "gateway",
   entry_operation: "POST /checkout",
   faulty_service: "session",
@@ -44,7 +44,7 @@ const EARLIER = {
   state: "resolved",
   ...instant("onset", NOW - 93000n * S),
   ...instant("last_seen", NOW - 92000n * S),
-  title: "8% of GET /search fail",
+  title: "catalogue GET /search fails",
   services: ["catalogue"],
 };
 
@@ -64,7 +64,7 @@ const DETAIL = {
   triggers: TRIGGERS,
   hypotheses: [
     { rank: 1, statement: "session 1.8.3 expires sessions after 40 s instead of 30 min", probability: 0.91, cause_kind: "change", service: "session", change_id: "chg_1", revision: "c41d9e2f00aa11bb22cc", evidence: ["e3", "e7", "e11", "e12"] },
-    { rank: 2, statement: "the clock of the session host was stepped", probability: 0.04, cause_kind: "operation", service: "session", change_id: null, revision: null, evidence: ["e13"] },
+    { rank: 2, statement: "the clock of the session host was stepped", probability: 0.04, cause_kind: "operation", service: "session", change_id: "", revision: "", evidence: ["e13"] },
   ],
   unknown_probability: 0.05,
 };
@@ -103,7 +103,7 @@ function overview(scenario, ticks) {
       return { service, calls_per_s: calls, errors_per_s: share === null ? 0 : calls * share, error_ratio: share, log_lines_per_s: lines };
     }),
     series: {
-      start_unix_ns: (now - BigInt(STEPS * 5) * S).toString(),
+      ...instant("start", now - BigInt(STEPS * 5 - 5) * S),
       step_s: 5,
       calls_per_s: steps.map((step) => wave(131, 9, step)),
       errors_per_s: steps.map(errors),
@@ -143,7 +143,8 @@ export function answer(url, scenario, ticks) {
   if (parts[0] !== "api") return undefined;
   const [, resource, id, more] = parts;
   if (resource === "overview") return [200, overview(scenario, ticks)];
-  if (resource === "incidents" && id === undefined) return [200, { incidents: overview(scenario, ticks).incidents.recent }];
+  if (resource === "data-sets") return [200, { data_sets: scenario === "first-run" ? [] : [{ data_set: "", signal: "traces", records: 412_300 }] }];
+  if (resource === "incidents" && id === undefined) return [200, { incidents: overview(scenario, ticks).incidents.recent, complete: true }];
   if (resource === "incidents" && id !== INCIDENT.incident_id) return notFound(`incident ${id}`);
   if (resource === "incidents" && more === undefined) return [200, DETAIL];
   if (resource === "incidents") return [200, url.searchParams.get("format") === "json" ? { incident: INCIDENT, timeline: [] } : MARKDOWN];

@@ -64,7 +64,7 @@ function build(lines, traceId) {
       duration_ns: length * MS,
       attributes,
       resource: { "service.name": service, "service.version": service === "session" ? "1.8.3" : "2.4.0", "host.name": `${service.slice(0, 20)}-6c9d` },
-      events: status === "Error" && message ? [{ offset_ns: Math.min(2, length) * MS, name: "exception", attributes: { "exception.type": "SessionExpired", "exception.message": message } }] : [],
+      events: status === "Error" && message ? [{ offset_ns: (start + Math.min(2, length)) * MS, name: "exception", attributes: { "exception.type": "SessionExpired", "exception.message": message } }] : [],
       links: [],
       trust: "server_key",
     };

@@ -107,7 +107,7 @@ describe.skipIf(!existsSync(FILE))("docs/reference/openapi.json agrees with src/
       expect(next, `${address} has no ${step}`).toBeDefined();
       schema = resolved(document, next);
     }
-    if (schema?.properties === undefined) skip(`the schema of ${address} leaves it open`);
+    if (schema?.properties === undefined && keys.length > 0) skip(`the schema of ${address} leaves it open`);
     const missing = keys.filter((key) => !Object.hasOwn(schema?.properties ?? {}, key));
     expect(missing).toEqual([]);
   });

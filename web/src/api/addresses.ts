@@ -15,6 +15,7 @@ export type BundleFormat = "markdown" | "json";
 
 export const api = {
   overview: () => "/api/overview",
+  dataSets: () => "/api/data-sets",
   incidents: () => "/api/incidents",
   incident: (id: string) => `/api/incidents/${encodeURIComponent(id)}`,
   bundle: (id: string, format: BundleFormat, maxTokens: number) =>

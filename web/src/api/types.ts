@@ -64,7 +64,7 @@ export interface Overview {
   series: RateSeries;
   incidents: { open: number; recent: IncidentRow[] };
   journal: { waiting_records: number; waiting_bytes: number };
-  /** Records since the data folder was made, by signal. */
+  /** Records since the server started, by signal. */
   received: { traces?: number; logs?: number; metrics?: number };
   /** Where this server takes OTLP, when it says so; else the usual ports on the page's own host. */
   endpoints?: { otlp_http?: string; otlp_grpc?: string };
@@ -92,8 +92,9 @@ export interface Hypothesis {
   probability: number;
   cause_kind: string;
   service: string;
-  change_id: string | null;
-  revision: string | null;
+  /** '' when no recorded change or commit is suspected. */
+  change_id: string;
+  revision: string;
   evidence: string[];
 }
 
@@ -103,11 +104,16 @@ export interface Incident extends IncidentSummary {
   unknown_probability: number;
 }
 
+export interface DataSets {
+  /** What is stored, by data set and signal; empty when nothing ever arrived. */
+  data_sets: { data_set: string; signal: string; records: number }[];
+}
+
 export interface TraceRow {
   trace_id: string;
   root_service: string;
   root_operation: string;
-  services: string[] | number;
+  services: string[];
   spans: number;
   error_spans: number;
   matching_spans: number;
@@ -125,6 +131,7 @@ export type AttributeValue = string | number | boolean | null | AttributeValue[]
 export type Attributes = Record<string, AttributeValue>;
 
 export interface SpanEvent {
+  /** From the trace's start, like the spans'. */
   offset_ns: Ns;
   name: string;
   attributes: Attributes;

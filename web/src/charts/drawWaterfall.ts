@@ -67,7 +67,7 @@ function drawRow(pen: CanvasRenderingContext2D, scene: Scene, palette: Palette, 
     if (section.index === scene.section) frame(pen, palette, x(section.startNs), x(section.startNs + section.durationNs), top, width);
   }
   for (const event of span.events.slice(0, RINGS_PER_SPAN)) {
-    const at = x(span.start_offset_ns + event.offset_ns);
+    const at = x(event.offset_ns);
     if (at >= -4 && at <= width + 4) ring(pen, at, top + ROW_PX / 2, event.name === "exception" ? palette.warn : palette.mute);
   }
 }

@@ -47,10 +47,10 @@ export const pathTo = {
   trace: (id: string) => `/traces/${encodeURIComponent(id)}`,
 };
 
-/** Return where a pasted id leads: 32 hex digits are a trace, `inc_…` an incident. */
+/** Return where a pasted id leads: 32 (or, from older tracers, 16) hex digits are a trace, `inc_…` an incident. */
 export function pathOfId(text: string): string | undefined {
   const id = text.trim();
-  if (/^[0-9a-f]{32}$/i.test(id)) return pathTo.trace(id.toLowerCase());
+  if (/^(?:[0-9a-f]{16}){1,2}$/i.test(id)) return pathTo.trace(id.toLowerCase());
   if (/^inc_[0-9a-z]+$/i.test(id)) return pathTo.incident(id);
   return undefined;
 }

@@ -54,7 +54,7 @@ function Card(props: HypothesesProps & { hypothesis: Hypothesis; isFirst: boolea
         </h3>
         <div className="mute">
           <Said text={hypothesis.service} limit={120} />
-          {hypothesis.revision !== null && hypothesis.revision !== "" && (
+          {hypothesis.revision !== "" && (
             <>
               {" · commit "}
               <code>{hypothesis.revision.slice(0, 12)}</code>

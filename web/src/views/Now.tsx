@@ -1,6 +1,6 @@
 /** Is anything wrong, since when, what is the likely cause; rates, incidents and traces below. */
 
-import type { Incident, Overview, TraceList } from "../api/types";
+import type { DataSets, Incident, Overview, TraceList } from "../api/types";
 import { api } from "../api/addresses";
 import { nowAnswer, openIncidents } from "../model/sentences";
 import { bytes, clock, count, counted, day } from "../model/units";
@@ -24,15 +24,17 @@ export function Now({ asked }: { asked: Asked<Overview> }) {
   const open = openIncidents(overview?.incidents.recent ?? []);
   const newest = open[0];
   const first = useAsked<Incident>(newest === undefined ? undefined : api.incident(newest.incident_id), SLOW_POLL_MS);
+  const mayBeFirst = overview !== undefined && isQuiet(overview);
+  const stored = useAsked<DataSets>(mayBeFirst ? api.dataSets() : undefined, SLOW_POLL_MS);
   useTitle(newest === undefined ? "Now" : "Incident open");
-  if (overview === undefined) {
+  if (overview === undefined || (mayBeFirst && stored.value === undefined && stored.refusal === undefined)) {
     return (
       <section className="panel" aria-label="Now">
         {asked.refusal === undefined ? <Loading lines={6} /> : <Failed refusal={asked.refusal} again={asked.again} />}
       </section>
     );
   }
-  if (isFirstRun(overview)) return <NoTelemetry overview={overview} />;
+  if (mayBeFirst && stored.value?.data_sets.length === 0) return <NoTelemetry overview={overview} />;
   const answer = nowAnswer(overview, first.value);
   return (
     <>
@@ -80,8 +82,8 @@ export function Now({ asked }: { asked: Asked<Overview> }) {
   );
 }
 
-/** Nothing received, ever, and nothing known: the page of the first minute. */
-export function isFirstRun(overview: Overview): boolean {
+/** Nothing since the server started. If nothing is stored either, it is the first run. */
+function isQuiet(overview: Overview): boolean {
   const { traces = 0, logs = 0, metrics = 0 } = overview.received;
   return traces + logs + metrics === 0 && overview.services.length === 0 && overview.incidents.recent.length === 0;
 }
@@ -137,14 +139,14 @@ function Checked({ overview }: { overview: Overview }) {
   const { traces = 0, logs = 0, metrics = 0 } = overview.received;
   const missing = [traces === 0 && "traces", logs === 0 && "logs"].filter((name) => name !== false);
   return (
-    <Panel id="checked" title="Checked" sub="what this answer rests on">
+    <Panel id="checked" title="Checked" sub="received since the server started">
       <dl className="kv">
         <dt>Spans</dt>
-        <dd>{count(traces)} received</dd>
+        <dd>{count(traces)}</dd>
         <dt>Log lines</dt>
-        <dd>{count(logs)} received</dd>
-        <dt>Points</dt>
-        <dd>{count(metrics)} received</dd>
+        <dd>{count(logs)}</dd>
+        <dt>Metric points</dt>
+        <dd>{count(metrics)}</dd>
         <dt>Waiting</dt>
         <dd>
           {overview.journal.waiting_records === 0
@@ -154,7 +156,7 @@ function Checked({ overview }: { overview: Overview }) {
         {missing.length > 0 && (
           <>
             <dt>Not covered</dt>
-            <dd>no {missing.join(" and no ")} received</dd>
+            <dd>no {missing.join(" and no ")}</dd>
           </>
         )}
       </dl>

@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { IncidentRow, Ns, Overview } from "../api/types";
 import { RateChart } from "../charts/RateChart";
 import { instantAfter, shareBetween } from "../model/instants";
+import { completeSteps } from "../model/rates";
 import { clock, count, plainNumber, rate, shortClock, tableShare } from "../model/units";
 import { Panel, Said } from "./parts";
 
@@ -18,7 +19,7 @@ const CHARTS = [
 
 export function Rates({ overview, open }: { overview: Overview; open: readonly IncidentRow[] }) {
   const [cross, setCross] = useState<number | undefined>();
-  const { series } = overview;
+  const series = completeSteps(overview);
   const steps = series.calls_per_s.length;
   const end = instantAfter(series.start_unix_ns, (steps * series.step_s * 1e9) as Ns);
   const minutes = Math.round((steps * series.step_s) / 60);

@@ -150,7 +150,7 @@ function Events({ span }: { span: Span }) {
         <dl key={index}>
           <div>
             <dt>
-              <Said text={event.name} className="mono" limit={256} /> <span className="mute">{duration(event.offset_ns)} in</span>
+              <Said text={event.name} className="mono" limit={256} /> <span className="mute">at {duration(event.offset_ns)}</span>
             </dt>
           </div>
           {Object.keys(event.attributes)
