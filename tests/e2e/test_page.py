@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from tests.running_server import RunningServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +35,10 @@ REAL_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 expect.set_options(timeout=20_000)
 
-SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 844}}
+SIZES = {
+    "wide": ViewportSize(width=1280, height=800),
+    "narrow": ViewportSize(width=390, height=844),
+}
 
 
 def _needs(is_there: bool, what: str) -> None:

@@ -103,7 +103,10 @@ function drawWide(pen: CanvasRenderingContext2D, sections: readonly LitSection[]
   }
 }
 
-/** Where sections are narrower than a pixel, each pixel shows the one at its middle. */
+/** Steps by the golden ratio: even cover without a rhythm that could beat with that of the sections. */
+const SPREAD = 0.618_033_988_75;
+
+/** Where sections are narrower than a pixel, each pixel shows one of those under it, the same each time. */
 function drawNarrow(
   pen: CanvasRenderingContext2D,
   sections: readonly LitSection[],
@@ -113,7 +116,7 @@ function drawNarrow(
   pixelNs: number,
 ): void {
   for (let column = 0; column < width; column += 1) {
-    const section = sections[sectionAt(sections, toNs(column + 0.5))];
+    const section = sections[sectionAt(sections, toNs(column + ((column * SPREAD) % 1)))];
     if (section === undefined || section.durationNs >= pixelNs) continue;
     pen.fillStyle = colourOf(section, palette);
     pen.fillRect(column, STRIP_TOP_PX, 1, STRIP_PX);
