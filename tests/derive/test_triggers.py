@@ -28,6 +28,7 @@ def bins(text: str) -> list[int]:
 
 
 def object_array(values: list[str]) -> np.ndarray:
+    """Return texts as a column."""
     return np.array(values, dtype=object)
 
 
@@ -37,8 +38,8 @@ def read_window(case: Mapping[str, Any], order: np.random.Generator | None = Non
     lines = [(s, t, c) for s in case["lines"] for t, c in enumerate(bins(s["lines"])) if c]
     length = max(len(bins(s.get("calls") or s["lines"])) for s in case["calls"] + case["lines"])
     if order is not None:
-        order.shuffle(calls)  # type: ignore[arg-type]
-        order.shuffle(lines)  # type: ignore[arg-type]
+        order.shuffle(calls)
+        order.shuffle(lines)
 
     def failures(name: str) -> np.ndarray:
         rows = [bins(s.get(name, f"0x{length}"))[t] for s, t, _ in calls]

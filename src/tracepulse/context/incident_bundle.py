@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote as url_quote
 
 from tracepulse.context.bundle import (
@@ -27,7 +27,6 @@ from tracepulse.context.cite import References
 from tracepulse.context.quote import inert_name
 from tracepulse.context.redact import Redactor
 from tracepulse.context.wording import likelihood, rfc3339
-from tracepulse.derive.causes import rank_causes
 from tracepulse.derive.comparisons import is_new, is_surging
 from tracepulse.derive.facts import (
     change_key,
@@ -37,8 +36,7 @@ from tracepulse.derive.facts import (
     risen_edges,
     trigger_key,
 )
-from tracepulse.derive.flows import failure_summary
-from tracepulse.derive.locate import entry_operations, locate
+from tracepulse.derive.investigation import investigate
 from tracepulse.derive.thresholds import LOG_WARNING_SEVERITY
 from tracepulse.model.cause import Cause, CauseKind, CauseRanking
 from tracepulse.model.commit import Hunk
@@ -106,11 +104,8 @@ def incident_bundle(
         include_browser_text: whether text sent without a key from browsers may be quoted.
 
     """
-    findings = _ordered(findings)
-    failures = failure_summary(findings.failing_traces, entry_operations(findings.incident))
-    if not findings.incident.path:
-        findings = _located(findings, failures)
-    ranking = rank_causes(findings, failures)
+    known = investigate(findings)
+    findings, failures, ranking = known.findings, known.failures, known.ranking
     redactor = Redactor(redaction_key)
     facts = {fact.key: fact for fact in ranking.facts}
     refs = References(facts, redactor, include_browser_text=include_browser_text)
@@ -150,26 +145,6 @@ def incident_bundle(
         left_out=_withheld(refs),
         provenance=_provenance(case, redactor),
     )
-
-
-def _ordered(findings: Findings) -> Findings:
-    """Return the findings with every list in one order, so that arrival does not matter."""
-    return replace(
-        findings,
-        operations=tuple(sorted(findings.operations, key=lambda o: (o.service, o.operation))),
-        edges=tuple(sorted(findings.edges, key=lambda e: (e.caller, e.callee, e.connection))),
-        log_shapes=tuple(sorted(findings.log_shapes, key=lambda s: (s.service, s.template_id))),
-        changes=tuple(sorted(findings.changes, key=lambda c: (c.at_unix_ns, c.change_id))),
-        versions=tuple(sorted(findings.versions, key=lambda v: (v.service, v.version))),
-        code=tuple(sorted(findings.code, key=lambda r: r.change_id)),
-    )
-
-
-def _located(findings: Findings, failures: FailureSummary) -> Findings:
-    incident = locate(
-        findings.incident, failures, findings.log_records, findings.log_shapes, findings.edges
-    )
-    return replace(findings, incident=incident)
 
 
 # -- head and summary ----------------------------------------------------------------------------

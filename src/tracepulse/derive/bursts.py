@@ -23,6 +23,7 @@ from tracepulse.derive.thresholds import (
     BASELINE_MEMORY_BINS,
     BASELINE_PRIOR_CALLS,
     BASELINE_PRIOR_FAILURES,
+    CONTRAST_NATS,
     DISPERSION_PRIOR_BINS,
     DISPERSION_RESIDUAL_CAP,
     FAILING_BINS,
@@ -52,8 +53,6 @@ class BurstRules:
 
     threshold_nats: float
     """Of the sequential test."""
-    contrast_nats: float
-    """Of the comparison of all before with all since."""
     min_events: Floats
     """Within the last `PERSISTENCE_BINS`."""
     min_failing_bins: Integers
@@ -290,7 +289,7 @@ def _open(
     if (
         bins_before < rules.min_baseline_bins
         or before[EXPOSURE] < rules.min_baseline_exposure
-        or _contrast(before, counts, model) < rules.contrast_nats * state.scatter()[series]
+        or _contrast(before, counts, model) < CONTRAST_NATS * state.scatter()[series]
         or not model.matters(counts[:1], counts[1:], usual)[0]
     ):
         return None

@@ -19,9 +19,7 @@ from tracepulse.derive.thresholds import (
     BIN_NS,
     BURST_THRESHOLD_NATS,
     COLD_START_BASELINE_BINS,
-    CONTRAST_NATS,
     FAILING_BINS,
-    LOG_CONTRAST_NATS,
     LOG_ERROR_SEVERITY,
     LOG_THRESHOLD_NATS,
     LOG_WARNING_SEVERITY,
@@ -149,7 +147,6 @@ def _span_triggers(
     count = len(series.keys)
     rules = BurstRules(
         threshold_nats=BURST_THRESHOLD_NATS,
-        contrast_nats=CONTRAST_NATS,
         min_events=np.full(count, float(MIN_FAILURES)),
         min_failing_bins=np.full(count, FAILING_BINS),
         min_baseline_bins=_min_baseline_bins(window),
@@ -244,7 +241,6 @@ def _log_triggers(
     is_error = severity >= LOG_ERROR_SEVERITY
     rules = BurstRules(
         threshold_nats=LOG_THRESHOLD_NATS,
-        contrast_nats=LOG_CONTRAST_NATS,
         min_events=np.where(is_error, float(MIN_LOG_LINES), float(MIN_WARNING_LINES)),
         min_failing_bins=np.where(is_error, FAILING_BINS, WARNING_BINS),
         min_baseline_bins=_min_baseline_bins(window),
