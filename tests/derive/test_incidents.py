@@ -145,8 +145,8 @@ def test_without_traces_or_logs_the_callers_tell_entry_and_fault() -> None:
 
 
 def test_storm_of_triggers_makes_few_incidents() -> None:
-    """A thousand triggers of one flow are one incident."""
+    """Ten thousand triggers of one flow are one incident."""
     storm = [
-        trigger("checkout", i % 60, operation=f"op{i}", trigger_id=f"t{i}") for i in range(1000)
+        trigger("checkout", i % 60, operation=f"op{i}", trigger_id=f"t{i}") for i in range(10_000)
     ]
     assert len(join_triggers((), storm, EDGES, T0)) == 1

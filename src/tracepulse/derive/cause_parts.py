@@ -34,6 +34,8 @@ WEIGHTS: Mapping[str, float] = {
 }
 """Log-odds that each part adds at full strength; set by hand until verdicts refit them."""
 
+REFUTED = 5.0
+"""Log-odds against a change whose former version fails just as much: that is what refutes it."""
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 
 
@@ -190,4 +192,5 @@ def _versions(
     apart = log_ratio_of_shares(old_errors, old_calls, new_errors, new_calls)
     worse = share(new_errors, new_calls) > share(old_errors, old_calls)
     strength = 1.0 if worse and apart >= EDGE_CHANGE_NATS else -1.0
-    yield _part("version_contrast", strength, f"version:{change.service}")
+    weight = WEIGHTS["version_contrast"] if strength > 0 else REFUTED
+    yield EvidencePart("version_contrast", strength, weight, (f"version:{change.service}",))

@@ -152,7 +152,8 @@ def _span_of(trigger: Trigger) -> tuple[int, int]:
 
 def _groups(triggers: Sequence[Trigger], related: Related) -> list[list[Trigger]]:
     """Return the connected groups of triggers that share time and flow, by their first trigger."""
-    leader = list(range(len(triggers)))
+    clusters = _clusters(triggers)
+    leader = list(range(len(clusters)))
 
     def find(index: int) -> int:
         while leader[index] != index:
@@ -160,18 +161,48 @@ def _groups(triggers: Sequence[Trigger], related: Related) -> list[list[Trigger]
             index = leader[index]
         return index
 
-    for i, one in enumerate(triggers):
+    for i, (one, time) in enumerate(clusters):
         for j in range(i):
-            other = triggers[j]
-            if _same_time(_span_of(one), _span_of(other)) and _same_flow(
-                one.service, other.service, related
+            other, other_time = clusters[j]
+            if _same_time(time, other_time) and _same_flow(
+                one[0].service, other[0].service, related
             ):
                 low, high = sorted((find(i), find(j)))
                 leader[high] = low
     groups: dict[int, list[Trigger]] = defaultdict(list)
-    for i, trigger in enumerate(triggers):
-        groups[find(i)].append(trigger)
-    return [groups[first] for first in sorted(groups)]
+    for i, (members, _) in enumerate(clusters):
+        groups[find(i)].extend(members)
+    return sorted((sorted(g, key=_trigger_order) for g in groups.values()), key=_group_order)
+
+
+def _group_order(group: Sequence[Trigger]) -> tuple[int, str]:
+    return _trigger_order(group[0])
+
+
+def _clusters(triggers: Sequence[Trigger]) -> list[tuple[list[Trigger], tuple[int, int]]]:
+    """
+    Return runs of triggers of one service without a pause between them, each with its extent.
+
+    A storm of one service's triggers is one run, so that comparing runs in pairs stays cheap.
+    """
+    by_service: dict[str, list[Trigger]] = defaultdict(list)
+    for trigger in sorted(triggers, key=lambda t: (*_span_of(t), t.trigger_id)):
+        by_service[trigger.service].append(trigger)
+    clusters: list[tuple[list[Trigger], tuple[int, int]]] = []
+    for service in sorted(by_service):
+        run: list[Trigger] = []
+        extent = (0, 0)
+        for trigger in by_service[service]:
+            time = _span_of(trigger)
+            if run and _same_time(extent, time):
+                run.append(trigger)
+                extent = extent[0], max(extent[1], time[1])
+                continue
+            if run:
+                clusters.append((run, extent))
+            run, extent = [trigger], time
+        clusters.append((run, extent))
+    return clusters
 
 
 def _joins(group: Sequence[Trigger], incident: Incident, related: Related) -> bool:
