@@ -8,6 +8,7 @@ that cannot be kept is left out and counted under its reason.
 
 import base64
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
@@ -35,8 +36,10 @@ _RECORD = {
     "metrics": (Message.METRIC, Metric),
 }
 _LONG_TEXT_KEYS = frozenset({"exception.stacktrace", "code.stacktrace", "db.query.text"})
+_NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
+_LAST_INSTANT = 2**63 - 1
+"""The tables count nanoseconds in signed 64 bits, which ends in 2262."""
 _REFUSED = (
-    (Fault.RECORD_SIZE, "record_size"),
     (Fault.ID_LENGTH, "id_length"),
     (Fault.TIME, "time"),
 )
@@ -75,14 +78,14 @@ def clean(body: bytes, signal: Signal, limits: Limits, records_are_good: bool = 
 def _clean_group(group: memoryview, signal: Signal, limits: Limits, cleaned: Cleaned) -> bytes:
     """Clean one resource group: resource (1), scope groups (2), schema address (3)."""
     parts = []
-    for number, wire, value, whole in fields(group):
+    for number, wire, value, _whole in fields(group):
         if number == 1 and wire == 2:
             kept = _clean_owner(value, Message.RESOURCE, Resource(), limits, cleaned)
             parts.append(bytes_field(1, kept))
         elif number == 2 and wire == 2:
             parts.append(bytes_field(2, _clean_scope(value, signal, limits, cleaned)))
         elif number == 3 and wire == 2 and _is_text(value):
-            parts.append(bytes(whole))
+            parts.append(_schema_address(value, limits))
     return b"".join(parts)
 
 
@@ -102,22 +105,28 @@ def _clean_scope(group: memoryview, signal: Signal, limits: Limits, cleaned: Cle
             if record is not None:
                 parts.append(bytes_field(2, record))
         elif number == 3 and wire == 2 and _is_text(value):
-            parts.append(bytes(whole))
+            parts.append(_schema_address(value, limits))
     return b"".join(parts)
 
 
 def _clean_owner(
     value: memoryview, message: Message, parsed: ProtobufMessage, limits: Limits, cleaned: Cleaned
 ) -> bytes:
-    """Clean a resource or scope; one that cannot be read is kept empty, and its records stay."""
+    """Clean a resource or scope: what cannot be read of it is left out, and its records stay."""
     if not scan_message(value, message, limits).owner_faults:
         return bytes(value)
     cleaned.altered += 1
-    try:
-        parsed.ParseFromString(bytes(value))
-    except DecodeError:
-        return b""
+    for _number, _wire, _value, whole in fields(value):
+        part = type(parsed)()
+        try:
+            part.ParseFromString(bytes(whole))
+        except DecodeError:
+            continue
+        parsed.MergeFrom(part)
     parsed.DiscardUnknownFields()
+    for name in ("name", "version"):
+        if hasattr(parsed, name):
+            setattr(parsed, name, _cut(getattr(parsed, name), limits.name_bytes))
     _trim_attributes(parsed, limits.attributes_per_resource, limits)
     return parsed.SerializeToString()
 
@@ -125,23 +134,33 @@ def _clean_owner(
 def _clean_record(
     value: memoryview, message: Message, parsed: Any, limits: Limits, cleaned: Cleaned
 ) -> bytes | None:
+    is_metric = message is Message.METRIC
+    if len(value) > limits.record_bytes and not is_metric:
+        cleaned.rejected["record_size"] += 1
+        return None
     scanned = scan_message(value, message, limits)
-    count = max(1, scanned.records) if message is Message.METRIC else 1
+    count = scanned.records if is_metric else 1
     found = scanned.faults | scanned.owner_faults
-    if len(value) > limits.record_bytes:
-        found |= Fault.RECORD_SIZE
     if not found:
         return bytes(value)
-    for fault, reason in _REFUSED:
-        if fault in found and not (fault is Fault.ID_LENGTH and message is Message.METRIC):
-            cleaned.rejected[reason] += count
-            return None
+    if not is_metric:
+        for fault, reason in _REFUSED:
+            if fault in found:
+                cleaned.rejected[reason] += count
+                return None
     try:
         parsed.ParseFromString(bytes(value))
     except DecodeError:
         cleaned.rejected["utf8" if Fault.UTF8 in found else "unreadable"] += count
         return None
     parsed.DiscardUnknownFields()
+    if is_metric:
+        # Points without a place among the kinds, such as those of a second kind, go as well.
+        dropped = _drop_points(parsed, limits)
+        cleaned.rejected += dropped
+        left = len(_points(parsed))
+        if left + dropped.total() < count:
+            cleaned.rejected["unreadable"] += count - left - dropped.total()
     _TRIM[message](parsed, limits)
     cleaned.altered += 1
     return bytes(parsed.SerializeToString())
@@ -171,14 +190,39 @@ def _trim_log_record(record: Any, limits: Limits) -> None:
     _trim_attributes(record, limits.attributes_per_record, limits)
 
 
+def _points(metric: Any) -> MutableSequence[Any]:
+    kind = metric.WhichOneof("data")
+    points: MutableSequence[Any] = getattr(metric, kind).data_points if kind else []
+    return points
+
+
+def _drop_points(metric: Any, limits: Limits) -> Counter[str]:
+    """Take out the points that cannot be kept, whose record a point is; return how many, why."""
+    dropped: Counter[str] = Counter()
+    points = _points(metric)
+    for index in range(len(points) - 1, -1, -1):
+        point = points[index]
+        if point.ByteSize() > limits.record_bytes:
+            reason = "record_size"
+        elif max(point.time_unix_nano, point.start_time_unix_nano) > _LAST_INSTANT:
+            reason = "time"
+        else:
+            continue
+        dropped[reason] += 1
+        del points[index]
+    return dropped
+
+
 def _trim_metric(metric: Any, limits: Limits) -> None:
     for name in ("name", "description", "unit"):
         setattr(metric, name, _cut(getattr(metric, name), limits.name_bytes))
-    kind = metric.WhichOneof("data")
-    for point in getattr(metric, kind).data_points if kind else ():
+    _trim_pairs(metric.metadata, limits.attributes_per_record, limits)
+    for point in _points(metric):
         _trim_attributes(point, limits.attributes_per_record, limits)
         if hasattr(point, "exemplars"):
-            kept = [e for e in point.exemplars if _has_good_ids(e)]
+            kept = [e for e in point.exemplars if _is_good_exemplar(e)]
+            for each in kept:
+                _trim_pairs(each.filtered_attributes, limits.attributes_per_record, limits)
             del point.exemplars[:]
             point.exemplars.extend(kept)
 
@@ -190,18 +234,27 @@ _TRIM: dict[Message, Callable[[Any, Limits], None]] = {
 }
 
 
-def _has_good_ids(exemplar: Any) -> bool:
-    return len(exemplar.trace_id) in (0, 16) and len(exemplar.span_id) in (0, 8)
+def _is_good_exemplar(exemplar: Any) -> bool:
+    return (
+        len(exemplar.trace_id) in (0, 16)
+        and len(exemplar.span_id) in (0, 8)
+        and exemplar.time_unix_nano <= _LAST_INSTANT
+    )
 
 
 def _trim_attributes(owner: Any, limit: int, limits: Limits) -> None:
-    dropped = _shorten(owner.attributes, limit)
+    dropped = _trim_pairs(owner.attributes, limit, limits)
     if dropped and hasattr(owner, "dropped_attributes_count"):
         owner.dropped_attributes_count = min(owner.dropped_attributes_count + dropped, 2**32 - 1)
-    for pair in owner.attributes:
+
+
+def _trim_pairs(pairs: MutableSequence[Any], limit: int, limits: Limits) -> int:
+    dropped = _shorten(pairs, limit)
+    for pair in pairs:
         text_limit = limits.body_text_bytes if pair.key in _LONG_TEXT_KEYS else limits.value_bytes
         pair.key = _cut(pair.key, limits.key_bytes)
         _trim_value(pair.value, text_limit, limits)
+    return dropped
 
 
 def _trim_value(value: AnyValue, text_limit: int, limits: Limits) -> None:
@@ -229,6 +282,9 @@ def _plain(value: AnyValue, levels: int) -> Any:
         return {p.key: _plain(p.value, levels - 1) for p in value.kvlist_value.values}
     if kind == "bytes_value":
         return base64.b64encode(value.bytes_value).decode()
+    if kind == "double_value" and not math.isfinite(value.double_value):
+        # JSON has no word for these; the text is that of Protobuf's JSON.
+        return _NOT_FINITE.get(value.double_value, "NaN")
     return getattr(value, kind)
 
 
@@ -242,6 +298,10 @@ def _shorten(parts: MutableSequence[Any], limit: int) -> int:
 def _cut(text: str, limit: int) -> str:
     encoded = text.encode()
     return text if len(encoded) <= limit else encoded[:limit].decode("utf-8", "ignore")
+
+
+def _schema_address(value: memoryview, limits: Limits) -> bytes:
+    return bytes_field(3, _cut(bytes(value).decode(), limits.name_bytes).encode())
 
 
 def _is_text(value: memoryview) -> bool:

@@ -262,8 +262,6 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
                     out[_STATUS], out[_OFFSET] = _TOO_MANY_CONTAINERS, start_of_field
                     return
             elif enter == 2:
-                if size > limits[_RECORD_BYTES]:
-                    faults |= 128
                 if child == 14:  # a metric holds the points that count
                     out[_CONTAINERS] += 1
                 else:
@@ -274,7 +272,8 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
                 if out[_CONTAINERS] > limits[_MAX_CONTAINERS] * 2:
                     out[_STATUS], out[_OFFSET] = _TOO_MANY_CONTAINERS, start_of_field
                     return
-                if size > limits[_RECORD_BYTES]:
+                if size > limits[_RECORD_BYTES] and child != 14:
+                    faults |= 128
                     continue  # it is refused whole, no need to look inside
             elif enter == 3:
                 out[_RECORDS] += 1
@@ -282,6 +281,9 @@ def _walk(buf, root, limits, wires, actions, children, enters, out):  # type: ig
                 if out[_RECORDS] > limits[_MAX_RECORDS]:
                     out[_STATUS], out[_OFFSET] = _TOO_MANY_RECORDS, start_of_field
                     return
+                if size > limits[_RECORD_BYTES]:
+                    found |= 128
+                    continue
             elif enter == 4:
                 attributes[top] += 1
                 if kind == 27 or kind == 28:
