@@ -20,7 +20,7 @@ from tracepulse.errors import MalformedBody
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.wire_fields import bytes_field, encode_varint, read_varint
 
-__all__ = ["Frame", "frame", "frames"]
+__all__ = ["Frame", "frame", "frames", "salvage"]
 
 _CRC_KEY = encode_varint(1015 << 3 | 5)
 _RECEIVED_KEY = encode_varint(1001 << 3 | 1)
@@ -60,18 +60,54 @@ def frames(segment: bytes | memoryview) -> Iterator[Frame]:
     """
     view = memoryview(segment)
     pos = 0
+    while (found := _frame_at(view, pos)) is not None:
+        yield found
+        pos = found.end
+
+
+def salvage(segment: bytes | memoryview) -> tuple[list[Frame], list[tuple[int, int]]]:
+    """
+    Return the whole messages of a segment, and the stretches [start, end) that are damaged.
+
+    A damaged message is passed over where its length leads to a whole one; otherwise all that
+    follows counts as damaged.
+    """
+    view = memoryview(segment)
+    whole: list[Frame] = []
+    damaged: list[tuple[int, int]] = []
+    pos = 0
     while pos < len(view):
-        try:
-            size, begin = read_varint(view, pos)
-        except MalformedBody:
-            return
-        end = begin + size
-        if end > len(view) or size < _TRAILER_BYTES:
-            return
-        message = view[begin:end]
-        covered = bytes(message[:-_TRAILER_BYTES])
-        (crc,) = struct.unpack("<I", message[-4:])
-        if message[-_TRAILER_BYTES:-4] != _CRC_KEY or google_crc32c.value(covered) != crc:
-            return
-        yield Frame(pos, end, message)
+        found = _frame_at(view, pos)
+        if found is not None:
+            whole.append(found)
+            pos = found.end
+            continue
+        _, end = _extent(view, pos)
+        if not pos < end < len(view) or _frame_at(view, end) is None:
+            end = len(view)
+        damaged.append((pos, end))
         pos = end
+    return whole, damaged
+
+
+def _extent(view: memoryview, pos: int) -> tuple[int, int]:
+    """Return where the message at `pos` begins and ends, as its length says; (0, 0) without one."""
+    try:
+        size, begin = read_varint(view, pos)
+    except MalformedBody:
+        return 0, 0
+    return begin, begin + size
+
+
+def _frame_at(view: memoryview, pos: int) -> Frame | None:
+    """Return the message whose length stands at `pos`, if it is whole."""
+    begin, end = _extent(view, pos)
+    if end > len(view) or end - begin < _TRAILER_BYTES:
+        return None
+    message = view[begin:end]
+    (crc,) = struct.unpack("<I", message[-4:])
+    if message[-_TRAILER_BYTES:-4] != _CRC_KEY:
+        return None
+    if google_crc32c.value(bytes(message[:-_TRAILER_BYTES])) != crc:
+        return None
+    return Frame(pos, end, message)

@@ -6,6 +6,7 @@ by one fsync per file, and only then answered (group commit).
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import threading
@@ -14,17 +15,18 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from tracepulse.errors import Overloaded
-from tracepulse.journal.framing import frame
+from tracepulse.journal.framing import frame, salvage
 from tracepulse.journal.segment import OPEN, SEALED, STORED, Segment, contents, parse_name
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.signals import Signal
 
 __all__ = ["Journal", "JournalLimits", "JournalStatus"]
 
+_log = logging.getLogger("tracepulse")
 _CLEAN_MARK = "closed-cleanly"
 
 
@@ -70,7 +72,7 @@ class _Append:
 @dataclass(slots=True)
 class _Open:
     segment: Segment
-    file: BinaryIO
+    file: FileIO
     since: float
     durable_bytes: int = 0
     records: int = 0
@@ -174,10 +176,7 @@ class Journal:
         """Write a part of a segment that the engine refused as a segment of its own."""
         segment_id = f"{segment.segment_id}-{part}"
         path = self._folder / f"{segment_id}.{segment.signal}{SEALED}"
-        with open(path, "wb") as file:
-            file.write(data)
-            file.flush()
-            self._sync(file.fileno())
+        self._write_durably(path, data)
         self._sync_folder()
         with self._wake:
             self._state.waiting[segment_id] = (len(data), records)
@@ -295,10 +294,10 @@ class Journal:
 
     def _write_signal(self, signal: Signal, appends: list[_Append]) -> None:
         active = self._state.active.get(signal) or self._new_segment(signal)
-        active.file.write(b"".join(each.framed for each in appends))
-        active.file.flush()
+        data = b"".join(each.framed for each in appends)
+        _write_all(active.file, data)
         self._sync(active.file.fileno())
-        active.durable_bytes = active.file.tell()
+        active.durable_bytes += len(data)
         records = sum(each.records for each in appends)
         active.records += records
         with self._wake:
@@ -312,7 +311,8 @@ class Journal:
         self._counter += 1
         segment_id = f"{self._run_id}-{self._counter:08d}"
         path = self._folder / f"{segment_id}.{signal}{OPEN}"
-        file = open(path, "wb")  # noqa: SIM115 - it stays open for as long as it grows
+        # Open for as long as it grows; no buffer, which would write again what failed when closed.
+        file = open(path, "wb", buffering=0)  # noqa: SIM115
         self._sync_folder()
         opened = _Open(Segment(segment_id, signal, path), file, time.monotonic())
         self._state.active[signal] = opened
@@ -378,10 +378,8 @@ class Journal:
             segment = parse_name(path)
             if segment is None or path.suffix == STORED:
                 continue
-            data = path.read_bytes()
+            data = self._mended(path)
             held = contents(data, segment.signal)
-            if held.trusted_bytes < len(data):
-                self._set_tail_aside(path, data, held.trusted_bytes)
             if held.messages == 0:
                 path.unlink()
                 continue
@@ -391,13 +389,30 @@ class Journal:
             self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
         self._sync_folder()
 
-    def _set_tail_aside(self, path: Path, data: bytes, trusted_bytes: int) -> None:
-        """Keep what follows the last whole message; usually a write that was never acknowledged."""
+    def _mended(self, path: Path) -> bytes:
+        """Return a segment without what is damaged of it, which is kept beside."""
+        data = path.read_bytes()
+        whole, damaged = salvage(data)
+        if not damaged:
+            return data
         aside = self._folder / "aside"
         aside.mkdir(exist_ok=True)
-        (aside / f"{path.stem}.tail").write_bytes(data[trusted_bytes:])
-        with open(path, "r+b") as file:
-            file.truncate(trusted_bytes)
+        for start, end in damaged:
+            # At the end it is usually a write that was never acknowledged.
+            ending = "tail" if end == len(data) else "damaged"
+            self._write_durably(aside / f"{path.stem}-{start}.{ending}", data[start:end])
+            _log.warning(
+                "segment %s: bytes %d to %d are damaged; kept in %s", path.name, start, end, aside
+            )
+        mended = b"".join(data[each.start : each.end] for each in whole)
+        temporary = path.with_suffix(".mended")
+        self._write_durably(temporary, mended)
+        os.replace(temporary, path)
+        return mended
+
+    def _write_durably(self, path: Path, data: bytes) -> None:
+        with open(path, "wb", buffering=0) as file:
+            _write_all(file, data)
             self._sync(file.fileno())
 
     def _sync_folder(self) -> None:
@@ -406,3 +421,10 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    """Write the whole of it; a disk that is nearly full takes a part."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
