@@ -18,8 +18,8 @@ from tests.otlp_requests import attributes, log, logs, metrics, number, span, tr
 from tracepulse.errors import SenderError
 from tracepulse.receive.admission import Admitted, admit
 from tracepulse.receive.limits import SERVER_LIMITS, Limits
-from tracepulse.receive.signals import REQUEST_TYPES
-from tracepulse.receive.wire import Fault, Signal, scan
+from tracepulse.receive.signals import REQUEST_TYPES, Signal
+from tracepulse.receive.wire import Fault, scan
 from tracepulse.receive.wire_fields import bytes_field, encode_varint
 
 KIB = 1024

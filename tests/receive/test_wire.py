@@ -21,8 +21,8 @@ from tests.otlp_requests import attributes, log, logs, metrics, span, traces
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.compression import decompress
 from tracepulse.receive.limits import SERVER_LIMITS, Limits
-from tracepulse.receive.signals import REQUEST_TYPES
-from tracepulse.receive.wire import Fault, Signal, scan, scan_message
+from tracepulse.receive.signals import REQUEST_TYPES, Signal
+from tracepulse.receive.wire import Fault, scan, scan_message
 from tracepulse.receive.wire_fields import bytes_field, encode_varint
 from tracepulse.receive.wire_schema import Message
 
