@@ -58,10 +58,10 @@ class Scale:
 
 
 QUICK = Scale(
-    spans=300_000,
-    logs=300_000,
-    questions=25,
-    budget_s=4,
+    spans=200_000,
+    logs=200_000,
+    questions=20,
+    budget_s=3,
     load_s=0,
     settle_s=5,
     drop_file_cache=False,
