@@ -9,7 +9,7 @@ WEB_STAMP := web/node_modules/.installed
 E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps test-faults peers bench clean
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults peers bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,7 +22,16 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
+	@echo "Compiling kernels…"
+	@$(BIN)/python -m tracepulse.derive.warm_up
 	@touch $@
+
+constraints:  ## choose the newest versions that fit, and write them down
+	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	@build/constraints/bin/python -m pip install --quiet --upgrade pip
+	@build/constraints/bin/python -m pip install --quiet -e '.[dev,demo]'
+	@{ head -1 constraints.txt; build/constraints/bin/pip freeze --exclude-editable; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt
 
 $(STATIC): $(shell find web/src web/public web/index.html web/package.json web/package-lock.json web/tsconfig.json web/vite.config.ts -type f 2>/dev/null)
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the page." >&2; exit 1; }
@@ -53,13 +62,15 @@ imports:
 
 unit:
 	@cd web && npm test --silent
-	@$(BIN)/python -m pytest -q
+	@cd tests/e2e/node && npm ci --no-audit --no-fund --loglevel=error --silent
+	@$(BIN)/python -m pytest -q -m 'not slow'
 
 system-deps:  ## Debian packages that some tests need (browser, PostgreSQL); asks for root
 	@tools/system-deps
 
 docs:  ## write the generated pages of docs/reference anew
 	@$(BIN)/python -m tools.docs
+	@$(BIN)/python docs/explanation/draw_blocking_paths.py
 
 test-faults:  ## the long form of tests/faults
 	@$(BIN)/python -m pytest -q tests/faults -m 'slow or not slow'
