@@ -81,6 +81,15 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
     assert redactor.counts == {}
 
 
+@pytest.mark.parametrize(
+    "secret", [JWT, "glpat-" + "x" * 20, "mia@shop.example", "AKIA" + "A" * 16]
+)
+@pytest.mark.parametrize("sign", ["+", "-", " "])
+def test_secret_at_the_start_of_a_diff_line_is_replaced(secret: str, sign: str) -> None:
+    """The sign of an added or removed line hides nothing and is kept."""
+    assert Redactor(KEY).text(f"{sign}{secret}").startswith(f"{sign}[redacted:")
+
+
 def test_equal_values_keep_equal_marks_under_one_key() -> None:
     """Who is who survives; another key gives other marks."""
     redactor = Redactor(KEY)

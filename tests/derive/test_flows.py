@@ -35,6 +35,28 @@ def spans(rows: Sequence[Row], trace: str = "t1") -> SpanColumns:
     )
 
 
+def joined(one: SpanColumns, two: SpanColumns) -> SpanColumns:
+    """Return two traces in one record."""
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one, name), getattr(two, name)])
+
+    return SpanColumns(
+        trace_id=column("trace_id"),
+        span_id=column("span_id"),
+        parent_span_id=column("parent_span_id"),
+        service=column("service"),
+        name=column("name"),
+        kind=column("kind"),
+        status_code=column("status_code"),
+        status_message=column("status_message"),
+        start_unix_ns=column("start_unix_ns"),
+        duration_ns=column("duration_ns"),
+        attributes=one.attributes + two.attributes,
+        resource=one.resource + two.resource,
+    )
+
+
 def status(code: int) -> dict[str, str]:
     """Return the attributes of an HTTP answer."""
     return {"http.response.status_code": str(code)}
@@ -113,17 +135,7 @@ def test_only_traces_through_the_incidents_entry_count() -> None:
     """When the entry is known, a failing login does not blur where checkouts fail."""
     rows: list[Row] = [("z", "", "gateway", "POST /login", "Server", "Error", status(500))]
     one, two = spans(CHECKOUT), spans(rows, "t2")
-    both = SpanColumns(
-        *(
-            np.concatenate([getattr(one, name), getattr(two, name)])
-            for name in (
-                "trace_id", "span_id", "parent_span_id", "service", "name", "kind", "status_code",
-                "status_message", "start_unix_ns", "duration_ns",
-            )
-        ),
-        attributes=one.attributes + two.attributes,
-        resource=one.resource + two.resource,
-    )  # fmt: skip
+    both = joined(one, two)
     assert failure_summary(both).failing_traces == 2
     meant = failure_summary(both, {("gateway", "POST /checkout")})
     assert (meant.failing_traces, meant.origins[0].service) == (1, "session")

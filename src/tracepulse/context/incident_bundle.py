@@ -54,6 +54,7 @@ MAX_SECTIONS = 24
 SHOWN_SCORE_RATIO = 0.4
 """Hunks are shown that overlap at least so much as the best one does."""
 DEFINITION = re.compile(r"\b(?:def|class|func|function|fn|sub|interface|struct|impl)\s+(\w{1,80})")
+CATEGORY = re.compile(r"[a-z]{1,16}(?:_[a-z]{1,16}){0,2}")
 TIMELINE_BEFORE_NS = 30 * 60 * 1_000_000_000
 
 PART_WORDS: Mapping[str, tuple[str, str]] = {
@@ -291,7 +292,7 @@ def _blocking(case: _Case) -> BlockingPath | None:
         BlockingSection(
             service=refs.name(section.service),
             operation=refs.name(section.operation),
-            category=refs.name("_".join(section.category.split())),
+            category=_category(section.category),
             start_offset_ns=str(section.start_offset_ns),
             duration_ns=str(section.duration_ns),
         )
@@ -304,6 +305,12 @@ def _blocking(case: _Case) -> BlockingPath | None:
         sections_left_out=max(0, len(example.sections) - MAX_SECTIONS),
         evidence=refs.cite("blocking"),
     )
+
+
+def _category(category: str) -> str:
+    """Return a section's category; ours are plain words, and nothing else passes."""
+    words = "_".join(category.split())
+    return words if CATEGORY.fullmatch(words) else "other"
 
 
 # -- causes --------------------------------------------------------------------------------------
@@ -452,11 +459,14 @@ def _logs(case: _Case) -> Iterator[LogExcerpt]:
 
 def _next_calls(case: _Case) -> Iterator[NextCall]:
     incident = case.incident
-    if case.failures.origins:
-        trace = url_quote(case.failures.origins[0].example_trace_id, safe="")
+    trace = case.failures.origins[0].example_trace_id if case.failures.origins else ""
+    if trace and case.refs.name(trace) == trace:
+        trace = url_quote(trace, safe="")
         yield NextCall(f"GET /api/traces/{trace}/path", "one failing request, span by span")
-    if incident.faulty_service:
-        service = url_quote(incident.faulty_service, safe="")
+    # A name that may not stand in a sentence may not stand in an address either.
+    faulty = incident.faulty_service
+    if faulty and case.refs.name(faulty) == faulty:
+        service = url_quote(faulty, safe="")
         since = rfc3339(incident.onset_unix_ns - 60_000_000_000)
         yield NextCall(
             f"GET /api/logs?service={service}&since={since}", "what that service wrote, in order"
@@ -472,7 +482,7 @@ def _withheld(refs: References) -> tuple[LeftOut, ...]:
         return ()
     return (
         LeftOut(
-            what="text sent from browsers without a key",
+            what=f"{refs.withheld} texts sent from browsers without a key",
             count=refs.withheld,
             reason="anyone can write it",
             how="include_browser_text=true, for a reader who will not act on it",

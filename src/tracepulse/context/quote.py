@@ -13,6 +13,7 @@ __all__ = ["fenced", "inert_name", "looks_like_instructions", "quoted_text"]
 
 MAX_NAME_CHARS = 96
 NAME = re.compile(r"[A-Za-z0-9_./:{}<>*@+#$~()\[\]=?&,%-]+")
+ROUTE_PART = re.compile(r"(?<=/)<(?:[a-z]{1,16}:)?\w{1,40}>|<\*>")
 CALLS = frozenset(
     "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT SELECT INSERT UPDATE MERGE CREATE ALTER"
     " DROP BEGIN COMMIT ROLLBACK PRAGMA EXEC CALL publish send receive process settle create deliver"
@@ -39,7 +40,10 @@ def inert_name(name: str) -> str:
     all, is replaced by `name#` and a hash; whoever shows it quotes the text elsewhere.
     """
     words = name.split(" ")
+    # Angle brackets stand in routes (`/products/<int:id>`) and nowhere else.
+    bare = ROUTE_PART.sub("", name)
     plain = all(NAME.fullmatch(word) for word in words) and len(name) <= MAX_NAME_CHARS
+    plain = plain and "<" not in bare and ">" not in bare
     if plain and "://" not in name and "](" not in name:
         rest = words[:]
         while len(rest) > 1 and rest[-1] in SUFFIXES:

@@ -71,6 +71,8 @@ def _named_value(match: re.Match[str]) -> bool:
 
 
 WORD = r"A-Za-z0-9_"
+START = rf"(?<![{WORD}])(?<![{WORD}]-)"
+"""Not inside a word; a lone - may come before, as at the start of a removed line of a diff."""
 RULES: tuple[_Rule, ...] = (
     _Rule(
         "private_key",
@@ -80,14 +82,14 @@ RULES: tuple[_Rule, ...] = (
         ),
     ),
     _Rule("cookie", re.compile(r"\b(?:set-)?cookie[\"']?\s{0,3}[:=]\s{0,3}([^\r\n]{1,8000})", re.I), 1),
-    _Rule("jwt", re.compile(rf"(?<![{WORD}-])eyJ[{WORD}-]{{5,4000}}\.[{WORD}-]{{5,8000}}(?:\.[{WORD}-]{{0,4000}})?")),
+    _Rule("jwt", re.compile(rf"{START}eyJ[{WORD}-]{{5,4000}}\.[{WORD}-]{{5,8000}}(?:\.[{WORD}-]{{0,4000}})?")),
     _Rule("aws_key", re.compile(rf"(?<![{WORD}])(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{{16}}(?![{WORD}])")),
-    _Rule("gcp_key", re.compile(rf"(?<![{WORD}-])(?:AIza[{WORD}-]{{35}}|ya29\.[{WORD}-]{{20,400}}|GOCSPX-[{WORD}-]{{20,60}})")),
+    _Rule("gcp_key", re.compile(rf"{START}(?:AIza[{WORD}-]{{35}}|ya29\.[{WORD}-]{{20,400}}|GOCSPX-[{WORD}-]{{20,60}})")),
     _Rule("github_token", re.compile(rf"(?<![{WORD}])(?:gh[pousr]_[A-Za-z0-9]{{20,255}}|github_pat_[{WORD}]{{22,255}})")),
-    _Rule("gitlab_token", re.compile(rf"(?<![{WORD}-])gl(?:pat|dt|rt|cbt)-[{WORD}-]{{20,255}}")),
-    _Rule("slack_token", re.compile(rf"(?<![{WORD}-])(?:xox[abceoprs]|xapp)-[{WORD}-]{{10,255}}|hooks\.slack\.com/services/[{WORD}/]{{8,255}}")),
+    _Rule("gitlab_token", re.compile(rf"{START}gl(?:pat|dt|rt|cbt)-[{WORD}-]{{20,255}}")),
+    _Rule("slack_token", re.compile(rf"{START}(?:xox[abceoprs]|xapp)-[{WORD}-]{{10,255}}|hooks\.slack\.com/services/[{WORD}/]{{8,255}}")),
     _Rule("stripe_key", re.compile(rf"(?<![{WORD}])(?:(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{{10,255}}|whsec_[A-Za-z0-9+/=]{{16,255}})")),
-    _Rule("api_key", re.compile(rf"(?<![{WORD}-])(?:sk-[{WORD}-]{{20,255}}|npm_[A-Za-z0-9]{{36}}|pypi-[{WORD}-]{{50,400}}|SG\.[{WORD}-]{{16,64}}\.[{WORD}-]{{16,64}}|AGE-SECRET-KEY-1[A-Z0-9]{{20,80}})")),
+    _Rule("api_key", re.compile(rf"{START}(?:sk-[{WORD}-]{{20,255}}|npm_[A-Za-z0-9]{{36}}|pypi-[{WORD}-]{{50,400}}|SG\.[{WORD}-]{{16,64}}\.[{WORD}-]{{16,64}}|AGE-SECRET-KEY-1[A-Z0-9]{{20,80}})")),
     _Rule("bearer", re.compile(r"\bbearer\s{1,3}([A-Za-z0-9._~+/=-]{8,8000})", re.I), 1),
     _Rule("basic_auth", re.compile(r"\bbasic\s{1,3}([A-Za-z0-9+/]{6,2000}={0,2})", re.I), 1, _basic_credentials),
     _Rule("url_password", re.compile(r"://[^\s/:@\"'?#]{0,256}:([^\s/@\"']{1,256})@"), 1),
@@ -101,7 +103,7 @@ RULES: tuple[_Rule, ...] = (
         1,
         _named_value,
     ),
-    _Rule("email", re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")),
+    _Rule("email", re.compile(r"(?<![\w.%])\w[\w.%+-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")),
     _Rule("card", re.compile(r"(?<![\w.-])(?:3[4-7]|4\d|5[1-5]|2[2-7]|6[0245])(?:[ -]?\d){11,17}(?![\w-])"), 0, _luhn),
     _Rule("ip", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), 0, _outside_address),
     _Rule("ip", re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"), 0, _outside_address),

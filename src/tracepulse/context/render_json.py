@@ -4,12 +4,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import TypeAdapter
 
 from tracepulse.context.bundle import SCHEMA_VERSION, Bundle
 
-__all__ = ["bundle_schema", "render_json"]
+__all__ = ["bundle_schema", "bundle_schema_text", "render_json"]
 
 
 def render_json(bundle: Bundle) -> str:
@@ -19,10 +18,15 @@ def render_json(bundle: Bundle) -> str:
 
 def bundle_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a bundle."""
-    adapter = TypeAdapter(Bundle, config=ConfigDict(use_attribute_docstrings=True, extra="forbid"))
-    schema = adapter.json_schema(mode="serialization", schema_generator=GenerateJsonSchema)
+    adapter = TypeAdapter(Bundle)
+    schema = adapter.json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://tracepulse.dev/schema/bundle-{SCHEMA_VERSION}.json",
         **schema,
     }
+
+
+def bundle_schema_text() -> str:
+    """Return the schema as it is published."""
+    return json.dumps(bundle_schema(), indent=2, ensure_ascii=False) + "\n"

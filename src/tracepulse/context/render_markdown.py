@@ -243,7 +243,7 @@ def _closing(bundle: Bundle) -> Iterator[str]:
     if bundle.left_out:
         groups: dict[tuple[str, str], list[str]] = {}
         for note in bundle.left_out:
-            groups.setdefault((note.reason, note.how), []).append(f"{note.count} {note.what}")
+            groups.setdefault((note.reason, note.how), []).append(note.what)
         notes = "; ".join(
             f"{', '.join(what)} ({reason}; {how})" for (reason, how), what in groups.items()
         )

@@ -110,11 +110,8 @@ def _without(bundle: Bundle, dropped: list[_Part], full_tokens: int) -> Bundle:
         else:
             changes[section] = None
     how = f"ask with max_tokens={min(_round_up(full_tokens), HARD_MAX_TOKENS)}"
-    notes = [
-        LeftOut(SECTION_WORDS[section], gone[section], "the token budget", how)
-        for section in VALUES
-        if gone[section]
-    ]
+    what = ", ".join(f"{gone[name]} {SECTION_WORDS[name]}" for name in VALUES if gone[name])
+    notes = [LeftOut(what, len(dropped), "the token budget", how)]
     shortened = replace(bundle, left_out=(*bundle.left_out, *notes), **changes)  # type: ignore[arg-type]
     return cited_only(shortened)
 
