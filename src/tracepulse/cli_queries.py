@@ -30,8 +30,12 @@ def traces(
     service: Service = "",
     operation: Annotated[str, typer.Option(metavar="NAME", help="A span's name.")] = "",
     attr: Attributes = None,
-    min_duration_ms: Annotated[float | None, typer.Option(min=0)] = None,
-    max_duration_ms: Annotated[float | None, typer.Option(min=0)] = None,
+    min_duration_ms: Annotated[
+        float | None, typer.Option(min=0, help="Of a span, at least.")
+    ] = None,
+    max_duration_ms: Annotated[
+        float | None, typer.Option(min=0, help="Of a span, at most.")
+    ] = None,
     status: Annotated[str, typer.Option(help="unset, ok or error.")] = "",
     text: Annotated[str, typer.Option(help="In a span's name or status message.")] = "",
     since: Since = "",

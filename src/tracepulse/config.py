@@ -43,6 +43,9 @@ class Settings:
     log_files: tuple[str, ...] = _setting(
         (), "Log files to follow, as patterns separated by commas; the service is the file's name."
     )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), "Further names that the dashboard and API are called by, separated by commas."
+    )
     code_roots: tuple[str, ...] = _setting(
         (), "Folders under which repositories of deployed code may be read, separated by commas."
     )

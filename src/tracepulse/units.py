@@ -2,23 +2,25 @@
 
 __all__ = ["format_bytes", "format_count", "format_duration", "format_rate", "format_ratio"]
 
-_DURATIONS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"))
+_DURATIONS = ((1_000, "µs", 1000), (1_000_000, "ms", 1000), (1_000_000_000, "s", 60))
+"""Length, name, and how many of it are better said in the next unit."""
 _BYTES = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 def format_duration(duration_ns: int) -> str:
     """Return a length of time in three digits: `1.20 s`, `35.0 ms`, `740 ns`, `3 min 20 s`."""
     sign, length = ("-", -duration_ns) if duration_ns < 0 else ("", duration_ns)
-    if length >= 3_600_000_000_000:
-        hours, rest = divmod(round(length / 60e9), 60)
-        return f"{sign}{hours:,} h {rest} min"
-    if length >= 60_000_000_000:
-        minutes, rest = divmod(round(length / 1e9), 60)
-        return f"{sign}{minutes} min {rest} s"
-    for unit_ns, name in _DURATIONS:
-        if length >= unit_ns:
-            return f"{sign}{_three_digits(length / unit_ns)} {name}"
-    return f"{sign}{length} ns"
+    if length < 1_000:
+        return f"{sign}{length} ns"
+    for unit_ns, name, limit in _DURATIONS:
+        shown = _three_digits(length / unit_ns)
+        if float(shown.replace(",", "")) < limit:
+            return f"{sign}{shown} {name}"
+    seconds = round(length / 1e9)
+    if seconds < 3600:
+        return f"{sign}{seconds // 60} min {seconds % 60} s"
+    minutes = round(length / 60e9)
+    return f"{sign}{minutes // 60:,} h {minutes % 60} min"
 
 
 def format_bytes(size_bytes: int) -> str:

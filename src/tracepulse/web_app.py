@@ -26,7 +26,7 @@ def web_app(core: Core, watch: Watch) -> ASGIApp:
             gate=core.gate,
             investigator=StoreInvestigator(core, watch.collector),
             operation=RunningServer(core, watch),
-            allowed_hosts=(core.settings.host,),
+            allowed_hosts=(core.settings.host, *core.settings.allowed_hosts),
             static_folder=page if (page / "index.html").exists() else None,
             on_signal=watch.look_now,
         )

@@ -1,10 +1,11 @@
 """The application of port 8600: REST under /api, MCP at /mcp, the page at /."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
+from fastapi.openapi.utils import get_openapi
 from starlette.routing import Route
 
 from tracepulse import __version__
@@ -29,7 +30,7 @@ from tracepulse.deliver.api.services import Services
 from tracepulse.deliver.mcp.answers import in_process
 from tracepulse.deliver.mcp.server import mcp_application
 
-__all__ = ["api_app"]
+__all__ = ["api_app", "api_description"]
 
 _ROUTERS = (
     overview.router,
@@ -52,17 +53,43 @@ nine digits. Lengths of time, `*_ns`, are numbers of nanoseconds. Ids are return
 Errors have one shape, `{"error": {"code": …, "message": …}}`.
 """
 
+_Lifespan = Any
+"""FastAPI's own type for it does not take a plain context manager of the application."""
+
 
 def api_app(services: Services) -> FastAPI:
     """Return the application; it only translates between HTTP and the services."""
     door = McpDoor()
+    app = _routed(_with_mcp(door))
+    app.state.services = services
+    app.state.desk = Desk(services.room)
+    app.add_middleware(Edge, allowed_hosts=services.allowed_hosts)
+    add_failures(app)
+    app.router.routes.append(Route(MCP_PATH, endpoint=door))
+    if services.static_folder is not None:
+        app.mount("/", Page(services.static_folder))
+    return app
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with mcp_application(in_process(app), MCP_PATH) as door.inside:
-            yield
-        door.inside = None
 
+def api_description() -> dict[str, Any]:
+    """Return the API as OpenAPI describes it: what /openapi.json holds."""
+    return _routed(None).openapi()
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """Leave out the 422 that FastAPI adds to every operation: our answer is 400."""
+    description = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        description["components"]["schemas"].pop(name, None)
+    return description
+
+
+def _routed(lifespan: _Lifespan) -> FastAPI:
     app = FastAPI(
         title="TracePulse",
         version=__version__,
@@ -70,14 +97,26 @@ def api_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Edge, allowed_hosts=services.allowed_hosts)],
     )
-    app.state.services = services
-    app.state.desk = Desk(services.room)
-    add_failures(app)
     for router in _ROUTERS:
         app.include_router(router)
-    app.router.routes.append(Route(MCP_PATH, endpoint=door))
-    if services.static_folder is not None:
-        app.mount("/", Page(services.static_folder))
+    description: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not description:
+            description.update(_describe(app))
+        return description
+
+    app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _with_mcp(door: McpDoor) -> _Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        inside: AbstractAsyncContextManager[Any] = mcp_application(in_process(app), MCP_PATH)
+        async with inside as door.inside:
+            yield
+        door.inside = None
+
+    return lifespan

@@ -52,7 +52,7 @@ class Edge:
                 421,
                 "wrong_host",
                 f"this server is not called {host[:100]!r}; use its address, or add the name"
-                " with --host",
+                " with --allowed-hosts",
             )
             await response(scope, receive, send_with_headers)
         elif origin and urlsplit(origin).netloc.lower() != host.lower():

@@ -42,7 +42,7 @@ Detail = Annotated[
 State = Annotated[
     Literal["", "open", "acknowledged", "resolved"], Field(description="Empty is any.")
 ]
-Limit = Annotated[int, Field(ge=1, le=500)]
+Limit = Annotated[int, Field(ge=1, le=500, description="At most so many of each.")]
 _INSTANT = "RFC 3339, or relative like -15m."
 
 
@@ -172,7 +172,9 @@ def _search(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         text: Annotated[
             str, Field(description="Part of a log body, span name or status message.")
         ] = "",
-        errors_only: bool = False,
+        errors_only: Annotated[
+            bool, Field(description="Failed spans, lines from ERROR on.")
+        ] = False,
         attr: Annotated[list[str], Field(description="key=value, exact; all must hold.")] = [],  # noqa: B006
         trace_id: Annotated[str, Field(description="Log lines of this trace.")] = "",
         since: Annotated[str, Field(description=_INSTANT)] = "",

@@ -29,5 +29,7 @@ SELECT
 FROM otel_traces AS t
 INNER JOIN matching AS m ON m.TraceId = t.TraceId
 WHERE TraceId IN (SELECT TraceId FROM matching)
+    -- The same trace may have been imported into another data set too.
+    AND DataSet = {data_set:String}
 GROUP BY TraceId
 ORDER BY any(m.newest) DESC, trace_id
