@@ -194,3 +194,15 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, place: str | None, words: s
     """A missing or remote source is a reason, not an error."""
     asked = Change("c1", "deploy", "session", 0, None, None, "abc", None, place)
     assert words in read_change(asked, [tmp_path], IMPLICATED).skipped
+
+
+def test_template_with_a_header_is_found_in_the_source(
+    repository: tuple[Path, list[str]],
+) -> None:
+    """Lines of plain log files keep the logger's name and the request before the literal."""
+    folder, made = repository
+    header = "session [<*>] SESSION_DROP session <*> expired after <*> s"
+    implicated = Implicated((header,), ("expired",))
+    reading = read_change(change(folder, made[2], made[0]), [folder.parent], implicated)
+    hunk = reading.commits[0].hunks[0]
+    assert (hunk.path, hunk.template_line) == ("session/store.py", 5)

@@ -7,9 +7,9 @@ MS = 1_000_000
 S = 1_000 * MS
 
 
-def line(at_ms: int, service: str, body: str) -> LogRecord:
+def line(at_ms: int, service: str, body: str, severity: int = 9) -> LogRecord:
     """Return one line."""
-    return LogRecord(at_ms * MS, service, "INFO", 9, body, "", "", {}, {}, "server_key")
+    return LogRecord(at_ms * MS, service, "", severity, body, "", "", {}, {}, "server_key")
 
 
 def request(at_ms: int, name: str) -> list[LogRecord]:
@@ -50,3 +50,23 @@ def test_words_versions_and_status_codes_are_no_ids() -> None:
     records = [line(0, "a", "GET /checkout 200 version 1.8.3"), line(1, "b", "GET /checkout 200")]
     assert episodes(records) == ()
     assert log_path(records, "b") == ((), 0)
+
+
+def test_a_later_step_is_not_on_the_way_to_the_one_that_fails() -> None:
+    """Requests that succeed go on to the catalogue; those that fail at the session do not."""
+    fine = [
+        [
+            *request(i * 5_000, f"req-00{i}a7f"),
+            line(i * 5_000 + 11, "catalogue", f"[req-00{i}a7f] ok"),
+        ]
+        for i in range(20)
+    ]
+    broken = [
+        [
+            *request(i * 5_000, f"req-0{i}b9c"),
+            line(i * 5_000 + 11, "checkout", f"[req-0{i}b9c] no", 17),
+        ]
+        for i in range(40, 45)
+    ]
+    path, _ = log_path([r for rows in (*fine, *broken) for r in rows], "session")
+    assert path == ("gateway", "checkout", "session")

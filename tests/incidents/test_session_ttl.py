@@ -77,7 +77,7 @@ import time
 
 from ..runtime.logs import log
 
-SESSION_TTL_S = 30 * 60
+SESSION_TTL_S = 40 * 60
 
 
 class SessionStore:
@@ -117,13 +117,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str
     folder = tmp_path_factory.mktemp("source") / "shop"
     store = folder / "services/session/store.py"
     store.parent.mkdir(parents=True)
-    git(folder.parent, "init", "-q", "-b", "main", str(folder))
+    git(folder.parent, "init", "-q", "-b", "main", "--object-format=sha1", str(folder))
     store.write_text(STORE_BEFORE)
     (folder / "README.md").write_text("# Shop\n")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "session: keep sessions in a table")
     before = git(folder, "rev-parse", "HEAD")
-    store.write_text(STORE_BEFORE.replace("30 * 60", "40"))
+    store.write_text(STORE_BEFORE.replace("40 * 60", "40"))
     git(folder, "commit", "-qam", "session: tune session store", date="2026-11-21T08:30:00Z")
     (folder / "README.md").write_text("# Shop\n\nHow to run the session service.\n")
     git(folder, "commit", "-qam", "docs: say how to run it", date="2026-11-21T09:00:00Z")

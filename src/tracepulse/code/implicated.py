@@ -10,6 +10,8 @@ __all__ = ["Implicated", "implicated_by", "literal_runs"]
 
 PLACE = re.compile(r"<[^<>\s]{0,24}>|%[-+#0 ]*\d*(?:\.\d+)?[a-zA-Z]|\{[^{}]*\}|\$\{[^{}]*\}")
 """What stands for a variable part, in a template or in the source."""
+HEADER = re.compile(r"\]|: | - | \| ")
+"""What ends a part of a line's header, such as the logger's name: it is not in the literal."""
 WORD = re.compile(r"[A-Za-z][A-Za-z_]{3,}")
 COMMON = frozenset(
     "error errors failed failure warning warn info http https with from that this none null true"
@@ -51,6 +53,7 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 
 def literal_runs(template: str) -> tuple[str, ...]:
-    """Return the constant stretches of a template that are long enough to be told from chance."""
-    runs = [" ".join(run.split()) for run in PLACE.split(template)]
-    return tuple(run for run in runs if len(run) >= 6 and any(c.isalpha() for c in run))
+    """Return the constant stretches of a template that are long enough to tell something."""
+    runs = [run.strip(" [](),;\"'") for part in PLACE.split(template) for run in HEADER.split(part)]
+    squeezed = (" ".join(run.split()) for run in runs)
+    return tuple(run for run in squeezed if len(run) >= 6 and any(c.isalpha() for c in run))

@@ -51,7 +51,7 @@ __all__ = ["RULES_VERSION", "incident_bundle"]
 RULES_VERSION = "0.1"
 MAX_DIFF_CHARS = 2_400
 MAX_SECTIONS = 24
-SHOWN_SCORE_RATIO = 0.4
+SHOWN_SCORE_RATIO = 0.85
 """Hunks are shown that overlap at least so much as the best one does."""
 DEFINITION = re.compile(r"\b(?:def|class|func|function|fn|sub|interface|struct|impl)\s+(\w{1,80})")
 CATEGORY = re.compile(r"[a-z]{1,16}(?:_[a-z]{1,16}){0,2}")
@@ -279,8 +279,10 @@ def _failure(case: _Case) -> Iterator[Claim]:
     values = sorted(f.key for f in case.ranking.facts if f.kind == "value")
     for key in values[:4]:
         yield case.refs.claim(key)
-    for key in sorted(f.key for f in case.ranking.facts if f.kind == "version"):
-        yield case.refs.claim(key)
+    services = [case.incident.faulty_service, *(cause.service for cause in case.ranking.causes)]
+    for service in dict.fromkeys(services):
+        if case.refs.has(f"version:{service}"):
+            yield case.refs.claim(f"version:{service}")
 
 
 def _blocking(case: _Case) -> BlockingPath | None:

@@ -15,7 +15,7 @@ from tracepulse.derive.facts import (
 )
 from tracepulse.derive.thresholds import CHANGE_HALF_LIFE_NS, EDGE_CHANGE_NATS
 from tracepulse.model.change import Change
-from tracepulse.model.commit import CodeReading, Commit
+from tracepulse.model.commit import CodeReading, Commit, Hunk
 from tracepulse.model.evidence import EvidencePart, Fact
 from tracepulse.model.findings import Findings
 from tracepulse.model.flow import FailureSummary
@@ -36,6 +36,7 @@ WEIGHTS: Mapping[str, float] = {
 
 REFUTED = 5.0
 """Log-odds against a change whose former version fails just as much: that is what refutes it."""
+SETS_NUMBER = re.compile(r"[^=:]{1,120}[:=]\s*(\d{1,15}(?:\.\d{1,9})?)\s*[,;]?\s*(?:#.*|//.*)?")
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 
 
@@ -163,17 +164,24 @@ def _code(change: Change, findings: Findings, facts: Mapping[str, Fact]) -> Iter
 
 def _sets_value(commit: Commit, limits: tuple[float, float]) -> bool:
     """Tell whether an added line holds a number that bounds what the log lines show."""
-    for hunk in commit.hunks:
-        removed = {
-            n for line in hunk.lines if line.startswith("-") for n in NUMBER.findall(line[1:])
-        }
-        added = {n for line in hunk.lines if line.startswith("+") for n in NUMBER.findall(line[1:])}
-        for text in added - removed:
-            value = float(text)
-            # Small numbers are everywhere; a logged number may be rounded down.
-            if value >= 5 and any(abs(limit - value) <= max(1.0, 0.03 * value) for limit in limits):
-                return True
-    return False
+    # Small numbers are everywhere; a logged number may be rounded down.
+    return any(
+        value >= 5 and any(abs(limit - value) <= max(1.0, 0.03 * value) for limit in limits)
+        for hunk in commit.hunks
+        for value in _new_values(hunk)
+    )
+
+
+def _new_values(hunk: Hunk) -> set[float]:
+    """Return the numbers that a hunk brings: new ones, and those that a setting is now alone."""
+    removed = [line[1:].strip() for line in hunk.lines if line.startswith("-")]
+    added = [line[1:].strip() for line in hunk.lines if line.startswith("+")]
+    known = {number for line in removed for number in NUMBER.findall(line)}
+    found = {number for line in added for number in NUMBER.findall(line)} - known
+    # `30 * 60` becoming `30` brings no new number, and yet another value.
+    alone = (SETS_NUMBER.fullmatch(line) for line in added if line not in removed)
+    found |= {match.group(1) for match in alone if match is not None}
+    return {float(number) for number in found}
 
 
 def _versions(

@@ -10,6 +10,7 @@ __all__ = ["edge_rose", "is_new", "is_surging", "log_ratio_of_shares", "share"]
 
 SURGE_FACTOR = 3.0
 MIN_LINES = 3
+"""Fewer lines of a shape show nothing."""
 
 
 def share(part: int, whole: int) -> float:
@@ -59,4 +60,19 @@ def is_surging(shape: LogShapeChange, window: Window) -> bool:
     before_ns = max(window.onset_unix_ns - window.start_unix_ns, 1)
     after_ns = max(window.end_unix_ns - window.onset_unix_ns, 1)
     expected = shape.count_before * after_ns / before_ns
-    return shape.count_after >= SURGE_FACTOR * max(expected, 1.0)
+    if shape.count_after < SURGE_FACTOR * expected:
+        return False
+    return (
+        _log_ratio_of_rates(shape.count_before, before_ns, shape.count_after, after_ns)
+        >= EDGE_CHANGE_NATS
+    )
+
+
+def _log_ratio_of_rates(before: int, before_ns: int, after: int, after_ns: int) -> float:
+    """Return the log-likelihood ratio, in nats, of two Poisson rates against one for both."""
+    pooled = (before + after) / (before_ns + after_ns)
+    return sum(
+        count * math.log(count / length / pooled)
+        for count, length in ((before, before_ns), (after, after_ns))
+        if count
+    )

@@ -19,6 +19,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from tracepulse.derive.thresholds import LOG_ERROR_SEVERITY
 from tracepulse.model.flow import FlowEdge
 from tracepulse.model.log import LogRecord
 
@@ -34,8 +35,8 @@ MIN_ORDER_SHARE = 0.1
 MAX_MENTIONS = 200
 """An episode with more lines names a thing (a product, a host), not a request."""
 
-Mention = tuple[int, str]
-"""Time and service."""
+Mention = tuple[int, str, bool]
+"""Time, service, and whether the line is an error."""
 
 
 def episodes(records: Iterable[LogRecord]) -> tuple[tuple[Mention, ...], ...]:
@@ -43,11 +44,12 @@ def episodes(records: Iterable[LogRecord]) -> tuple[tuple[Mention, ...], ...]:
     mentions: dict[str, set[Mention]] = defaultdict(set)
     for record in records:
         for token in _tokens(record):
-            mentions[token].add((record.time_unix_ns, record.service))
+            loud = record.severity_number >= LOG_ERROR_SEVERITY
+            mentions[token].add((record.time_unix_ns, record.service, loud))
     found = []
     for token in sorted(mentions):
         for episode in _split(sorted(mentions[token])):
-            if len({service for _, service in episode}) >= 2 and len(episode) <= MAX_MENTIONS:
+            if len({service for _, service, _ in episode}) >= 2 and len(episode) <= MAX_MENTIONS:
                 found.append(tuple(episode))
     return tuple(found)
 
@@ -113,15 +115,19 @@ def log_path(records: Iterable[LogRecord], towards: str) -> tuple[tuple[str, ...
     """
     Return the services from the outermost to `towards` as shared ids most often show them.
 
+    Where episodes hold an error line, only those count: what a request does after the step that
+    fails looks like a step on the way to it, and failing requests do not get there.
+
     Returns:
         The path, () when no id leads there, and how many episodes show it.
 
     """
     orders: Counter[tuple[str, ...]] = Counter()
-    for episode in episodes(records):
+    leading = [e for e in episodes(records) if towards in _calling_order(e)[1:]]
+    failing = [e for e in leading if any(loud for _, _, loud in e)]
+    for episode in failing or leading:
         order = _calling_order(episode)
-        if towards in order[1:]:
-            orders[order[: order.index(towards) + 1]] += 1
+        orders[order[: order.index(towards) + 1]] += 1
     if not orders:
         return (), 0
     # An id that only some services mention shows a part of the way and supports the whole of it.
@@ -144,7 +150,7 @@ def _calling_order(episode: Sequence[Mention]) -> tuple[str, ...]:
     """Return the services of one episode, outermost first: by last word, then by first word."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
-    for time, service in episode:
+    for time, service, _ in episode:
         first.setdefault(service, time)
         last[service] = time
     return tuple(sorted(first, key=lambda service: (-last[service], first[service], service)))
