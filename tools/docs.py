@@ -114,7 +114,7 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         found = stale()
         for name in found:
-            print(f"docs/reference/{name} is stale; run `make docs`", file=sys.stderr)  # noqa: T201
+            print(f"docs/reference/{name} is stale; run `make docs`", file=sys.stderr)
         return 1 if found else 0
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():

@@ -1,6 +1,7 @@
 """`tracepulse import`: files of telemetry into a data set of a running server."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,7 +100,7 @@ class _Bar:
             DownloadColumn(binary_units=True),
             Remaining(),
             console=Console(stderr=True),
-            disable=not show,
+            disable=not show or not sys.stderr.isatty(),
             transient=True,
         )
         self._task = self._progress.add_task("", total=None, file="")

@@ -25,13 +25,9 @@ class Api:
 
     def __init__(self, url: str = DEFAULT_URL, api_key: str = "", timeout_s: float = 60) -> None:
         """Prepare to ask; nothing is sent yet."""
-        import httpx  # a quarter of a second, which `--help` need not wait for
-
         self._url = url.rstrip("/")
-        headers = {"x-api-key": api_key} if api_key else {}
-        # A proxy from the environment has no business between two programs of one machine.
-        near = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
-        self._client = httpx.Client(headers=headers, timeout=timeout_s, trust_env=not near)
+        self._headers = {"x-api-key": api_key} if api_key else {}
+        self._timeout_s = timeout_s
 
     @classmethod
     def from_environment(cls, url: str | None) -> "Api":
@@ -53,11 +49,16 @@ class Api:
         return str(self._get(path, parameters).text)
 
     def _get(self, path: str, parameters: Mapping[str, Any] | None) -> Any:
-        import httpx
+        import httpx  # a quarter of a second, which `--help` need not wait for
 
         wanted = {k: v for k, v in (parameters or {}).items() if v not in (None, "", [], ())}
+        # A proxy from the environment has no business between two programs of one machine.
+        near = urlsplit(self._url).hostname in ("localhost", "127.0.0.1", "::1")
         try:
-            response = self._client.get(self._url + path, params=wanted)
+            with httpx.Client(
+                headers=self._headers, timeout=self._timeout_s, trust_env=not near
+            ) as client:
+                response = client.get(self._url + path, params=wanted)
         except httpx.TimeoutException as error:
             raise Unavailable(f"{self._url} did not answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
