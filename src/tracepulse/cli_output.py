@@ -7,7 +7,7 @@ reach the terminal, and rich's own markup in it must mean nothing.
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,8 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tracepulse.context.quote import quoted_text
+from tracepulse.units import format_count
 
-__all__ = ["console", "inert", "print_json", "print_table", "say"]
+__all__ = [
+    "console",
+    "failed",
+    "inert",
+    "moment",
+    "print_json",
+    "print_table",
+    "say",
+    "say_if_cut",
+]
 
 _MAX_CHARS = 2_000
 
@@ -72,3 +82,19 @@ def print_table(
         console().print(table)
     else:
         say(empty)
+
+
+def moment(at: str) -> str:
+    """Return RFC 3339 to the millisecond, without the letters."""
+    return f"{at[:10]} {at[11:23]}"
+
+
+def failed(count: int) -> Text:
+    """Return a number of failures, which stands out when there are any."""
+    return Text(format_count(count), style="red" if count else "")
+
+
+def say_if_cut(answer: Mapping[str, Any]) -> None:
+    """Say how to get the rest of a list, when there is one."""
+    if not answer["complete"]:
+        say("There are more; raise --limit or ask more narrowly.", style="bright_black")

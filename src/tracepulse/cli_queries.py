@@ -46,7 +46,7 @@ def traces(
     as_json: AsJson = False,
 ) -> None:
     """Search traces, or show one as a tree."""
-    from tracepulse.cli_views import show_trace, show_traces
+    from tracepulse.cli_trace_views import show_trace, show_traces
 
     api = Api.from_environment(url)
     if trace_id:
@@ -160,7 +160,7 @@ def path(
     as_json: AsJson = False,
 ) -> None:
     """Show what a trace was waiting for, instant by instant."""
-    from tracepulse.cli_views import show_path
+    from tracepulse.cli_trace_views import show_path
 
     answer = Api.from_environment(url).get(
         f"/api/traces/{_segment(trace_id)}/path", {"root_span_id": root_span_id}

@@ -4,11 +4,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 from tests.deliver.watched import FakeOperation, services
 
 from tracepulse.deliver.api.app import api_app
+from tracepulse.deliver.api.asking import Desk
 from tracepulse.deliver.api.services import QueryRoom
 from tracepulse.errors import EngineError, Overloaded
 from tracepulse.receive.access import ApiKey, Scope, key_hash
@@ -229,6 +232,21 @@ def test_too_many_questions_are_turned_away(shop: ChdbEngine, tmp_path: Path) ->
     given.state.close()
     assert ("overloaded", "2") == (refused.json()["error"]["code"], refused.headers["retry-after"])
     assert [200, 200] == statuses
+
+
+def test_who_has_left_is_not_answered() -> None:
+    """A question whose asker went away while it waited is never put to the store."""
+    asked: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def ask() -> None:
+        with pytest.raises(Overloaded):
+            await Desk(QueryRoom()).ask(Request({"type": "http"}, receive), lambda: asked.append(1))
+
+    anyio.run(ask)
+    assert [] == asked
 
 
 def _until_refused(api: TestClient) -> Any:

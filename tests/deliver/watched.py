@@ -24,7 +24,7 @@ from tracepulse.receive.access import ApiKey, Gate
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.otlp_json import read_otlp_json
-from tracepulse.receive.wire import Signal
+from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.queries.telemetry import Telemetry

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from tracepulse.context.select import HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.api.asking import Reader
 from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.services import Explanation
@@ -17,9 +18,6 @@ from tracepulse.model.trigger import Trigger, TriggerKind
 __all__ = ["IncidentSummary", "router", "summary"]
 
 router = APIRouter(tags=["incidents"])
-
-MAX_TOKENS = 100_000
-_MIN_TOKENS = 200
 
 
 class IncidentSummary(Shape):
@@ -166,7 +164,9 @@ async def get_context(
     format: Annotated[Literal["json", "markdown"], Query()] = "json",  # noqa: A002 - its name outside
     max_tokens: Annotated[
         int | None,
-        Query(ge=_MIN_TOKENS, le=MAX_TOKENS, description="Budget; what it cuts is said inside."),
+        Query(
+            ge=MIN_TOKENS, le=HARD_MAX_TOKENS, description="Budget; what it cuts is said inside."
+        ),
     ] = None,
 ) -> Response:
     """Return everything that explains an incident within a budget."""

@@ -12,8 +12,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from tracepulse.context.select import DEFAULT_MAX_TOKENS, HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.answers import Answers, AnswersFor, NoAnswerError
-from tracepulse.deliver.mcp.reply import DEFAULT_MAX_TOKENS, MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.tools.get_blocking_path import get_blocking_path
 from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_context
 from tracepulse.deliver.mcp.tools.get_overview import get_overview
@@ -34,7 +34,7 @@ INSTRUCTIONS = (
 
 MaxTokens = Annotated[
     int,
-    Field(ge=MIN_TOKENS, le=MAX_TOKENS, description="Budget; the reply says what it cut."),
+    Field(ge=MIN_TOKENS, le=HARD_MAX_TOKENS, description="Budget; the reply says what it cut."),
 ]
 Detail = Annotated[
     Literal["summary", "full"], Field(description="full holds more and takes more of the budget.")

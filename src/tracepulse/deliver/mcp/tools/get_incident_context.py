@@ -4,8 +4,9 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from tracepulse.context.quote import inert_name
+from tracepulse.context.select import HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.answers import Answers
-from tracepulse.deliver.mcp.reply import MAX_TOKENS, MIN_TOKENS, Reply, one_line
+from tracepulse.deliver.mcp.reply import Reply, one_line
 from tracepulse.units import format_ratio
 
 __all__ = ["get_incident_context"]
@@ -18,7 +19,7 @@ async def get_incident_context(
     path = f"/api/incidents/{quote(incident_id, safe='')}"
     if detail == "summary":
         return _summary(await api.json(path), max_tokens)
-    budget = max(MIN_TOKENS, min(max_tokens, MAX_TOKENS))
+    budget = max(MIN_TOKENS, min(max_tokens, HARD_MAX_TOKENS))
     # The bundle keeps to the budget, quotes what others wrote, and says what it left out.
     return await api.text(f"{path}/context", {"format": "markdown", "max_tokens": budget})
 
