@@ -14,8 +14,7 @@ from tracepulse.context.render_markdown import render_markdown
 from tracepulse.context.select import fit
 from tracepulse.core import Core
 from tracepulse.deliver.api.services import Explanation, explanation_of
-from tracepulse.derive.causes import rank_causes
-from tracepulse.derive.flows import failure_summary
+from tracepulse.derive.investigation import investigate
 from tracepulse.errors import NotFound
 from tracepulse.model.findings import Findings
 from tracepulse.model.incident import Incident
@@ -39,8 +38,7 @@ class StoreInvestigator:
 
     def explain(self, incident_id: str) -> Explanation:
         """Return the ranked causes of an incident; raises NotFound."""
-        findings = self._findings(incident_id)
-        return explanation_of(rank_causes(findings, failure_summary(findings.failing_traces)))
+        return explanation_of(investigate(self._findings(incident_id)).ranking)
 
     def bundle(
         self, incident_id: str, form: Literal["json", "markdown"], max_tokens: int | None

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.running_server import free_ports
 
 _ROOT = Path(__file__).parents[2]

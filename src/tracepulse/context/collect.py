@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from tracepulse.derive.blocking_path import blocking_path
 from tracepulse.derive.flows import compare_edges, failure_summary
-from tracepulse.derive.locate import locate
+from tracepulse.derive.locate import entry_operations, locate
 from tracepulse.errors import NotFound
 from tracepulse.model.change import Change
 from tracepulse.model.findings import (
@@ -81,7 +81,7 @@ class Collector:
         window = self._window(incident, now_unix_ns)
         spans = self._failing_spans(incident, window, _Notes())
         if spans is not None:
-            return locate(incident, failure_summary(spans))
+            return locate(incident, failure_summary(spans, entry_operations(incident)))
         return locate(
             incident,
             failure_summary(None),

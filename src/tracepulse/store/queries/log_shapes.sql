@@ -1,10 +1,11 @@
--- Log shapes of a window before and after an onset, with examples from after it.
+-- Log shapes of a window before and after an onset, with examples from after it. What is just
+-- before the onset, between `calm` and it, counts as neither: an onset is known to some seconds.
 SELECT
     ServiceName AS service,
     lower(hex(sipHash64(template))) AS template_id,
     @shape_of_any_severity AS template,
     max(SeverityNumber) AS severity_number,
-    countIf(at < {onset:Int64}) AS count_before,
+    countIf(at < {calm:Int64}) AS count_before,
     countIf(at >= {onset:Int64}) AS count_after,
     min(at) AS first_seen_unix_ns,
     minIf(at, at >= {onset:Int64} - 60000000000) AS first_after_unix_ns,
@@ -31,7 +32,7 @@ HAVING count_after > 0
         severity_number >= 13
         OR count_before = 0
         OR count_after / ({end:Int64} - {onset:Int64})
-            >= 3 * count_before / ({onset:Int64} - {start:Int64})
+            >= 3 * count_before / greatest({calm:Int64} - {start:Int64}, 1)
     )
 ORDER BY severity_number >= 13 DESC, count_after DESC, service, template
 LIMIT {limit:UInt64}

@@ -1,21 +1,22 @@
--- Server operations of a window before and after an onset.
+-- Server operations of a window before and after an onset; see log_shapes.sql for `calm`.
 SELECT
     ServiceName AS service,
     SpanName AS operation,
     min(ParentSpanId = '') AS entry,
-    countIf(Timestamp < onset) AS calls_before,
-    countIf(Timestamp < onset AND failed) AS errors_before,
-    countIf(Timestamp < onset AND refusal) AS refused_before,
+    countIf(Timestamp < calm) AS calls_before,
+    countIf(Timestamp < calm AND failed) AS errors_before,
+    countIf(Timestamp < calm AND refusal) AS refused_before,
     countIf(Timestamp >= onset) AS calls_after,
     countIf(Timestamp >= onset AND failed) AS errors_after,
     countIf(Timestamp >= onset AND refusal) AS refused_after,
-    toInt64(quantileExactIf(0.95)(Duration, Timestamp < onset)) AS p95_before_ns,
+    toInt64(quantileExactIf(0.95)(Duration, Timestamp < calm)) AS p95_before_ns,
     toInt64(quantileExactIf(0.95)(Duration, Timestamp >= onset)) AS p95_after_ns
 FROM
 (
     SELECT
         ServiceName, SpanName, ParentSpanId, Timestamp, Duration,
         fromUnixTimestamp64Nano({onset:Int64}) AS onset,
+        fromUnixTimestamp64Nano({calm:Int64}) AS calm,
         toUInt16OrZero(
             if(
                 SpanAttributes['http.response.status_code'] != '',

@@ -39,6 +39,7 @@ __all__ = [
 MAX_POINTS = 100_000
 """Points of all series of a metric in one answer."""
 _MAX_TRACE_SPANS = 250_000
+_ONSET_SLACK_NS = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,7 @@ def _onset(window: FindingsWindow) -> dict[str, Parameter]:
     return {
         "start": window.start_unix_ns,
         "onset": window.onset_unix_ns,
+        "calm": window.onset_unix_ns - _ONSET_SLACK_NS,
         "end": window.end_unix_ns,
         "data_set": "",
     }
