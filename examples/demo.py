@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from examples.shop.errors import ShopError
 from examples.shop.shop import Shop
@@ -41,7 +41,7 @@ class Plan:
     folder: Path
     healthy_s: int
     find_within_s: int
-    telemetry: str
+    telemetry: Literal["otel", "logs"]
     port: int
     otlp_http_port: int
     otlp_grpc_port: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracepulse.cli_options import AsJson
-from tracepulse.cli_serve import setting_flag
+from tracepulse.cli_serve import setting_option
 from tracepulse.clock import SystemClock
 from tracepulse.config import load_settings
 from tracepulse.errors import BadSetting, Unavailable
@@ -28,8 +28,8 @@ keys = typer.Typer(
 _SCOPES = ("ingest", "browser", "read", "admin")
 _PREFIX = "tp_"
 
-DataDir = setting_flag("data_dir")
-StateUrl = setting_flag("state_url")
+DataDir = Annotated[str | None, setting_option("data_dir")]
+StateUrl = Annotated[str | None, setting_option("state_url")]
 
 
 @keys.command("create")
@@ -91,7 +91,7 @@ def revoke(
 ) -> None:
     """Make a key useless from now on."""
     with _state(data_dir, state_url) as state:
-        known = any(each.key_id == key_id for each in state.keys())
+        known = any(each.key_id == key_id for each in state.keys())  # noqa: SIM118 - not a dict
         if not known or not state.revoke_key(key_id, SystemClock().now_unix_ns()):
             raise BadSetting(
                 f"there is no key {key_id!r} in force; `tracepulse keys list` shows them"

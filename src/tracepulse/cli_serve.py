@@ -10,23 +10,20 @@ import typer
 
 from tracepulse.config import Settings, load_settings
 
-__all__ = ["serve", "setting_flag"]
+__all__ = ["serve", "setting_option"]
 
 
-def setting_flag(name: str) -> Any:
-    """Return the type of a command's parameter for one setting, with the setting's own help."""
+def setting_option(name: str) -> Any:
+    """Return a command's option for one setting, with the setting's own help."""
     (setting,) = (each for each in fields(Settings) if each.name == name)
     default = setting.default
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
-    return Annotated[
-        str | None,
-        typer.Option(
-            f"--{name.replace('_', '-')}",
-            help=setting.metadata["help"],
-            show_default=shown or False,
-            metavar="VALUE",
-        ),
-    ]
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=setting.metadata["help"],
+        show_default=shown or False,
+        metavar="VALUE",
+    )
 
 
 _CONFIG = Annotated[
@@ -35,8 +32,8 @@ _CONFIG = Annotated[
 
 
 def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    annotations = {"config": _CONFIG} | {
-        each.name: setting_flag(each.name) for each in fields(Settings)
+    annotations: dict[str, Any] = {"config": _CONFIG} | {
+        each.name: Annotated[str | None, setting_option(each.name)] for each in fields(Settings)
     }
     function.__signature__ = Signature(  # type: ignore[attr-defined]
         [
