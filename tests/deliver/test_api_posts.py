@@ -1,12 +1,12 @@
 """What may be posted: changes and alerts."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.data_sets.shared_data import shared_data
 from tests.deliver.watched import S, Signals, services
 
 from tracepulse.deliver.api.app import api_app
@@ -181,10 +181,7 @@ def test_a_bad_webhook_is_refused_whole(
 
 def test_a_recorded_webhook_is_read(api: TestClient, given: Services) -> None:
     """A payload that Alertmanager really sent gives its alert."""
-    shared = Path(os.environ.get("TRACEPULSE_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    payload = shared / "payloads" / "alertmanager" / "webhook-v4.json"
-    if not payload.exists():
-        pytest.skip(f"no recorded payloads: there is no {payload}; set TRACEPULSE_DATA")
+    payload = shared_data("payloads") / "alertmanager" / "webhook-v4.json"
     headers = {"content-type": "application/json"}
     response = api.post("/api/alerts/alertmanager", content=payload.read_bytes(), headers=headers)
     assert {"accepted": 1} == response.json()
