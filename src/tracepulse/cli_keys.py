@@ -91,11 +91,9 @@ def revoke(
 ) -> None:
     """Make a key useless from now on."""
     with _state(data_dir, state_url) as state:
-        known = any(each.key_id == key_id for each in state.keys())  # noqa: SIM118 - not a dict
+        known = key_id in [each.key_id for each in state.keys()]  # noqa: SIM118 - not a mapping
         if not known or not state.revoke_key(key_id, SystemClock().now_unix_ns()):
-            raise BadSetting(
-                f"there is no key {key_id!r} in force; `tracepulse keys list` shows them"
-            )
+            raise BadSetting(f"no key {key_id!r} is in force; `tracepulse keys list` shows them")
     typer.echo(f"{key_id} is revoked.")
 
 
