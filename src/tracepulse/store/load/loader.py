@@ -10,10 +10,10 @@ roll-ups of the time they touch, and loaded again under a new token.
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from tracepulse.errors import EngineError, Unavailable
+from tracepulse.errors import EngineError
 from tracepulse.journal.framing import Frame, frames
 from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import Contents, Segment, contents
@@ -24,7 +24,6 @@ from tracepulse.store.migrate import ROLLUPS, rollup_select
 
 __all__ = ["Loader", "LoaderStatus"]
 
-_RETRY_S = 1.0
 _BIN_COLUMN = {"span_bins": "Bin", "span_minutes": "Minute", "log_bins": "Bin"}
 _BIN_EXPRESSION = {
     "span_bins": "toStartOfInterval(toDateTime(Timestamp), INTERVAL 5 SECOND)",
@@ -88,18 +87,7 @@ class Loader:
         while not self._stop.is_set():
             segment = self._journal.next_sealed(timeout_s=0.25)
             if segment is not None:
-                self._load_when_possible(segment)
-
-    def _load_when_possible(self, segment: Segment) -> None:
-        """Wait for a storage server that is away; what it may have written is counted first."""
-        while True:
-            try:
-                return self.load(segment)
-            except Unavailable as error:
-                self._note(last_error=str(error))
-                segment = replace(segment, suspect=True)
-                if self._stop.wait(_RETRY_S):
-                    return None
+                self.load(segment)
 
     def load(self, segment: Segment) -> None:
         """Put one segment into the tables, or as much of it as the engine takes."""
