@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         otlp_http_port=options.otlp_http_port,
         otlp_grpc_port=options.otlp_grpc_port,
     )
+    # Also where a shell started the demo in the background, with SIGINT ignored.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with _fresh_folder(plan.folder), _server(plan), _shop(plan) as shop:
