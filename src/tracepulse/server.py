@@ -33,6 +33,7 @@ __all__ = ["serve"]
 
 _log = logging.getLogger("tracepulse")
 _RETENTION_EVERY_S = 3600.0
+_KEYS_EVERY_S = 2.0
 
 
 def serve(settings: Settings) -> None:
@@ -100,7 +101,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         _followed_files(core),
     ):
         watch.start()
-        retention = asyncio.create_task(_retain(core))
+        chores = (asyncio.create_task(_retain(core)), asyncio.create_task(_read_keys(core)))
         _log.info(
             "TracePulse %s: http://%s:%d, OTLP on %d (HTTP) and %d (gRPC), data in %s",
             __version__,
@@ -112,7 +113,8 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         )
         await stop.wait()
         _log.info("stopping: storing what was received")
-        retention.cancel()
+        for chore in chores:
+            chore.cancel()
         await asyncio.to_thread(watch.stop)
 
 
@@ -186,3 +188,10 @@ async def _retain(core: Core) -> None:
             _log.info("past retention, dropped: %s", each)
         core.journal.drop_old()
         await asyncio.sleep(_RETENTION_EVERY_S)
+
+
+async def _read_keys(core: Core) -> None:
+    """Let keys that were made or revoked meanwhile take effect."""
+    while True:
+        await asyncio.sleep(_KEYS_EVERY_S)
+        core.gate.replace(await asyncio.to_thread(core.state.keys))

@@ -204,9 +204,14 @@ class Telemetry:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def trace(self, trace_id: str) -> TraceDetail | None:
-        """Return all spans of a trace, of whatever age; None when there are none."""
-        table = self._spans((trace_id,), _MAX_TRACE_SPANS)
+    def trace(self, trace_id: str, data_set: str | None = None) -> TraceDetail | None:
+        """
+        Return all spans of a trace, of whatever age; None when there are none.
+
+        Args:
+            data_set: where to look; None is live telemetry, else the first data set that has it.
+        """
+        table = _one_data_set(self._spans((trace_id,), _MAX_TRACE_SPANS, data_set), data_set)
         if table.num_rows == 0:
             return None
         rows = table.select(
@@ -224,9 +229,11 @@ class Telemetry:
             truncated=table.num_rows >= _MAX_TRACE_SPANS,
         )
 
-    def spans_of(self, trace_ids: Sequence[str], limit: int = _MAX_TRACE_SPANS) -> SpanColumns:
-        """Return all spans of some traces."""
-        return _span_columns(self._spans(trace_ids, limit))
+    def spans_of(
+        self, trace_ids: Sequence[str], limit: int = _MAX_TRACE_SPANS, data_set: str = ""
+    ) -> SpanColumns:
+        """Return all spans of some traces of one data set."""
+        return _span_columns(self._spans(trace_ids, limit, data_set))
 
     def search_traces(self, question: TraceQuestion) -> tuple[TraceSummary, ...]:
         """Return the traces that hold a span like the one asked for, newest first."""
@@ -468,8 +475,17 @@ class Telemetry:
         """Return calls, errors and lines by service and 5-second bin."""
         return list(self._ask("rates", _Filters(), _window(window)).to_pylist())
 
-    def _spans(self, trace_ids: Sequence[str], limit: int) -> pa.Table:
-        return self._ask("trace_spans", _Filters(), {"trace_ids": list(trace_ids), "limit": limit})
+    def _spans(self, trace_ids: Sequence[str], limit: int, data_set: str | None) -> pa.Table:
+        return self._ask(
+            "trace_spans",
+            _Filters(),
+            {
+                "trace_ids": list(trace_ids),
+                "limit": limit,
+                "data_set": data_set or "",
+                "any_data_set": data_set is None,
+            },
+        )
 
     def _ask(
         self,
@@ -480,6 +496,16 @@ class Telemetry:
     ) -> pa.Table:
         sql = filters.fill(_sql(name)).replace("@direction", direction)
         return self._engine.query(sql, {**parameters, **filters.parameters})
+
+
+def _one_data_set(table: pa.Table, data_set: str | None) -> pa.Table:
+    """Keep the spans of one data set: a trace imported twice is not one trace."""
+    present = sorted(set(table.column("data_set").to_pylist()))
+    wanted = data_set if data_set is not None else next(iter(present), "")
+    if present == [wanted]:
+        return table
+    keep = [each == wanted for each in table.column("data_set").to_pylist()]
+    return table.filter(pa.array(keep, pa.bool_()))
 
 
 def _events(row: Mapping[str, Any]) -> tuple[SpanEvent, ...]:

@@ -1,4 +1,5 @@
--- All spans of some traces, as columns.
+-- All spans of some traces, as columns. A span that was sent twice counts once; a client and a
+-- server that share an id, as Zipkin has it, are two.
 SELECT
     TraceId AS trace_id,
     SpanId AS span_id,
@@ -23,6 +24,7 @@ SELECT
     Trust AS trust
 FROM otel_traces
 WHERE has({trace_ids:Array(String)}, TraceId)
-ORDER BY trace_id, start_unix_ns, span_id, parent_span_id, service, name, duration_ns
-LIMIT 1 BY trace_id, span_id, start_unix_ns
+    AND ({any_data_set:UInt8} OR DataSet = {data_set:String})
+ORDER BY data_set, trace_id, start_unix_ns, span_id, parent_span_id, service, name, duration_ns
+LIMIT 1 BY data_set, trace_id, span_id, start_unix_ns, kind
 LIMIT {limit:UInt64}
