@@ -1,5 +1,6 @@
 """
-Write the generated pages of docs/reference: settings, command line, endpoints, MCP tools.
+Write the generated pages of docs/reference: settings, command line, endpoints, MCP tools, limits
+of detection, the bundle's schema.
 
 `python -m tools.docs` writes them, `--check` only says which are stale and ends with status 1.
 """
@@ -17,9 +18,11 @@ import typer.main
 
 from tracepulse.cli import app
 from tracepulse.config import Settings
+from tracepulse.context.render_json import bundle_schema_text
 from tracepulse.deliver.api.app import api_description
 from tracepulse.deliver.mcp.answers import over_http
 from tracepulse.deliver.mcp.server import mcp_server
+from tracepulse.derive.thresholds import LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -91,11 +94,28 @@ def mcp_tools() -> str:
     return "\n".join(parts)
 
 
+def thresholds() -> str:
+    """Return the page of every number that decides what is a trigger, an incident or a cause."""
+    rows = [
+        (f"`{each.name}`", f"{each.value:.12g}", each.unit, " ".join(each.reason.split()))
+        for each in LIMITS
+    ]
+    return (
+        f"# Limits of detection and ranking\n\n{GENERATED}\n"
+        "For whoever wonders why something was or was not reported: every number that decides\n"
+        "whether something is a trigger, which triggers are one incident, and how causes are\n"
+        "ranked. They are part of the program, not settings.\n\n"
+        + _table(("Name", "Value", "Unit", "Why"), rows)
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "openapi.json": openapi,
     "settings.md": settings,
     "command-line.md": command_line,
     "mcp-tools.md": mcp_tools,
+    "thresholds.md": thresholds,
+    "bundle.schema.json": bundle_schema_text,
 }
 """Every generated page and what makes it."""
 
