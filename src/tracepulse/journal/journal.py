@@ -373,10 +373,13 @@ class Journal:
         mark = self._folder / _CLEAN_MARK
         clean = mark.exists()
         mark.unlink(missing_ok=True)
-        found = sorted(p for p in self._folder.iterdir() if parse_name(p) is not None)
-        for path in found:
-            segment = parse_name(path)
-            if segment is None or path.suffix == STORED:
+        found = [(s, p) for p in sorted(self._folder.iterdir()) if (s := parse_name(p)) is not None]
+        left = {segment.segment_id for segment, path in found if path.suffix != STORED}
+        for segment, path in found:
+            if path.suffix == STORED:
+                continue
+            if segment.segment_id.rpartition("-")[0] in left:
+                path.unlink()  # a half of a segment that is still whole: its splitting did not end
                 continue
             data = self._mended(path)
             held = contents(data, segment.signal)

@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tracepulse.errors import BadQuestion, EngineError, InternalError, Unavailable
-from tracepulse.store.engine import Parameter, QueryLimits, encode_parameter
+from tracepulse.errors import BadQuestion, EngineError, InternalError, Overloaded, Unavailable
+from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
 from tracepulse.store.load.statements import input_structure, load_statement, proto_schema
 from tracepulse.store.settings import LOAD_SETTINGS, literal
 
@@ -136,6 +136,8 @@ class ChdbEngine:
             )
         except Exception as error:  # the engine's own errors have no common type
             text = _first_line(error)
+            if any(f"({name})" in str(error) for name in NO_ROOM):
+                raise Overloaded(f"the storage engine has no room: {text}") from error
             if any(f"({name})" in str(error) for name in _TOO_COSTLY):
                 raise BadQuestion(
                     f"the question costs too much ({text}); ask for less time or add a filter"

@@ -7,13 +7,13 @@ read by `input()` instead of `file()`.
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 import pyarrow as pa
 
-from tracepulse.errors import BadQuestion, BadSetting, EngineError, Unavailable
-from tracepulse.store.engine import Parameter, QueryLimits, encode_parameter
+from tracepulse.errors import BadQuestion, BadSetting, EngineError, Overloaded, Unavailable
+from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
 from tracepulse.store.load.statements import input_structure, load_statement, proto_schema
 from tracepulse.store.settings import LOAD_SETTINGS, literal
 
@@ -50,8 +50,8 @@ class ClickHouseEngine:
         port = parts.port or (8443 if parts.scheme == "https" else 8123)
         headers = {}
         if parts.username:
-            headers["X-ClickHouse-User"] = parts.username
-            headers["X-ClickHouse-Key"] = parts.password or ""
+            headers["X-ClickHouse-User"] = unquote(parts.username)
+            headers["X-ClickHouse-Key"] = unquote(parts.password or "")
         self._client = httpx.Client(
             base_url=f"{parts.scheme}://{host}:{port}",
             headers=headers,
@@ -129,6 +129,8 @@ class ClickHouseEngine:
         if answer.status_code == 200:
             return answer.content
         text = answer.text.split("\n", 1)[0][:500]
+        if any(f"({name})" in answer.text for name in NO_ROOM):
+            raise Overloaded(f"storage at {self.name} has no room: {text}")
         if any(f"({name})" in answer.text for name in _TOO_COSTLY):
             raise BadQuestion(f"the question costs too much ({text}); ask for less time")
         raise EngineError(text or f"HTTP {answer.status_code}")

@@ -7,8 +7,17 @@ from typing import Protocol
 
 import pyarrow as pa
 
-__all__ = ["Engine", "Parameter", "QueryLimits", "encode_parameter"]
+__all__ = ["NO_ROOM", "Engine", "Parameter", "QueryLimits", "encode_parameter"]
 
+NO_ROOM = (
+    "NOT_ENOUGH_SPACE",
+    "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+    "CANNOT_CREATE_FILE",
+    "TOO_MANY_PARTS",
+    "TOO_MANY_SIMULTANEOUS_QUERIES",
+    "TABLE_IS_READ_ONLY",
+)
+"""The engine's names for what passes: a statement refused so is tried again, not set aside."""
 Parameter = str | int | float | bool | Sequence[str] | Sequence[int]
 
 
@@ -59,11 +68,12 @@ class Engine(Protocol):
 
         Raises:
             BadQuestion: it took too long or too much memory.
+            Overloaded: the engine has no room at the moment.
             EngineError: the engine refused it.
         """
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
-        """Run a statement that returns nothing; raises EngineError."""
+        """Run a statement that returns nothing; raises as `query`."""
 
     def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
         """
@@ -73,6 +83,7 @@ class Engine(Protocol):
             token: a second load under the same token is ignored by the engine.
         Raises:
             EngineError: it was refused; some of it may have been written.
+            BadQuestion, Overloaded: it may pass later; some of it may have been written.
         """
 
     def table_engine(self, aggregating: bool = False) -> str:

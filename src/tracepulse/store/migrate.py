@@ -1,6 +1,6 @@
 """Bring the tables of a data folder or server up to this version."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from tracepulse.errors import Unavailable
@@ -8,11 +8,22 @@ from tracepulse.store.engine import Engine
 from tracepulse.store.settings import ROLLUP_SETTINGS, TABLE_SETTINGS
 from tracepulse.store.shapes import SHAPE_FROM_WARN
 
-__all__ = ["ROLLUPS", "migrate", "rollup_select"]
+__all__ = ["BIN_EXPRESSION", "ROLLUPS", "migrate", "rollup_select"]
 
 ROLLUPS = {"otel_traces": ("span_bins", "span_minutes"), "otel_logs": ("log_bins",)}
 """The roll-ups that each table feeds."""
 
+_SECOND = "toDateTime(intDiv(toUnixTimestamp64Nano(Timestamp), 1000000000))"
+"""To whole seconds. Past 2106, where they end, it is their last; toDateTime(Timestamp) would begin
+again at 1970, and count a far-off record among those of today."""
+BIN_EXPRESSION = {
+    "span_bins": f"toStartOfInterval({_SECOND}, INTERVAL 5 SECOND)",
+    "span_minutes": f"toStartOfMinute({_SECOND})",
+    "log_bins": f"toStartOfInterval({_SECOND}, INTERVAL 5 SECOND)",
+}
+"""The bin of a row, by roll-up; @bin in the roll-ups' files."""
+
+_LAST_SECOND = 2**32 - 1
 _MIGRATIONS = ("0001_telemetry.sql", "0002_rollups.sql")
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS tracepulse_migrations
@@ -61,10 +72,25 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     return tuple(applied)
 
 
-def rollup_select(rollup: str) -> str:
-    """Return the SELECT that fills a roll-up from its table."""
+def rollup_select(rollup: str, bins: Sequence[int] = ()) -> str:
+    """
+    Return the SELECT that fills a roll-up from its table.
+
+    Args:
+        bins: starts of bins in ascending order, Unix s; only rows of their time are read, which may
+            include rows of other bins. None means all rows.
+    """
     text = files("tracepulse.store.schema").joinpath(f"rollups/{rollup}.sql").read_text()
-    return text.replace("@shape", SHAPE_FROM_WARN)
+    text = text.replace("@shape", SHAPE_FROM_WARN).replace("@bin", BIN_EXPRESSION[rollup])
+    if not bins:
+        return text
+    within = f"Timestamp >= fromUnixTimestamp64Nano(toInt64({bins[0] * 1_000_000_000}))"
+    if bins[-1] < _LAST_SECOND - 60:
+        end_unix_ns = (bins[-1] + 60) * 1_000_000_000
+        within += f" AND Timestamp < fromUnixTimestamp64Nano(toInt64({end_unix_ns}))"
+    table = next(name for name, fed in ROLLUPS.items() if rollup in fed)
+    part = f"(SELECT * FROM {table} WHERE {within})"  # noqa: S608 - texts and numbers of ours
+    return text.replace(f"FROM {table}", f"FROM {part}")
 
 
 def _fill(statement: str, engine: Engine) -> str:

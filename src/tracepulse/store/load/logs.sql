@@ -12,8 +12,8 @@ SELECT
         record.observed_time_unix_nano != 0, record.observed_time_unix_nano,
         received_unix_ns
     ))) AS Timestamp,
-    @id(record.trace_id) AS TraceId,
-    @id(record.span_id) AS SpanId,
+    @optional_id(record.trace_id) AS TraceId,
+    @optional_id(record.span_id) AS SpanId,
     toUInt8(bitAnd(record.flags, 255)) AS TraceFlags,
     record.severity_text AS SeverityText,
     toUInt8(if(record.severity_number BETWEEN 0 AND 24, record.severity_number, 0)) AS SeverityNumber,

@@ -131,6 +131,12 @@ def _id(value: str) -> str:
     return f"lower(hex({value}))"
 
 
+def _optional_id(value: str) -> str:
+    """An id that may be absent, which some senders write as zeros."""
+    zeros = f"unhex('{'00' * 8}'), unhex('{'00' * 16}')"
+    return f"if({value} IN ({zeros}), '', lower(hex({value})))"
+
+
 def _number(point: str) -> str:
     return f"ifNull({point}.as_double, ifNull(toFloat64({point}.as_int), 0))"
 
@@ -139,7 +145,7 @@ def _text(value: str) -> str:
     """A plain value as the exporter writes it; arrays and maps became JSON text at the door."""
     return (
         f"coalesce({value}.string_value, toString({value}.int_value), toString({value}.double_value),"
-        f" if({value}.bool_value, 'true', 'false'), base64Encode({value}.bytes_value), '')"
+        f" if(isNull({value}.bool_value), NULL, if({value}.bool_value, 'true', 'false')), base64Encode({value}.bytes_value), '')"
     )
 
 
@@ -158,8 +164,8 @@ def _exemplars(point: str) -> str:
         f"    arrayMap(x -> fromUnixTimestamp64Nano(toInt64(x.time_unix_nano)), {each})"
         " AS `Exemplars.TimeUnix`,\n"
         f"    arrayMap(x -> {_number('x')}, {each}) AS `Exemplars.Value`,\n"
-        f"    arrayMap(x -> {_id('x.span_id')}, {each}) AS `Exemplars.SpanId`,\n"
-        f"    arrayMap(x -> {_id('x.trace_id')}, {each}) AS `Exemplars.TraceId`"
+        f"    arrayMap(x -> {_optional_id('x.span_id')}, {each}) AS `Exemplars.SpanId`,\n"
+        f"    arrayMap(x -> {_optional_id('x.trace_id')}, {each}) AS `Exemplars.TraceId`"
     )
 
 
@@ -168,5 +174,6 @@ _MACROS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("number", _number),
     ("map", _map),
     ("text", _text),
+    ("optional_id", _optional_id),
     ("id", _id),
 )

@@ -1,5 +1,5 @@
 -- One segment of traces into otel_traces.
--- Macros: @source the segment as a table; @map(x) attributes as a map of texts; @id(x) bytes as hex.
+-- Macros: @source the segment as a table; @map(x) attributes as a map of texts; @id(x) bytes as hex; @optional_id(x) the same, '' for zeros.
 INSERT INTO otel_traces
 (
     Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
@@ -12,7 +12,7 @@ SELECT
     fromUnixTimestamp64Nano(toInt64(span.start_time_unix_nano)) AS Timestamp,
     @id(span.trace_id) AS TraceId,
     @id(span.span_id) AS SpanId,
-    @id(span.parent_span_id) AS ParentSpanId,
+    @optional_id(span.parent_span_id) AS ParentSpanId,
     span.trace_state AS TraceState,
     span.name AS SpanName,
     transform(

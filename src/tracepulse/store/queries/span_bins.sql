@@ -8,9 +8,8 @@ SELECT
     sum(Calls) AS calls,
     sum(Errors) AS errors,
     sum(Refused) AS refused,
-    toUnixTimestamp64Nano(minIf(FirstError, FirstError > toDateTime64(0, 9))) AS first_error_unix_ns,
-    toUnixTimestamp64Nano(minIf(FirstRefused, FirstRefused > toDateTime64(0, 9)))
-        AS first_refused_unix_ns
+    toUnixTimestamp64Nano(minIf(FirstError, Errors > 0)) AS first_error_unix_ns,
+    toUnixTimestamp64Nano(minIf(FirstRefused, Refused > 0)) AS first_refused_unix_ns
 FROM span_bins
 WHERE DataSet = {data_set:String}
     AND Bin >= toDateTime(intDiv({start:Int64}, 1000000000))

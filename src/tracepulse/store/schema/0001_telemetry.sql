@@ -55,7 +55,8 @@ SETTINGS @table_settings
 CREATE TABLE IF NOT EXISTS otel_logs
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimestampTime DateTime DEFAULT toDateTime(Timestamp),
+    -- Past 2106 the last second there is; toDateTime(Timestamp) would begin again at 1970.
+    TimestampTime DateTime DEFAULT toDateTime(intDiv(toUnixTimestamp64Nano(Timestamp), 1000000000)),
     TraceId String CODEC(ZSTD(1)),
     SpanId String CODEC(ZSTD(1)),
     TraceFlags UInt8,

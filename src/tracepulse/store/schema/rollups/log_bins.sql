@@ -2,7 +2,7 @@
 -- the body with everything that varies from line to line (numbers, ids, quoted text) masked.
 SELECT
     DataSet,
-    toStartOfInterval(TimestampTime, INTERVAL 5 SECOND) AS Bin,
+    @bin AS Bin,
     ServiceName,
     SeverityNumber,
     @shape AS Shape,

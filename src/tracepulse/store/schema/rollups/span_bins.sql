@@ -2,7 +2,7 @@
 -- (HTTP 400 to 499). The client's span of a refused call bears status Error too: it is a refusal.
 SELECT
     DataSet,
-    toStartOfInterval(toDateTime(Timestamp), INTERVAL 5 SECOND) AS Bin,
+    @bin AS Bin,
     ServiceName,
     SpanName,
     SpanKind,
@@ -10,8 +10,9 @@ SELECT
     count() AS Calls,
     countIf(Failed AND NOT IsRefusal) AS Errors,
     countIf(IsRefusal) AS Refused,
-    minIf(Timestamp, Failed AND NOT IsRefusal) AS FirstError,
-    minIf(Timestamp, IsRefusal) AS FirstRefused
+    -- Where there is none: the end of time, which does not hide a real one when rows are merged.
+    min(if(Failed AND NOT IsRefusal, Timestamp, toDateTime64('2262-01-01 00:00:00', 9, 'UTC'))) AS FirstError,
+    min(if(IsRefusal, Timestamp, toDateTime64('2262-01-01 00:00:00', 9, 'UTC'))) AS FirstRefused
 FROM
 (
     SELECT

@@ -1,6 +1,6 @@
 SELECT
     DataSet,
-    toStartOfMinute(toDateTime(Timestamp)) AS Minute,
+    @bin AS Minute,
     ServiceName,
     SpanName,
     SpanKind,

@@ -1,0 +1,408 @@
+"""Segments into tables and roll-ups exactly once, whatever happens in between."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from tests.otlp_requests import SECOND, log, logs, metrics, span, traces
+from tests.store.segments import framed, load_all, rows, write_segment
+
+from tracepulse.errors import EngineError, Overloaded, Unavailable
+from tracepulse.journal.journal import Journal, JournalLimits
+from tracepulse.model.question import Window
+from tracepulse.receive.signals import Signal
+from tracepulse.store.chdb import ChdbEngine
+from tracepulse.store.engine import Engine, Parameter, QueryLimits
+from tracepulse.store.load.loader import Loader
+from tracepulse.store.migrate import ROLLUPS, migrate, rollup_select
+from tracepulse.store.queries.telemetry import Telemetry
+
+LIMITS = JournalLimits(seal_after_s=0.0, min_free_bytes=1, keep_stored_s=0)
+T = 1_790_000_000 * SECOND
+
+_SUMS = {
+    "span_bins": "sum(Calls), sum(Errors), sum(Refused),"
+    " toUnixTimestamp64Nano(min(FirstError)), toUnixTimestamp64Nano(min(FirstRefused))",
+    "span_minutes": "sum(Calls), sum(Errors), sum(DurationSumNs),"
+    " arraySort(mapKeys(sumMap(DurationBuckets))), arraySum(mapValues(sumMap(DurationBuckets)))",
+    "log_bins": "sum(Lines), toUnixTimestamp64Nano(min(FirstLine))",
+}
+_KEYS = {
+    "span_bins": "toUnixTimestamp(Bin), ServiceName, SpanName, SpanKind, IsRoot",
+    "span_minutes": "toUnixTimestamp(Minute), ServiceName, SpanName, SpanKind",
+    "log_bins": "toUnixTimestamp(Bin), ServiceName, SeverityNumber, Shape, Trust",
+}
+
+
+class Killed(BaseException):
+    """The process ends here, as far as the loader can tell."""
+
+
+@dataclass
+class Between:
+    """An engine that lets something happen before its n-th call; counts them."""
+
+    engine: Engine
+    stop_before: int = -1
+    failure: Callable[[], BaseException] = Killed
+    refuses: bytes = b""
+    """A segment that holds this text is refused by `load`."""
+    calls: int = 0
+
+    @property
+    def name(self) -> str:
+        """The engine's."""
+        return self.engine.name
+
+    def _step(self) -> None:
+        if self.calls == self.stop_before:
+            self.stop_before = -1
+            raise self.failure()
+        self.calls += 1
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Parameter] | None = None,
+        limits: QueryLimits | None = None,
+    ) -> pa.Table:
+        """As the engine."""
+        self._step()
+        return self.engine.query(sql, parameters, limits)
+
+    def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
+        """As the engine."""
+        self._step()
+        self.engine.execute(sql, parameters)
+
+    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
+        """As the engine."""
+        self._step()
+        if self.refuses and self.refuses in segment.read_bytes():
+            raise EngineError("Code: 1. DB::Exception: refused by the test")
+        self.engine.load(table, segment, segment_id, token)
+
+    def table_engine(self, aggregating: bool = False) -> str:
+        """As the engine."""
+        return self.engine.table_engine(aggregating)
+
+    def close(self) -> None:
+        """Leave it open for others."""
+
+
+def _is_exact(engine: Engine, data_set: str) -> None:
+    """Assert that each roll-up is what its rows say now."""
+    for rollup in (each for fed in ROLLUPS.values() for each in fed):
+        both = [
+            rows(
+                engine,
+                f"SELECT {_KEYS[rollup]}, {_SUMS[rollup]} FROM {source}"
+                f" WHERE DataSet = {{data_set:String}} GROUP BY {_KEYS[rollup]}"
+                f" ORDER BY {_KEYS[rollup]}",
+                data_set=data_set,
+            )
+            for source in (f"({rollup_select(rollup)})", rollup)
+        ]
+        assert both[0] == both[1], rollup
+
+
+def _span_ids(engine: Engine, data_set: str) -> list[int]:
+    found = rows(
+        engine,
+        "SELECT SpanId AS id FROM otel_traces WHERE DataSet = {data_set:String} ORDER BY id",
+        data_set=data_set,
+    )
+    return [int(row["id"], 16) for row in found]
+
+
+def _requests(count: int, start: int = T) -> list[Any]:
+    """Return requests of one span each, some failed, over several bins and minutes."""
+    return [
+        traces(
+            span(span_id=n, start=start + n * 20 * SECOND, error=n % 3 == 0), service=f"s{n % 2}"
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+def _crash_and_load(engine: Engine, folder: Path, run: str) -> Loader:
+    """Start as after a crash, and load all that waits."""
+    journal = Journal(folder / "journal", run, LIMITS)
+    loader = Loader(engine, journal, folder / "aside")
+    try:
+        while (segment := journal.next_sealed(0)) is not None:
+            loader.load(segment)
+    finally:
+        journal.seal_all()
+    assert 0 == journal.status().waiting_records
+    return loader
+
+
+def _segment(
+    folder: Path, segment_id: str, requests: list[Any], data_set: str, signal: Signal = "traces"
+) -> None:
+    (folder / "journal").mkdir(exist_ok=True)
+    write_segment(folder / "journal", segment_id, signal, requests, data_set)
+
+
+# -- once ------------------------------------------------------------------------------------------
+
+
+def test_a_token_loads_once(engine: ChdbEngine, tmp_path: Path) -> None:
+    """The same segment under the same token doubles nothing, in tables or roll-ups."""
+    segment = write_segment(tmp_path, "once-1", "traces", _requests(9), "once")
+    load_all(engine, segment)
+    load_all(engine, segment)
+    assert list(range(1, 10)) == _span_ids(engine, "once")
+    _is_exact(engine, "once")
+
+
+@pytest.mark.parametrize("loaded", [0, 2, 5], ids=["nothing", "part", "all"])
+def test_a_suspect_segment_is_settled(engine: ChdbEngine, tmp_path: Path, loaded: int) -> None:
+    """Whatever an earlier process had loaded of it, in the end it is there once, rolled up."""
+    data_set = f"suspect-{loaded}"
+    other = write_segment(tmp_path, f"{data_set}-other", "traces", _requests(3), data_set)
+    load_all(engine, other)  # shares bins with the segment, and must not suffer
+    start = T + 5 * SECOND
+    requests = _requests(5, start)
+    if loaded:
+        part = write_segment(tmp_path, data_set, "traces", requests[:loaded], data_set)
+        load_all(engine, part)
+    _segment(tmp_path, data_set, requests, data_set)
+    _crash_and_load(engine, tmp_path, f"later-{loaded}")
+    assert sorted([1, 2, 3, 1, 2, 3, 4, 5]) == _span_ids(engine, data_set)
+    _is_exact(engine, data_set)
+
+
+def test_rows_without_their_roll_up_are_rolled_up(engine: ChdbEngine, tmp_path: Path) -> None:
+    """A process that ended between the rows and their roll-up leaves no gap behind."""
+    segment = write_segment(tmp_path, "norollup", "traces", _requests(5), "norollup")
+    load_all(engine, segment)
+    for rollup in ROLLUPS["otel_traces"]:
+        engine.execute(
+            f"ALTER TABLE {rollup} DELETE WHERE DataSet = 'norollup' SETTINGS mutations_sync = 2"
+        )
+    _segment(tmp_path, "norollup", _requests(5), "norollup")
+    _crash_and_load(engine, tmp_path, "norollup-later")
+    assert [1, 2, 3, 4, 5] == _span_ids(engine, "norollup")
+    _is_exact(engine, "norollup")
+
+
+def test_the_same_repair_twice_leaves_the_same_rows(engine: ChdbEngine, tmp_path: Path) -> None:
+    """A rebuild that comes to the rows of an earlier one is written all the same."""
+    for turn in range(3):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        _segment(folder, "again", _requests(5), "again")
+        _crash_and_load(engine, folder, f"again-{turn}")
+        assert [1, 2, 3, 4, 5] == _span_ids(engine, "again")
+        _is_exact(engine, "again")
+
+
+def test_a_kill_between_any_two_statements_loses_and_doubles_nothing(
+    engine: ChdbEngine, tmp_path: Path
+) -> None:
+    """Killed before the n-th statement of a load, then of the recovery: exact after the next one."""
+    for step in range(40):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        data_set = f"kill-{step}"
+        _segment(folder, data_set, _requests(4, T + step * 600 * SECOND), data_set)
+        part = write_segment(
+            folder, data_set, "traces", _requests(2, T + step * 600 * SECOND), data_set
+        )
+        if step % 2:
+            load_all(engine, part)
+        between = Between(engine, stop_before=step // 2)
+        killed = False
+        try:
+            _crash_and_load(between, folder, f"{data_set}-first")
+        except Killed:
+            killed = True
+        _crash_and_load(engine, folder, f"{data_set}-second")
+        assert [1, 2, 3, 4] == _span_ids(engine, data_set), f"step {step}"
+        _is_exact(engine, data_set)
+        if not killed and step % 2:
+            break
+    else:
+        raise AssertionError("a load of more than 20 statements: raise the bound of this test")
+
+
+def test_the_kill_test_sees_loss(engine: ChdbEngine, tmp_path: Path) -> None:
+    """The control: rows taken away behind the loader's back, or doubled, are noticed."""
+    segment = write_segment(tmp_path, "control", "traces", _requests(4), "control")
+    load_all(engine, segment)
+    load_all(engine, segment, token="another")
+    assert [1, 2, 3, 4] != _span_ids(engine, "control")
+    engine.execute(
+        "ALTER TABLE otel_traces DELETE WHERE DataSet = 'control' SETTINGS mutations_sync = 2"
+    )
+    with pytest.raises(AssertionError, match="span_bins"):
+        _is_exact(engine, "control")
+
+
+@pytest.mark.parametrize("signal", ["logs", "metrics"])
+def test_suspect_logs_and_metrics_are_settled(
+    engine: ChdbEngine, tmp_path: Path, signal: Signal
+) -> None:
+    """Every table of a signal is counted."""
+    made = []
+    for kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary"):
+        made.append(Metric(name=kind))
+        for _ in range(2):
+            getattr(made[-1], kind).data_points.add(count=1) if kind[0] in "he" or kind == (
+                "summary"
+            ) else getattr(made[-1], kind).data_points.add(as_int=1)
+    requests: list[Any] = (
+        [logs(log(f"line {n}", at=T + n, severity=17)) for n in range(4)]
+        if signal == "logs"
+        else [metrics(made), metrics(made)]
+    )
+    data_set = f"suspect-{signal}"
+    load_all(engine, write_segment(tmp_path, data_set, signal, requests[:1], data_set))
+    _segment(tmp_path, data_set, requests, data_set, signal)
+    _crash_and_load(engine, tmp_path, f"{data_set}-later")
+    tables = {"otel_logs": 4} if signal == "logs" else {f"otel_metrics_{m.name}": 4 for m in made}
+    for table, expected in tables.items():
+        (found,) = rows(
+            engine, f"SELECT count() AS n FROM {table} WHERE DataSet = {{d:String}}", d=data_set
+        )
+        assert expected == found["n"], table
+    _is_exact(engine, data_set)
+
+
+# -- what the engine refuses -----------------------------------------------------------------------
+
+
+def test_a_refused_message_is_set_aside_alone(engine: ChdbEngine, tmp_path: Path) -> None:
+    """The others of its segment are loaded; it is kept with the reason, and counted."""
+    requests = _requests(7)
+    requests[4].resource_spans[0].resource.attributes[0].value.string_value = "poison"
+    _segment(tmp_path, "refused", requests, "refused")
+    loader = _crash_and_load(Between(engine, refuses=b"poison"), tmp_path, "refused-later")
+    assert [1, 2, 3, 4, 6, 7] == _span_ids(engine, "refused")
+    _is_exact(engine, "refused")
+    (note,) = (tmp_path / "aside").glob("*.json")
+    assert {
+        "signal": "traces",
+        "records": 1,
+        "reason": "Code: 1. DB::Exception: refused by the test",
+    } == json.loads(note.read_text())
+    (kept,) = (tmp_path / "aside").glob("*.message")
+    assert framed(requests[4], "traces", "refused") == kept.read_bytes()
+    status = loader.status()
+    assert (6, 1, 1) == (
+        status.stored_records,
+        status.set_aside_messages,
+        status.set_aside_records,
+    )
+
+
+def test_a_kill_while_a_segment_is_halved_doubles_nothing(
+    engine: ChdbEngine, tmp_path: Path
+) -> None:
+    """Halves that lie beside their whole segment after a crash are not loaded with it."""
+    requests = _requests(4)
+    _segment(tmp_path, "halved", requests, "halved")
+    _segment(tmp_path, "halved-a", requests[:2], "halved")
+    _segment(tmp_path, "halved-b", requests[2:], "halved")
+    _crash_and_load(engine, tmp_path, "halved-later")
+    assert [1, 2, 3, 4] == _span_ids(engine, "halved")
+    _is_exact(engine, "halved")
+
+
+@pytest.mark.parametrize("failure", [Overloaded, Unavailable])
+@pytest.mark.parametrize("step", [0, 1, 2, 3])
+def test_a_passing_lack_of_room_sets_nothing_aside(
+    engine: ChdbEngine,
+    tmp_path: Path,
+    failure: type[Exception],
+    step: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk or a server away is waited out, and the segment loaded then."""
+    monkeypatch.setattr("tracepulse.store.load.loader._RETRY_S", 0.01)
+    data_set = f"room-{step}-{failure.__name__}"
+    _segment(tmp_path, data_set, _requests(3), data_set)
+    between = Between(engine, stop_before=step, failure=lambda: failure("no room"))
+    loader = _crash_and_load(between, tmp_path, f"{data_set}-later")
+    assert [1, 2, 3] == _span_ids(engine, data_set)
+    _is_exact(engine, data_set)
+    assert ("", 0) == (loader.status().last_error, loader.status().set_aside_messages)
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+
+def test_150_days_in_one_request_load(engine: ChdbEngine, tmp_path: Path) -> None:
+    """Parts follow the day of receipt, so event times cannot make too many of them."""
+    day = 86_400 * SECOND
+    spans = [span(span_id=n, start=T - n * day) for n in range(1, 151)]
+    _segment(tmp_path, "days", [traces(*spans)], "days")
+    _crash_and_load(engine, tmp_path, "days-later")
+    assert list(range(1, 151)) == _span_ids(engine, "days")
+    _is_exact(engine, "days")
+
+
+def test_the_first_and_last_instants_are_kept(engine: ChdbEngine, tmp_path: Path) -> None:
+    """1970 and 2262 come back as they are, are found, and are not counted among today's."""
+    last = 2**63 - 1
+    instants = (0, 1, T, 2**32 * SECOND, 2**32 * SECOND + T % SECOND, last)
+    spans = [span(trace=n, span_id=n, start=at, duration=0) for n, at in enumerate(instants, 1)]
+    records = [log(f"n{n}", at=at) for n, at in enumerate(instants) if at]
+    _segment(tmp_path, "ends", [traces(*spans)], "ends")
+    _segment(tmp_path, "ends-logs", [logs(*records)], "ends", "logs")
+    _crash_and_load(engine, tmp_path, "ends-later")
+    telemetry = Telemetry(engine)
+    for n, at in enumerate(instants, 1):
+        detail = telemetry.trace(f"{n:032x}")
+        assert detail is not None
+        assert [at] == list(detail.spans.start_unix_ns)
+    _is_exact(engine, "ends")
+    bins = telemetry.span_bins(Window(T - 3600 * SECOND, T + 3600 * SECOND), "ends")
+    assert 1 == int(bins.calls.sum())
+    found = rows(
+        engine,
+        "SELECT toUnixTimestamp64Nano(Timestamp) AS at FROM otel_logs"
+        " WHERE DataSet = 'ends' ORDER BY at",
+    )
+    assert [at for at in instants if at] == [row["at"] for row in found]
+
+
+def test_the_first_error_survives_merges(engine: ChdbEngine, tmp_path: Path) -> None:
+    """Bins with and without errors are merged into one that still knows when the first came."""
+    for n, error in enumerate((True, False, False)):
+        item = span(span_id=n + 1, start=T + n, error=error)
+        load_all(engine, write_segment(tmp_path, f"first-{n}", "traces", [traces(item)], "first"))
+    for _ in range(2):
+        bins = Telemetry(engine).span_bins(Window(T - SECOND, T + 10 * SECOND), "first")
+        assert ([3], [1], [T]) == (
+            list(bins.calls),
+            list(bins.errors),
+            list(bins.first_error_unix_ns),
+        )
+        engine.execute("OPTIMIZE TABLE span_bins FINAL")
+
+
+def test_migrations_run_once(engine: ChdbEngine) -> None:
+    """A second start finds nothing to do."""
+    assert () == migrate(engine)
+
+
+def test_tables_of_a_newer_version_are_refused(engine: ChdbEngine) -> None:
+    """A migration that is not known here ends the start, and changes nothing."""
+    engine.execute("INSERT INTO tracepulse_migrations (Name) VALUES ('9999_future.sql')")
+    try:
+        with pytest.raises(Unavailable, match=r"newer version.*9999_future"):
+            migrate(engine)
+    finally:
+        engine.execute(
+            "ALTER TABLE tracepulse_migrations DELETE WHERE Name = '9999_future.sql'"
+            " SETTINGS mutations_sync = 2"
+        )
+    assert () == migrate(engine)
