@@ -313,7 +313,7 @@ def test_a_kill_while_a_segment_is_halved_doubles_nothing(
 
 
 @pytest.mark.parametrize("failure", [Overloaded, Unavailable])
-@pytest.mark.parametrize("step", [0, 1, 2, 3])
+@pytest.mark.parametrize("step", [1, 3])
 def test_a_passing_lack_of_room_sets_nothing_aside(
     engine: ChdbEngine,
     tmp_path: Path,
@@ -349,14 +349,16 @@ def test_the_first_and_last_instants_are_kept(engine: ChdbEngine, tmp_path: Path
     """1970 and 2262 come back as they are, are found, and are not counted among today's."""
     last = 2**63 - 1
     instants = (0, 1, T, 2**32 * SECOND, 2**32 * SECOND + T % SECOND, last)
-    spans = [span(trace=n, span_id=n, start=at, duration=0) for n, at in enumerate(instants, 1)]
+    spans = [
+        span(trace=n + 2**100, span_id=n, start=at, duration=0) for n, at in enumerate(instants, 1)
+    ]
     records = [log(f"n{n}", at=at) for n, at in enumerate(instants) if at]
     _segment(tmp_path, "ends", [traces(*spans)], "ends")
     _segment(tmp_path, "ends-logs", [logs(*records)], "ends", "logs")
     _crash_and_load(engine, tmp_path, "ends-later")
     telemetry = Telemetry(engine)
     for n, at in enumerate(instants, 1):
-        detail = telemetry.trace(f"{n:032x}")
+        detail = telemetry.trace(f"{n + 2**100:032x}")
         assert detail is not None
         assert [at] == list(detail.spans.start_unix_ns)
     _is_exact(engine, "ends")

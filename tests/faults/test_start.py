@@ -1,0 +1,164 @@
+"""What the operator can mend: one line, exit status 2, nothing changed on disk."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.faults.server_process import ENVIRONMENT, serve_command, start
+
+
+def _refused(folder: Path, *flags: str, **environment: str) -> str:
+    """Start a server that cannot start; return the one line that it says."""
+    command = serve_command(folder, [0, 0, 0], *flags)
+    ran = subprocess.run(
+        [sys.executable, "-m", "tracepulse.cli", *command],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | environment,
+        timeout=60,
+        check=False,
+    )
+    lines = ran.stderr.splitlines()
+    assert (2, 1, "") == (ran.returncode, len(lines), ran.stdout), ran.stderr
+    return lines[0]
+
+
+def _tree(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder."""
+    return {str(p): p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("name", ["port", "otlp-http-port", "otlp-grpc-port"])
+def test_a_port_in_use(tmp_path: Path, name: str) -> None:
+    """The line names the port, what it is for, and the flag."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        line = _refused(tmp_path / "data", f"--{name}", str(port))
+    assert f"127.0.0.1:{port} is in use by another program" in line
+    assert f"--{name}" in line
+    assert {} == _tree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--port", "http"), "--port: 'http' is not a whole number"),
+        (("--port", "99999"), "99999 is not a port"),
+        (("--port", "8600", "--otlp-http-port", "8600"), "must differ"),
+        (("--retention-days", "0"), "at least 1 day"),
+        (("--colour", "red"), "--colour"),
+        (("--storage-url", "ftp://x"), "storage address"),
+        (("--storage-url", "http://127.0.0.1:1/x"), "cannot be reached"),
+        (("--state-url", "nonsense"), "state database"),
+        (("--host", "no.such.host.invalid"), "no.such.host.invalid"),
+        (("--host", "192.0.2.1"), "is not an address of this machine"),
+        (("--config", "/nowhere/settings.toml"), "/nowhere/settings.toml"),
+    ],
+)
+def test_a_wrong_flag(tmp_path: Path, flags: tuple[str, ...], words: str) -> None:
+    """The line names the flag and what is wrong with it."""
+    assert words in _refused(tmp_path / "data", *flags)
+    assert {} == _tree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("port = 'x'", "'x' is not a whole number"),
+        ("port = true", "not a whole number"),
+        ("port = 80.5", "not a whole number"),
+        ("prot = 1", "there is no setting 'prot'"),
+        ("allowed_origins = 5", "allowed_origins"),
+        ("host = 5", "host"),
+        ("= 1", "settings.toml"),
+    ],
+)
+def test_a_wrong_settings_file(tmp_path: Path, content: str, words: str) -> None:
+    """The line names the file and the entry."""
+    file = tmp_path / "settings.toml"
+    file.write_text(content)
+    # The flags for ports would win over the file, so the command is made by hand.
+    ran = subprocess.run(
+        [sys.executable, "-m", "tracepulse.cli", "serve", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        timeout=60,
+        check=False,
+    )
+    assert (2, 1) == (ran.returncode, len(ran.stderr.splitlines())), ran.stderr
+    assert words in ran.stderr
+    assert "settings.toml" in ran.stderr
+    assert [file] == list(tmp_path.iterdir())
+
+
+def test_a_wrong_variable(tmp_path: Path) -> None:
+    """The line names the variable."""
+    line = _refused(tmp_path / "data", TRACEPULSE_RETENTION_DAYS="ten")
+    assert "TRACEPULSE_RETENTION_DAYS: 'ten' is not a whole number" in line
+    assert {} == _tree(tmp_path)
+
+
+def test_a_network_without_keys(tmp_path: Path) -> None:
+    """Anything but loopback needs a key first; the line says how to make one."""
+    line = _refused(tmp_path / "data", "--host", "0.0.0.0")
+    assert "without any API key" in line
+    assert "tracepulse keys create" in line
+    assert {} == _tree(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file in the way, and a file system that takes no folders."""
+    (tmp_path / "file").write_text("mine")
+    assert str(tmp_path / "file") in _refused(tmp_path / "file")
+    assert str(tmp_path / "file") in _refused(tmp_path / "file" / "data")
+    assert "/proc/tracepulse" in _refused(Path("/proc/tracepulse"))
+    assert {str(tmp_path / "file"): b"mine"} == _tree(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (json.dumps({"format": 999}), "newer version"),
+        ("not json", "does not look like a data folder"),
+        ('{"format": "x"}', "format"),
+    ],
+)
+def test_a_folder_of_another_format(tmp_path: Path, content: str, words: str) -> None:
+    """What a newer version wrote, or somebody else, is left alone."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "format.json").write_text(content)
+    before = _tree(tmp_path)
+    line = _refused(folder)
+    assert words in line
+    assert str(folder) in line
+    assert before == _tree(tmp_path)
+
+
+def test_a_folder_in_use_and_a_clean_end(tmp_path: Path) -> None:
+    """A second server says who holds the folder; the first ends with status 0 on SIGTERM."""
+    folder = tmp_path / "it's data"
+    with start(folder) as server:
+        line = _refused(folder)
+        assert f"already in use by process {server.process.pid}" in line
+        server.stop()
+    assert (folder / "journal" / "closed-cleanly").exists()
+    text = (tmp_path / "server.log").read_text()
+    for word in ("Traceback", "PyGILState", "Fatal", "ERROR"):
+        assert word not in text, text
+
+
+def test_a_start_that_fails_late_ends_as_plainly(tmp_path: Path) -> None:
+    """A refusal once the engine is open neither crashes at exit nor leaves the folder held."""
+    folder = tmp_path / "data"
+    with start(folder) as server:
+        server.stop()
+    (folder / "state.db").write_bytes(b"this is no database" * 100)
+    assert "state database" in _refused(folder)
