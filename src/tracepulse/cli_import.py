@@ -38,7 +38,8 @@ def import_files(
         str, typer.Option(metavar="NAME", help="Of log times without one, like Europe/Berlin.")
     ] = "UTC",
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit status 1 if anything was left out.")
+        bool,
+        typer.Option("--strict", help="Exit status 1 also if something was skipped or rejected."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,8 +50,11 @@ def import_files(
     reported and does not stop the rest.
     """
     from tracepulse.import_sender import Sender
+    from tracepulse.receive.admission import data_set_name_fault
     from tracepulse.receive.import_files import FileImport, ImportSettings
 
+    if fault := data_set_name_fault(data_set):
+        raise BadSetting(f"--data-set {data_set!r}: {fault}")
     if not otlp_url.startswith(("http://", "https://")):
         raise BadSetting(f"--otlp-url {otlp_url!r}: write it as {DEFAULT_OTLP_URL}")
     settings = ImportSettings(zone=_zone(zone), service=service)
@@ -70,7 +74,8 @@ def import_files(
         print_json(report)
     else:
         _show(report)
-    if strict and (report["skipped_count"] or outcome.rejected or outcome.refused):
+    incomplete = report["skipped_count"] or outcome.rejected
+    if outcome.refused or (strict and incomplete):
         raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ from tracepulse.receive.limits import Limits
 from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire import scan
 
-__all__ = ["Admitted", "Receipt", "Sink", "admit"]
+__all__ = ["Admitted", "Receipt", "Sink", "admit", "data_set_name_fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,14 @@ _REASONS = {
     "utf8": "text that is not UTF-8",
     "unreadable": "a field of the wrong type",
 }
+
+
+def data_set_name_fault(name: str) -> str:
+    """Return why a data set cannot be called so; '' when it can."""
+    plain = name.translate(str.maketrans("", "", "-_."))
+    if 0 < len(name) <= 100 and plain.isascii() and plain.isalnum():
+        return ""
+    return "use up to 100 letters, digits, '-', '_' and '.'"
 
 
 class Sink(Protocol):

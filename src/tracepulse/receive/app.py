@@ -34,7 +34,13 @@ from tracepulse.errors import (
     Unauthorized,
 )
 from tracepulse.receive.access import Caller, Gate, Scope
-from tracepulse.receive.admission import Admitted, Receipt, Sink, admit
+from tracepulse.receive.admission import (
+    Admitted,
+    Receipt,
+    Sink,
+    admit,
+    data_set_name_fault,
+)
 from tracepulse.receive.compression import UnsupportedEncoding, decompress
 from tracepulse.receive.limits import BROWSER_LIMITS, SERVER_LIMITS, Limits
 from tracepulse.receive.otlp_json import read_otlp_json
@@ -224,8 +230,9 @@ def _data_set(headers: Mapping[str, str], caller: Caller) -> str:
         return ""
     if Scope.ADMIN not in caller.scopes:
         raise Unauthorized("a data set can only be imported with an API key of scope admin")
-    if len(name) > 100 or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise MalformedBody("x-tracepulse-data-set: use letters, digits, '-', '_' and '.'")
+    fault = data_set_name_fault(name)
+    if fault:
+        raise MalformedBody(f"x-tracepulse-data-set: {fault}")
     return name
 
 
