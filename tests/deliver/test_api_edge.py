@@ -1,6 +1,7 @@
 """Who may ask, how errors look, and what goes out with every answer."""
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,8 @@ def test_too_many_questions_are_turned_away(shop: ChdbEngine, tmp_path: Path) ->
 
     given = services(shop, tmp_path, telemetry=Slow(), room=QueryRoom(at_once=1, waiting=1))
     statuses: list[int] = []
-    with TestClient(api_app(given)) as api:
+    app = api_app(given)
+    with TestClient(app) as api:
 
         def ask() -> None:
             statuses.append(api.get("/api/services").status_code)
@@ -225,7 +227,11 @@ def test_too_many_questions_are_turned_away(shop: ChdbEngine, tmp_path: Path) ->
         for each in askers:
             each.start()
             assert entered.wait(30)
-        refused = _until_refused(api)
+        deadline = time.monotonic() + 30
+        while app.state.desk.waiting < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        refused = api.get("/api/services")
         release.set()
         for each in askers:
             each.join(30)
@@ -247,24 +253,6 @@ def test_who_has_left_is_not_answered() -> None:
 
     anyio.run(ask)
     assert [] == asked
-
-
-def _until_refused(api: TestClient) -> Any:
-    """The second asker may still be on its way to the queue; a third then waits, a fourth not."""
-    found: list[Any] = []
-
-    def ask() -> None:
-        response = api.get("/api/services")
-        if response.status_code == 503:
-            found.append(response)
-
-    for _ in range(3):
-        thread = threading.Thread(target=ask, daemon=True)
-        thread.start()
-        thread.join(1)
-        if found:
-            return found[0]
-    raise AssertionError("nobody was turned away")
 
 
 def test_every_endpoint_is_described(api: TestClient) -> None:

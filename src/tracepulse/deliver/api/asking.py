@@ -43,6 +43,11 @@ class Desk:
         self._limiter: anyio.CapacityLimiter | None = None
         self._waiting = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many askers wait for a place."""
+        return self._waiting
+
     async def ask(self, request: Request, answer: Callable[[], _T]) -> _T:
         """
         Return what `answer` returns, run in a thread.
