@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -35,13 +36,28 @@ def version() -> None:
     typer.echo(__version__)
 
 
+# Typer's own copy of click has no public name for it.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"tracepulse: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)
+
+
 def main() -> None:
     """Run the command line; what the operator can mend is one line and exit status 2."""
     try:
-        app()
+        sys.exit(app(prog_name="tracepulse", standalone_mode=False))
     except TracePulseError as error:
-        print(f"tracepulse: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        _refuse(str(error))
+    except _UsageError as error:
+        message = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+        if not message:  # the help was printed, for nothing was asked
+            sys.exit(2)
+        _refuse(f"{message}; see {error.ctx.command_path} --help")  # type: ignore[attr-defined]
+    except typer.Abort:
+        sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has enough, as `head` does; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

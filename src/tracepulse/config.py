@@ -104,6 +104,8 @@ def _read_file(file: Path | None) -> dict[str, Any]:
 def _convert(source: str, given: Any, default: Any) -> Any:
     match default:
         case int():
+            if isinstance(given, (bool, float)):
+                raise BadSetting(f"{source}: {given!r} is not a whole number")
             try:
                 return int(given)
             except (TypeError, ValueError):
@@ -111,11 +113,21 @@ def _convert(source: str, given: Any, default: Any) -> Any:
         case tuple():
             if isinstance(given, str):
                 return tuple(part.strip() for part in given.split(",") if part.strip())
-            return tuple(str(part) for part in given)
+            if not isinstance(given, (list, tuple)):
+                raise BadSetting(f"{source}: {given!r} is not a list of texts")
+            return tuple(_text(source, part) for part in given)
         case Path():
-            return Path(str(given)).expanduser()
+            return Path(
+                _text(source, str(given) if isinstance(given, Path) else given)
+            ).expanduser()
         case _:
-            return str(given)
+            return _text(source, given)
+
+
+def _text(source: str, given: Any) -> str:
+    if not isinstance(given, str):
+        raise BadSetting(f"{source}: {given!r} is not a text")
+    return given
 
 
 def _check(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Everything that works on one data folder, opened and closed together."""
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 
@@ -111,19 +112,27 @@ def open_core(
         OperatorError: something cannot be used; the text says what, where and what to do.
     """
     clock, ids = clock or SystemClock(), ids or UuidSource()
-    folder = DataFolder.open(settings.data_dir)
-    try:
-        engine: Engine
+    with contextlib.ExitStack() as opened:
+        # Servers first: where one does not answer, no folder has been made yet.
+        engine: Engine | None = None
+        state: StateStore | None = None
         if settings.storage_url:
             engine = ClickHouseEngine(settings.storage_url)
-        else:
+            opened.callback(engine.close)
+        if settings.state_url:
+            state = StateStore(settings.state_url)
+            opened.callback(state.close)
+        folder = DataFolder.open(settings.data_dir)
+        opened.callback(folder.release)
+        if engine is None:
             engine = ChdbEngine(folder.engine)
+            opened.callback(engine.close)
         migrate(engine)
-        state = StateStore(settings.state_url or folder.state_url)
+        if state is None:
+            state = StateStore(folder.state_url)
+            opened.callback(state.close)
         journal = Journal(folder.journal, ids.new_id()[:20], journal_limits)
-    except BaseException:
-        folder.release()
-        raise
+        opened.pop_all()  # from here on `Core.close` closes them
     loader = Loader(engine, journal, folder.aside)
     core = Core(
         settings,

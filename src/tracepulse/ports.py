@@ -23,6 +23,11 @@ def bind(host: str, port: int, purpose: str, setting: str) -> socket.socket:
         listener.bind((host, port))
     except (OSError, socket.gaierror) as error:
         listener.close()
+        if isinstance(error, socket.gaierror):
+            raise Unavailable(
+                f"{purpose}: the address {host} is not known ({error.strerror});"
+                " choose another with --host"
+            ) from error
         reason = {
             errno.EADDRINUSE: "is in use by another program",
             errno.EACCES: "needs rights that this process does not have",

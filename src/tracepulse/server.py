@@ -47,10 +47,13 @@ def serve(settings: Settings) -> None:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    kept_elsewhere = settings.state_url or (settings.data_dir / "state.db").exists()
+    if not kept_elsewhere:
+        _refuse_open_network(settings, has_keys=False)  # before anything is made
     with _sockets(settings) as sockets:
         core = open_core(settings)
         try:
-            _refuse_open_network(settings, core)
+            _refuse_open_network(settings, core.gate.has_keys)
             asyncio.run(_run(core, sockets))
         finally:
             core.close()
@@ -74,8 +77,8 @@ def _sockets(settings: Settings) -> Iterator[dict[str, socket.socket]]:
         yield sockets
 
 
-def _refuse_open_network(settings: Settings, core: Core) -> None:
-    if not is_loopback(settings.host) and not core.gate.has_keys:
+def _refuse_open_network(settings: Settings, has_keys: bool) -> None:
+    if not is_loopback(settings.host) and not has_keys:
         raise BadSetting(
             f"--host {settings.host} would serve the network without any API key; make one first:"
             f" tracepulse keys create --scope admin --name NAME --data-dir {settings.data_dir}"

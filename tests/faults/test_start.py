@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from tests.faults.server_process import ENVIRONMENT, serve_command, start
 
+from tracepulse.data_folder import DataFolder
+from tracepulse.errors import Unavailable
+from tracepulse.ports import bind
+
 
 def _refused(folder: Path, *flags: str, **environment: str) -> str:
     """Start a server that cannot start; return the one line that it says."""
@@ -31,7 +35,14 @@ def _tree(folder: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
 
 
-@pytest.mark.parametrize("name", ["port", "otlp-http-port", "otlp-grpc-port"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "otlp-grpc-port",
+        pytest.param("port", marks=pytest.mark.slow),
+        pytest.param("otlp-http-port", marks=pytest.mark.slow),
+    ],
+)
 def test_a_port_in_use(tmp_path: Path, name: str) -> None:
     """The line names the port, what it is for, and the flag."""
     with socket.socket() as taken:
@@ -55,8 +66,6 @@ def test_a_port_in_use(tmp_path: Path, name: str) -> None:
         (("--storage-url", "ftp://x"), "storage address"),
         (("--storage-url", "http://127.0.0.1:1/x"), "cannot be reached"),
         (("--state-url", "nonsense"), "state database"),
-        (("--host", "no.such.host.invalid"), "no.such.host.invalid"),
-        (("--host", "192.0.2.1"), "is not an address of this machine"),
         (("--config", "/nowhere/settings.toml"), "/nowhere/settings.toml"),
     ],
 )
@@ -113,12 +122,21 @@ def test_a_network_without_keys(tmp_path: Path) -> None:
     assert {} == _tree(tmp_path)
 
 
+def test_an_address_of_another_machine() -> None:
+    """The line says whether the name is unknown or the address not ours."""
+    with pytest.raises(Unavailable, match="is not an address of this machine"):
+        bind("192.0.2.1", 0, "OTLP over HTTP", "--otlp-http-port")
+    with pytest.raises(Unavailable, match=r"no\.such\.host\.invalid is not known"):
+        bind("no.such.host.invalid", 0, "OTLP over HTTP", "--otlp-http-port")
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A file in the way, and a file system that takes no folders."""
     (tmp_path / "file").write_text("mine")
     assert str(tmp_path / "file") in _refused(tmp_path / "file")
-    assert str(tmp_path / "file") in _refused(tmp_path / "file" / "data")
-    assert "/proc/tracepulse" in _refused(Path("/proc/tracepulse"))
+    for path in (tmp_path / "file" / "data", Path("/proc/tracepulse")):
+        with pytest.raises(Unavailable, match=str(path)):
+            DataFolder.open(path)
     assert {str(tmp_path / "file"): b"mine"} == _tree(tmp_path)
 
 
@@ -128,17 +146,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         (json.dumps({"format": 999}), "newer version"),
         ("not json", "does not look like a data folder"),
         ('{"format": "x"}', "format"),
+        ("[]", "does not look like a data folder"),
     ],
 )
 def test_a_folder_of_another_format(tmp_path: Path, content: str, words: str) -> None:
     """What a newer version wrote, or somebody else, is left alone."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "format.json").write_text(content)
+    (tmp_path / "format.json").write_text(content)
     before = _tree(tmp_path)
-    line = _refused(folder)
-    assert words in line
-    assert str(folder) in line
+    with pytest.raises(Unavailable, match=words) as refused:
+        DataFolder.open(tmp_path)
+    assert str(tmp_path) in str(refused.value)
     assert before == _tree(tmp_path)
 
 

@@ -378,7 +378,8 @@ class Journal:
         for segment, path in found:
             if path.suffix == STORED:
                 continue
-            if segment.segment_id.rpartition("-")[0] in left:
+            whole, _, part = segment.segment_id.rpartition("-")
+            if part in ("a", "b") and whole in left:
                 path.unlink()  # a half of a segment that is still whole: its splitting did not end
                 continue
             data = self._mended(path)

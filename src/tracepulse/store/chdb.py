@@ -6,6 +6,7 @@ second query on one connection returns nothing while a result streams, so a conn
 query at a time; `async_insert` does nothing here.
 """
 
+import logging
 import os
 import queue
 import threading
@@ -23,7 +24,9 @@ from tracepulse.store.settings import LOAD_SETTINGS, literal
 
 __all__ = ["ChdbEngine"]
 
+_log = logging.getLogger("tracepulse")
 _READERS = 4
+_TRIES = 3
 _TOO_COSTLY = {"TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MANY_ROWS"}
 
 
@@ -76,12 +79,17 @@ class ChdbEngine:
             " result_overflow_mode='throw', output_format_arrow_string_as_string=1,"
             " output_format_arrow_low_cardinality_as_dictionary=0, max_threads=2"
         )
-        with self._reader() as reader:
-            result = self._run(reader, statement, "Arrow", parameters)
-            data = result.bytes()
-        if not data:
-            raise EngineError("the storage engine answered a query with nothing at all")
-        return pa.ipc.open_file(pa.BufferReader(data)).read_all()
+        for _ in range(_TRIES):
+            with self._reader() as reader:
+                data = self._run(reader, statement, "Arrow", parameters).bytes()
+            try:
+                return pa.ipc.open_file(pa.BufferReader(data)).read_all()
+            except (OSError, pa.ArrowInvalid) as error:
+                # Seen once in some thousand queries, on a statement that did well when repeated.
+                _log.warning(
+                    "an answer of the storage engine cannot be read, asked again: %s", error
+                )
+        raise EngineError(f"the storage engine answered {_TRIES} times with what cannot be read")
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing; see `Engine.execute`."""

@@ -59,8 +59,11 @@ class ClickHouseEngine:
         )
         try:
             self.query("SELECT 1 AS one")
-        except EngineError as error:
-            raise Unavailable(f"storage at {self.name} refuses us: {error}") from error
+        except BaseException as error:
+            self._client.close()
+            if isinstance(error, EngineError):
+                raise Unavailable(f"storage at {self.name} refuses us: {error}") from error
+            raise
 
     def query(
         self,

@@ -49,10 +49,12 @@ class StateStore:
             with self._engine.begin() as connection:
                 _migrate(connection)
         except CommandError as error:
+            self._engine.dispose()
             raise Unavailable(
                 f"state database {shown} was made by a newer version of TracePulse ({error})"
             ) from error
         except sa.exc.SQLAlchemyError as error:
+            self._engine.dispose()
             raise Unavailable(f"state database {shown} cannot be used: {error}") from error
 
     def close(self) -> None:
