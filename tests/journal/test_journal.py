@@ -1,6 +1,7 @@
 """The journal: what it acknowledged is on disk, whatever the disk does."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -230,6 +231,21 @@ def test_a_disk_that_runs_full_is_said_before_it_is(open_journal: Callable[..., 
     assert "kept in reserve" in journal.status().full
     with pytest.raises(Overloaded, match="bytes are free"):
         journal.append("traces", _body(2), RECEIPT, 1)
+
+
+def test_a_folder_that_vanishes_is_said_to_every_sender(
+    open_journal: Callable[..., Journal], tmp_path: Path
+) -> None:
+    """Nobody waits for ever: a segment that cannot be written, sealed or measured is refused."""
+    journal = open_journal()
+    journal.append("traces", _body(1), RECEIPT, 1).result(5)
+    shutil.rmtree(tmp_path / "journal")
+    assert journal.next_sealed(timeout_s=5) is not None
+    with pytest.raises(Overloaded, match="cannot be written"):
+        journal.append("traces", _body(2), RECEIPT, 1).result(5)
+    threading.Event().wait(1.2)  # past the next look at the disk
+    with pytest.raises(Overloaded, match="cannot be written"):
+        journal.append("traces", _body(3), RECEIPT, 1).result(5)
 
 
 def test_after_the_end_nothing_is_taken(open_journal: Callable[..., Journal]) -> None:

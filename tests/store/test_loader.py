@@ -15,6 +15,7 @@ from tests.store.segments import framed, load_all, rows, write_segment
 
 from tracepulse.errors import EngineError, Overloaded, Unavailable
 from tracepulse.journal.journal import Journal, JournalLimits
+from tracepulse.journal.segment import Segment
 from tracepulse.model.question import Window
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
@@ -330,6 +331,18 @@ def test_a_passing_lack_of_room_sets_nothing_aside(
     assert [1, 2, 3] == _span_ids(engine, data_set)
     _is_exact(engine, data_set)
     assert ("", 0) == (loader.status().last_error, loader.status().set_aside_messages)
+
+
+def test_a_segment_that_is_gone_does_not_end_loading(engine: ChdbEngine, tmp_path: Path) -> None:
+    """It is said to be gone, and what comes after it is loaded."""
+    journal = Journal(tmp_path / "journal", "gone", LIMITS)
+    loader = Loader(engine, journal, tmp_path / "aside")
+    loader.load(Segment("gone-00000001", "traces", tmp_path / "gone-00000001.traces.sealed"))
+    assert "gone-00000001 is gone" in loader.status().last_error
+    journal.seal_all()
+    _segment(tmp_path, "after", _requests(2), "after")
+    _crash_and_load(engine, tmp_path, "after-later")
+    assert [1, 2] == _span_ids(engine, "after")
 
 
 # -- time ------------------------------------------------------------------------------------------

@@ -350,22 +350,33 @@ class Journal:
             active.segment.path.unlink(missing_ok=True)
             return
         path = active.segment.path.with_suffix(SEALED)
-        os.rename(active.segment.path, path)
+        try:
+            os.rename(active.segment.path, path)
+        except OSError as error:
+            _log.error("segment %s cannot be renamed: %s", active.segment.path, error)
+            path = active.segment.path  # the store takes it from where it is
         with self._wake:
             self._state.sealed.append(replace(active.segment, path=path))
             self._wake.notify_all()
 
     def _check_disk(self) -> None:
-        usage = shutil.disk_usage(self._folder)
-        floor = max(self._limits.min_free_bytes, min(usage.total // 20, 5 * 1024**3))
-        reason = ""
-        if usage.free < floor:
-            reason = (
-                f"only {usage.free:,} bytes are free on the disk of {self._folder};"
-                f" {floor:,} are kept in reserve"
-            )
+        reason = self._no_room()
         with self._wake:
             self._state.full = reason
+
+    def _no_room(self) -> str:
+        """Return why nothing can be written, as far as that can be seen; '' when all is well."""
+        try:
+            usage = shutil.disk_usage(self._folder)
+        except OSError as error:
+            return f"the journal cannot be written: {error}"
+        floor = max(self._limits.min_free_bytes, min(usage.total // 20, 5 * 1024**3))
+        if usage.free >= floor:
+            return ""
+        return (
+            f"only {usage.free:,} bytes are free on the disk of {self._folder};"
+            f" {floor:,} are kept in reserve"
+        )
 
     # -- starting ------------------------------------------------------------------------------
 

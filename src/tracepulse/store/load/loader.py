@@ -8,6 +8,7 @@ new token, and the roll-ups of the time they touch are worked out anew.
 """
 
 import json
+import logging
 import os
 import threading
 import uuid
@@ -26,6 +27,7 @@ from tracepulse.store.migrate import BIN_EXPRESSION, ROLLUPS, rollup_select
 
 __all__ = ["Loader", "LoaderStatus"]
 
+_log = logging.getLogger("tracepulse")
 _BIN_COLUMN = {"span_bins": "Bin", "span_minutes": "Minute", "log_bins": "Bin"}
 _BINS_AT_ONCE = 5_000
 _RETRY_S = 1.0
@@ -100,7 +102,12 @@ class Loader:
             each = todo.pop()
             try:
                 todo += reversed(self._load_or_halve(each))
-            except (Overloaded, Unavailable, BadQuestion) as error:
+            except (Overloaded, Unavailable, BadQuestion, OSError) as error:
+                if isinstance(error, FileNotFoundError) and not each.path.exists():
+                    self._note(last_error=f"segment {each.segment_id} is gone: {error}")
+                    _log.error("segment %s was removed before it was stored", each.path)
+                    self._journal.discard(each)
+                    continue
                 self._note(last_error=f"segment {each.segment_id} waits: {error}")
                 todo.append(replace(each, suspect=True))  # part of it may have been written
                 if self._stop.wait(_RETRY_S):
