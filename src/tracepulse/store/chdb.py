@@ -6,6 +6,7 @@ second query on one connection returns nothing while a result streams, so a conn
 query at a time; `async_insert` does nothing here.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -27,6 +28,8 @@ __all__ = ["ChdbEngine"]
 _log = logging.getLogger("tracepulse")
 _READERS = 4
 _TRIES = 3
+_LOOK_S = 0.5
+"""How often whoever waits for a reader looks whether the engine was closed meanwhile."""
 _TOO_COSTLY = {"TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MANY_ROWS"}
 
 
@@ -125,11 +128,18 @@ class ChdbEngine:
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:
-        reader = self._readers.get()
+        reader = self._free_reader()
         try:
             yield reader
         finally:
             self._readers.put(reader)
+
+    def _free_reader(self) -> Any:
+        """Return a reader once one is free; `close` takes them all, and none comes back."""
+        while not self._closed:
+            with contextlib.suppress(queue.Empty):
+                return self._readers.get(timeout=_LOOK_S)
+        raise EngineError("the storage engine is closed")
 
     def _run(
         self, connection: Any, sql: str, form: str, parameters: Mapping[str, Parameter] | None
