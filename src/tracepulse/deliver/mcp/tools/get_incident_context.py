@@ -3,10 +3,9 @@
 from typing import Any, Literal
 from urllib.parse import quote
 
-from tracepulse.context.quote import inert_name
 from tracepulse.context.select import HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.answers import Answers
-from tracepulse.deliver.mcp.reply import Reply, one_line
+from tracepulse.deliver.mcp.reply import Reply, one_line, short_name
 from tracepulse.units import format_ratio
 
 __all__ = ["get_incident_context"]
@@ -28,7 +27,7 @@ def _summary(incident: dict[str, Any], max_tokens: int) -> str:
     reply = Reply(max_tokens)
     reply.say(f"# {incident['incident_id']}: {incident['state']} since {incident['onset_at']}")
     where = [
-        f"{name} `{inert_name(incident[key])}`"
+        f"{name} `{short_name(incident[key])}`"
         for name, key in (("enters at", "entry_service"), ("begins in", "faulty_service"))
         if incident[key]
     ]
