@@ -7,10 +7,12 @@ Exit status with --once: 0 when the incident that was found is the right one and
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +30,19 @@ _ENTRY, _FAULTY, _FAULT = "gateway", "session", "session-ttl"
 _S = 1_000_000_000
 _ONSET_TOLERANCE_NS = 10 * _S
 _FIRST_LINES = 24
+
+
+_END_WITH_US = """
+import os, runpy, signal, threading
+
+def wait():
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=wait, daemon=True).start()
+runpy.run_module("tracepulse", run_name="__main__", alter_sys=True)
+"""
+"""Runs the server; its standard input closes when the demo is gone, even by kill -9."""
 
 
 class DemoFailed(Exception):
@@ -68,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        _refuse_used_ports(plan)
         with _fresh_folder(plan.folder), _server(plan), _shop(plan) as shop:
             _story(plan, shop)
             if not options.once:
@@ -109,19 +125,37 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def _fresh_folder(folder: Path) -> Iterator[None]:
-    """Start without the data of an earlier demo; the results of this one stay."""
-    for name in ("data", "shop"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    """Start without the data of an earlier demo, unless it still runs; results of this one stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("context.json", "context.md"):
-        (folder / name).unlink(missing_ok=True)
-    yield
+    with open(folder / "lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OSError(f"{folder}: a demo runs there already; name another --folder") from error
+        for name in ("data", "shop"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in ("context.json", "context.md"):
+            (folder / name).unlink(missing_ok=True)
+        yield
+
+
+def _refuse_used_ports(plan: Plan) -> None:
+    """Another server may answer there, and would be taken for ours."""
+    for flag in ("port", "otlp_http_port", "otlp_grpc_port"):
+        port = getattr(plan, flag)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            raise OSError(
+                f"port {port}: {error.strerror}; stop what listens there, or name another"
+                f" --{flag.replace('_', '-')}"
+            ) from error
 
 
 @contextlib.contextmanager
 def _server(plan: Plan) -> Iterator[None]:
     command = [
-        *(sys.executable, "-m", "tracepulse", "serve"),
+        *(sys.executable, "-c", _END_WITH_US, "serve"),
         *("--data-dir", str(plan.folder / "data")),
         *("--port", str(plan.port)),
         *("--otlp-http-port", str(plan.otlp_http_port)),
@@ -135,7 +169,11 @@ def _server(plan: Plan) -> Iterator[None]:
     with open(log, "wb") as output:
         # In a process group of its own, so that Ctrl-C reaches the demo first.
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         _wait_healthy(plan, process, log)

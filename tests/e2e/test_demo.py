@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.running_server import free_ports
+from tests.running_server import free_ports, wait_until
 
 _ROOT = Path(__file__).parents[2]
 
@@ -33,6 +33,43 @@ def test_the_right_incident_is_found_and_nothing_is_left(telemetry: str, tmp_pat
     assert bundle["kind"] == "incident"
     assert "SESSION_TTL_S = 30" in (tmp_path / "demo" / "context.md").read_text()
     assert _processes_in(tmp_path) == []
+
+
+def _demo(folder: Path, ports: list[int]) -> "subprocess.Popen[str]":
+    command = [
+        *(sys.executable, "-m", "examples.demo", "--folder", str(folder)),
+        *("--port", str(ports[0]), "--otlp-http-port", str(ports[1])),
+        *("--otlp-grpc-port", str(ports[2])),
+    ]
+    environment = os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
+    return subprocess.Popen(
+        command,
+        cwd=_ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_second_demo_harms_no_first_and_a_killed_one_leaves_nothing(tmp_path: Path) -> None:
+    """One line says what is in use, the first demo's data stays, and kill -9 takes all with it."""
+    folder, ports = tmp_path / "demo", free_ports(3)
+    with _demo(folder, ports) as first:
+        assert first.stdout is not None
+        while "The shop is open" not in first.stdout.readline():
+            assert first.poll() is None
+        for other, words in (
+            (ports, f"demo: port {ports[0]}: Address already in use"),
+            (free_ports(3), "a demo runs there already"),
+        ):
+            with _demo(folder, other) as second:
+                told, _ = second.communicate(timeout=60)
+            assert (2, True) == (second.returncode, words in told), told
+        assert (folder / "data" / "format.json").exists()
+        assert first.poll() is None
+        first.kill()
+    wait_until(lambda: _processes_in(tmp_path), lambda left: not left, "no process left", 30)
 
 
 def _processes_in(folder: Path) -> list[str]:
