@@ -108,12 +108,26 @@ def proto_schema() -> str:
 @cache
 def load_statement(table: str) -> str:
     """Return INSERT … SELECT for a table, with `@source` still to be filled in."""
-    name = table.removeprefix("otel_") + ".sql"
-    text = files(__package__).joinpath(name).read_text()
-    text = text.replace("@exemplar_columns", _EXEMPLAR_COLUMNS)
+    signal, _, kind = table.removeprefix("otel_").partition("_")
+    text = _text_of(signal)
+    if kind:
+        columns, values, *fields = _text_of(f"{signal}_{kind}").split("\n--\n")
+        text = (
+            text.replace("@kind", kind)
+            .replace("@own_columns", columns)
+            .replace("@own_values", values)
+            .replace("@own_fields", "".join(f",\n        {each}" for each in fields))
+            .replace("@exemplar_columns", _EXEMPLAR_COLUMNS)
+        )
     for macro, expand in _MACROS:
         text = _expand(text, macro, expand)
-    return re.sub(r"^--.*\n", "", text, flags=re.MULTILINE)
+    return text
+
+
+def _text_of(name: str) -> str:
+    """Return a file of this folder without its comments."""
+    text = files(__package__).joinpath(f"{name}.sql").read_text()
+    return re.sub(r"^\s*-- .*\n", "", text, flags=re.MULTILINE).strip("\n")
 
 
 _EXEMPLAR_COLUMNS = (
