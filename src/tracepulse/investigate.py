@@ -14,7 +14,6 @@ from tracepulse.context.render_markdown import render_markdown
 from tracepulse.context.select import fit
 from tracepulse.core import Core
 from tracepulse.deliver.api.services import Explanation, explanation_of
-from tracepulse.derive.investigation import investigate
 from tracepulse.errors import NotFound
 from tracepulse.model.findings import Findings
 from tracepulse.model.incident import Incident
@@ -38,7 +37,7 @@ class StoreInvestigator:
 
     def explain(self, incident_id: str) -> Explanation:
         """Return the ranked causes of an incident; raises NotFound."""
-        return explanation_of(investigate(self._findings(incident_id)).ranking)
+        return explanation_of(incident_bundle(self._findings(incident_id), self._redaction_key))
 
     def bundle(
         self, incident_id: str, form: Literal["json", "markdown"], max_tokens: int | None

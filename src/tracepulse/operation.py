@@ -1,6 +1,7 @@
 """The running server as it may be asked about: what waits, what was received, what is wrong."""
 
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -62,7 +63,11 @@ class RunningServer:
         accounting = core.accounting()
         kept = accounting.stored + accounting.queued + accounting.rejected + accounting.set_aside
         detection = self._watch.detection
-        if detection is None:
+        alive = {thread.name for thread in threading.enumerate()}
+        ended = sorted({"journal", "loader", "watch"} - alive)
+        if self._watch.last_error:
+            watch = Check("watch", False, self._watch.last_error)
+        elif detection is None:
             watch = Check("watch", True, "has not looked yet")
         elif detection.cold_start:
             watch = Check("watch", True, "too little telemetry so far to judge anything")
@@ -93,6 +98,7 @@ class RunningServer:
                 f" + {accounting.queued} queued + {accounting.rejected} rejected"
                 f" + {accounting.set_aside} set aside",
             ),
+            Check("threads", not ended, f"ended: {', '.join(ended)}" if ended else "all run"),
             Check("disk", usage.free > 2 * 1024**3, f"{usage.free:,} bytes free"),
             watch,
         )

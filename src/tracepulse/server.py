@@ -19,6 +19,7 @@ import uvicorn
 from tracepulse import __version__
 from tracepulse.config import Settings
 from tracepulse.core import Core, open_core
+from tracepulse.derive.warm_up import warm_up as warm_up_derivations
 from tracepulse.errors import BadSetting
 from tracepulse.ports import bind
 from tracepulse.receive.app import is_loopback, otlp_app
@@ -104,7 +105,12 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         _followed_files(core),
     ):
         watch.start()
-        chores = (asyncio.create_task(_retain(core)), asyncio.create_task(_read_keys(core)))
+        chores = (
+            asyncio.create_task(_retain(core)),
+            asyncio.create_task(_read_keys(core)),
+            # Compiled at set-up as a rule; where not, better now than at the first question.
+            asyncio.create_task(asyncio.to_thread(warm_up_derivations)),
+        )
         _log.info(
             "TracePulse %s: http://%s:%d, OTLP on %d (HTTP) and %d (gRPC), data in %s",
             __version__,

@@ -45,6 +45,8 @@ class Watch:
         self._located: dict[str, tuple[object, int]] = {}
         self.detection: Detection | None = None
         """What the last look gave; None before the first."""
+        self.last_error = ""
+        """Why the last look failed; '' when it did not."""
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -71,8 +73,13 @@ class Watch:
             if end > self._last_end_unix_ns or woken:
                 try:
                     self.look(now, end)
+                    self.last_error = ""
                 except TracePulseError as error:
+                    self.last_error = str(error)
                     _log.error("the watch could not look: %s", error)
+                except Exception as error:  # a fault of a derivation must not end the watch
+                    self.last_error = f"{type(error).__name__}: {error}"
+                    _log.exception("the watch could not look")
                 self._last_end_unix_ns = end
             next_end = self._last_end_unix_ns + BIN_NS + _SETTLE_NS
             wait_ns = next_end - self._core.clock.now_unix_ns()

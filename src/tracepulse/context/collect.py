@@ -31,7 +31,6 @@ __all__ = ["Collector", "incident_window"]
 
 _S = 1_000_000_000
 _BASELINE_NS = 30 * 60 * _S
-_AFTER_END_NS = 2 * 60 * _S
 _CHANGES_BEFORE_NS = 24 * 3600 * _S
 _TRACES = 50
 _ROWS = 500
@@ -45,14 +44,17 @@ T = TypeVar("T")
 
 
 def incident_window(incident: Incident, first_unix_ns: int | None, now_unix_ns: int) -> Window:
-    """Return the stretch that an incident is judged by: the half-hour before it, and since."""
+    """
+    Return the stretch that an incident is judged by: the half-hour before it, and since.
+
+    It ends where the incident was last seen and not now, so that the same data gives the same answer
+    whenever it is asked for.
+    """
     onset = incident.onset_unix_ns
     start = onset - _BASELINE_NS
     if first_unix_ns is not None:
         start = max(start, first_unix_ns)
-    end = now_unix_ns
-    if incident.resolved_unix_ns is not None:
-        end = min(now_unix_ns, incident.resolved_unix_ns + _AFTER_END_NS)
+    end = min(max(incident.last_seen_unix_ns, incident.opened_unix_ns), now_unix_ns)
     return Window(min(start, onset - _S), onset, max(end, onset + _S))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from tracepulse.clock import Clock
-from tracepulse.model.cause import CauseRanking
+from tracepulse.context.bundle import Bundle
 from tracepulse.receive.access import Gate
 from tracepulse.store.queries.telemetry import Telemetry
 from tracepulse.store.state.records import StateStore
@@ -147,23 +147,28 @@ class Services:
     """Told when an alert or a change came in, so that the watch looks at once."""
 
 
-def explanation_of(ranking: CauseRanking) -> Explanation:
-    """Return a ranking of causes as it is listed: sentences filled in, evidence as ids."""
+def explanation_of(bundle: Bundle) -> Explanation:
+    """Return a bundle's hypotheses as they are listed: redacted, with the bundle's evidence ids."""
     return Explanation(
         hypotheses=tuple(
             Hypothesis(
                 rank=rank,
-                statement=cause.wording.format_map(dict(cause.names)),
-                probability=cause.probability,
-                cause_kind=cause.kind.value,
-                service=cause.service,
-                change_id=cause.change_id,
-                revision=cause.revision,
+                # The backticks are for Markdown; here it is plain text.
+                statement=each.statement.replace("`", ""),
+                probability=each.probability,
+                cause_kind=each.kind,
+                service=each.service,
+                change_id=each.change_id,
+                revision=each.revision,
                 evidence=tuple(
-                    dict.fromkeys(key for part in cause.parts for key in part.fact_keys)
+                    dict.fromkeys(
+                        number
+                        for part in (*each.supports, *each.against)
+                        for number in part.evidence
+                    )
                 ),
             )
-            for rank, cause in enumerate(ranking.causes, 1)
+            for rank, each in enumerate(bundle.hypotheses, 1)
         ),
-        unknown_probability=ranking.unknown_probability,
+        unknown_probability=bundle.unknown_probability,
     )
