@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.otlp_requests import log, logs, span, traces
+from tests.running_server import ROOT
 
 from tracepulse.errors import Overloaded
 from tracepulse.journal.framing import frames
@@ -189,6 +190,7 @@ def test_a_write_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "journal"), "10000"],
         input=b"--next--".join(big),
         capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
         timeout=60,
         check=False,
     )

@@ -210,7 +210,7 @@ def test_the_same_repair_twice_leaves_the_same_rows(engine: ChdbEngine, tmp_path
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(step, marks=[] if step in (2, 4, 6, 9, 13) else [pytest.mark.slow])
+        pytest.param(step, marks=[] if step in (2, 6, 13) else [pytest.mark.slow])
         for step in range(24)
     ],
 )
