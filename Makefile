@@ -63,7 +63,7 @@ imports:
 unit:
 	@cd web && npm test --silent
 	@cd tests/e2e/node && npm ci --no-audit --no-fund --loglevel=error --silent
-	@$(BIN)/python -m pytest -q -m 'not slow'
+	@$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/peers
 
 system-deps:  ## Debian packages that some tests need (browser, PostgreSQL); asks for root
 	@tools/system-deps
