@@ -19,7 +19,7 @@ from tracepulse.deliver.api.questions import (
 )
 from tracepulse.deliver.api.shapes import Shape, instant_field
 from tracepulse.model.question import MetricQuestion, Window
-from tracepulse.store.queries.telemetry import MAX_POINTS, MetricSeries
+from tracepulse.store.queries.metrics import MAX_POINTS, MetricSeries
 
 __all__ = ["router"]
 

@@ -19,7 +19,7 @@ from tracepulse.deliver.api.questions import (
 from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
 from tracepulse.errors import BadQuestion, NotFound
 from tracepulse.model.question import TraceQuestion
-from tracepulse.store.queries.telemetry import SpanEvent, TraceDetail, TraceSummary
+from tracepulse.store.queries.traces import SpanEvent, TraceDetail, TraceSummary
 
 __all__ = ["TraceId", "one_trace", "router", "trace_id_of"]
 

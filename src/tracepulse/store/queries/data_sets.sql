@@ -5,11 +5,11 @@ FROM
     SELECT DataSet AS data_set, 'traces' AS signal, count() AS records,
         toUnixTimestamp64Nano(min(Timestamp)) AS first_unix_ns,
         toUnixTimestamp64Nano(max(Timestamp)) AS last_unix_ns
-    FROM otel_traces GROUP BY data_set
+    FROM @spans GROUP BY data_set
     UNION ALL
     SELECT DataSet AS data_set, 'logs' AS signal, count() AS records,
         toUnixTimestamp64Nano(min(Timestamp)) AS first_unix_ns,
         toUnixTimestamp64Nano(max(Timestamp)) AS last_unix_ns
-    FROM otel_logs GROUP BY data_set
+    FROM @logs GROUP BY data_set
 )
 ORDER BY data_set, signal

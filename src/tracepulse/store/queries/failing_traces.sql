@@ -1,6 +1,6 @@
 -- Traces whose root (or, failing one, server span) failed; a choice that does not depend on order.
 SELECT TraceId AS trace_id
-FROM otel_traces
+FROM @spans
 WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
     AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
     AND DataSet = {data_set:String}

@@ -8,7 +8,7 @@ SELECT
     sum(Lines) AS lines,
     toUnixTimestamp64Nano(min(FirstLine)) AS first_unix_ns,
     min(Trust) AS trust
-FROM log_bins
+FROM @log_bins
 WHERE DataSet = {data_set:String}
     AND Bin >= toDateTime(intDiv({start:Int64}, 1000000000))
     AND Bin < toDateTime(intDiv({end:Int64}, 1000000000))

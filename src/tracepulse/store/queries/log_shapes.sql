@@ -21,7 +21,7 @@ FROM
 (
     SELECT
         ServiceName, SeverityNumber, Body, Trust, toUnixTimestamp64Nano(Timestamp) AS at
-    FROM otel_logs
+    FROM @logs
     WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
         AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
         AND DataSet = {data_set:String}

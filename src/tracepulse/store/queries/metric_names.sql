@@ -3,17 +3,17 @@ SELECT kind, name, service, any(unit) AS unit, count() AS points
 FROM
 (
     SELECT 'gauge' AS kind, MetricName AS name, ServiceName AS service, MetricUnit AS unit, DataSet
-    FROM otel_metrics_gauge
+    FROM @gauges
     UNION ALL
     SELECT if(IsMonotonic, 'counter', 'sum'), MetricName, ServiceName, MetricUnit, DataSet
-    FROM otel_metrics_sum
+    FROM @sums
     UNION ALL
-    SELECT 'histogram', MetricName, ServiceName, MetricUnit, DataSet FROM otel_metrics_histogram
+    SELECT 'histogram', MetricName, ServiceName, MetricUnit, DataSet FROM @histograms
     UNION ALL
     SELECT 'exponential_histogram', MetricName, ServiceName, MetricUnit, DataSet
-    FROM otel_metrics_exponential_histogram
+    FROM @exponential_histograms
     UNION ALL
-    SELECT 'summary', MetricName, ServiceName, MetricUnit, DataSet FROM otel_metrics_summary
+    SELECT 'summary', MetricName, ServiceName, MetricUnit, DataSet FROM @summaries
 )
 WHERE DataSet = {data_set:String}
 GROUP BY kind, name, service

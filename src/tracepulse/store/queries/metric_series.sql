@@ -12,29 +12,29 @@ FROM
         'gauge' AS kind, ServiceName AS service, MetricUnit AS unit, Attributes AS attributes,
         toUnixTimestamp64Nano(TimeUnix) AS at_unix_ns, Value AS value, toUInt64(0) AS count,
         0 AS delta, MetricName, DataSet, ResourceAttributes
-    FROM otel_metrics_gauge
+    FROM @gauges
     UNION ALL
     SELECT
         if(IsMonotonic, 'counter', 'sum'), ServiceName, MetricUnit, Attributes,
         toUnixTimestamp64Nano(TimeUnix), Value, toUInt64(0),
         AggregationTemporality = 1, MetricName, DataSet, ResourceAttributes
-    FROM otel_metrics_sum
+    FROM @sums
     UNION ALL
     SELECT
         'histogram', ServiceName, MetricUnit, Attributes, toUnixTimestamp64Nano(TimeUnix), Sum, Count,
         AggregationTemporality = 1, MetricName, DataSet, ResourceAttributes
-    FROM otel_metrics_histogram
+    FROM @histograms
     UNION ALL
     SELECT
         'exponential_histogram', ServiceName, MetricUnit, Attributes,
         toUnixTimestamp64Nano(TimeUnix), Sum, Count,
         AggregationTemporality = 1, MetricName, DataSet, ResourceAttributes
-    FROM otel_metrics_exponential_histogram
+    FROM @exponential_histograms
     UNION ALL
     SELECT
         'summary', ServiceName, MetricUnit, Attributes, toUnixTimestamp64Nano(TimeUnix), Sum, Count,
         0, MetricName, DataSet, ResourceAttributes
-    FROM otel_metrics_summary
+    FROM @summaries
 )
 WHERE MetricName = {name:String}
     AND DataSet = {data_set:String}

@@ -5,14 +5,14 @@ SELECT
     toUnixTimestamp64Nano(max(TimeUnix)) AS last_unix_ns
 FROM
 (
-    SELECT MetricName, DataSet, TimeUnix FROM otel_metrics_gauge
+    SELECT MetricName, DataSet, TimeUnix FROM @gauges
     UNION ALL
-    SELECT MetricName, DataSet, TimeUnix FROM otel_metrics_sum
+    SELECT MetricName, DataSet, TimeUnix FROM @sums
     UNION ALL
-    SELECT MetricName, DataSet, TimeUnix FROM otel_metrics_histogram
+    SELECT MetricName, DataSet, TimeUnix FROM @histograms
     UNION ALL
-    SELECT MetricName, DataSet, TimeUnix FROM otel_metrics_exponential_histogram
+    SELECT MetricName, DataSet, TimeUnix FROM @exponential_histograms
     UNION ALL
-    SELECT MetricName, DataSet, TimeUnix FROM otel_metrics_summary
+    SELECT MetricName, DataSet, TimeUnix FROM @summaries
 )
 WHERE MetricName = {name:String} AND DataSet = {data_set:String}

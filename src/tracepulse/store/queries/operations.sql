@@ -26,7 +26,7 @@ FROM
         ) AS http_status,
         http_status BETWEEN 400 AND 499 AS refusal,
         (StatusCode = 'Error' OR http_status >= 500) AND NOT refusal AS failed
-    FROM otel_traces
+    FROM @spans
     WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
         AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
         AND DataSet = {data_set:String}

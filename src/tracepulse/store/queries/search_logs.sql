@@ -11,7 +11,7 @@ SELECT
     ResourceAttributes AS resource,
     Trust AS trust,
     Origin AS origin
-FROM otel_logs
+FROM @logs
 WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
     AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
     AND TimestampTime >= toDateTime(intDiv({start:Int64}, 1000000000))

@@ -5,7 +5,7 @@ WITH matching AS
         TraceId,
         max(Timestamp) AS newest,
         count() AS matches
-    FROM otel_traces
+    FROM @spans
     WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
         AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
         AND DataSet = {data_set:String}
@@ -26,7 +26,7 @@ SELECT
     argMin(ServiceName, (ParentSpanId != '', Timestamp, SpanId)) AS root_service,
     argMin(SpanName, (ParentSpanId != '', Timestamp, SpanId)) AS root_operation,
     countIf(ParentSpanId = '') AS roots
-FROM otel_traces AS t
+FROM @spans AS t
 INNER JOIN matching AS m ON m.TraceId = t.TraceId
 WHERE TraceId IN (SELECT TraceId FROM matching)
     -- The same trace may have been imported into another data set too.

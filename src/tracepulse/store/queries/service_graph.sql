@@ -11,11 +11,11 @@ FROM
     SELECT
         parent.ServiceName AS caller, child.ServiceName AS callee, @connection AS connection,
         'spans' AS inferred_from, @failed AS failed, child.Duration AS Duration
-    FROM otel_traces AS child
+    FROM @spans AS child
     LEFT ANY JOIN
     (
         SELECT TraceId, SpanId, ServiceName
-        FROM otel_traces
+        FROM @spans
         WHERE @in_window
     ) AS parent
     ON child.TraceId = parent.TraceId AND child.ParentSpanId = parent.SpanId
@@ -37,11 +37,11 @@ FROM
             child.SpanAttributes['server.address']
         ) AS callee,
         @connection AS connection, 'peer' AS inferred_from, @failed AS failed, child.Duration
-    FROM otel_traces AS child
+    FROM @spans AS child
     LEFT ANTI JOIN
     (
         SELECT TraceId, ParentSpanId
-        FROM otel_traces
+        FROM @spans
         WHERE @in_window AND ParentSpanId != ''
     ) AS answer
     ON child.TraceId = answer.TraceId AND child.SpanId = answer.ParentSpanId

@@ -10,7 +10,7 @@ SELECT
     sum(Refused) AS refused,
     toUnixTimestamp64Nano(minIf(FirstError, Errors > 0)) AS first_error_unix_ns,
     toUnixTimestamp64Nano(minIf(FirstRefused, Refused > 0)) AS first_refused_unix_ns
-FROM span_bins
+FROM @span_bins
 WHERE DataSet = {data_set:String}
     AND Bin >= toDateTime(intDiv({start:Int64}, 1000000000))
     AND Bin < toDateTime(intDiv({end:Int64}, 1000000000))

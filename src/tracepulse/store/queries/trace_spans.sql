@@ -22,7 +22,7 @@ SELECT
     DataSet AS data_set,
     Origin AS origin,
     Trust AS trust
-FROM otel_traces
+FROM @spans
 WHERE has({trace_ids:Array(String)}, TraceId)
     AND ({any_data_set:UInt8} OR DataSet = {data_set:String})
 ORDER BY data_set, trace_id, start_unix_ns, span_id, parent_span_id, service, name, duration_ns

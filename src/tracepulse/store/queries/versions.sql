@@ -8,7 +8,7 @@ SELECT
         OR toUInt16OrZero(SpanAttributes['http.response.status_code']) >= 400
         OR toUInt16OrZero(SpanAttributes['http.status_code']) >= 400
     ) AS errors
-FROM otel_traces
+FROM @spans
 WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
     AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
     AND DataSet = {data_set:String}

@@ -1,0 +1,52 @@
+"""Questions about log records."""
+
+from tracepulse.model.log import LogRecord
+from tracepulse.model.question import LogQuestion
+from tracepulse.store.queries.statements import Filters, Queries, window_parameters
+
+__all__ = ["LogQueries"]
+
+
+class LogQueries(Queries):
+    """What can be asked of log records."""
+
+    def search_logs(
+        self, question: LogQuestion, oldest_first: bool = False
+    ) -> tuple[LogRecord, ...]:
+        """Return log records, newest first unless told otherwise."""
+        filters = Filters()
+        if question.service:
+            filters.add("ServiceName = {service:String}", service=question.service)
+        if question.min_severity:
+            filters.add("SeverityNumber >= {severity:UInt8}", severity=question.min_severity)
+        if question.trace_id:
+            filters.add("TraceId = {trace_id:String}", trace_id=question.trace_id)
+        if question.text:
+            filters.add("positionCaseInsensitiveUTF8(Body, {text:String}) > 0", text=question.text)
+        filters.attributes(question.attributes, ("LogAttributes", "ResourceAttributes"))
+        table = self._ask(
+            "search_logs",
+            {
+                **window_parameters(question.window),
+                "data_set": question.data_set,
+                "limit": question.limit,
+            },
+            filters,
+            direction="ASC" if oldest_first else "DESC",
+        )
+        return tuple(
+            LogRecord(
+                time_unix_ns=row["time_unix_ns"],
+                service=row["service"],
+                severity_text=row["severity_text"],
+                severity_number=row["severity_number"],
+                body=row["body"],
+                trace_id=row["trace_id"],
+                span_id=row["span_id"],
+                attributes=dict(row["attributes"]),
+                resource=dict(row["resource"]),
+                trust=row["trust"],
+                origin=row["origin"],
+            )
+            for row in table.to_pylist()
+        )

@@ -1,0 +1,130 @@
+"""
+How a question becomes a statement: the text from a `.sql` file, conditions, and values as parameters.
+
+What several statements share is written here once, above all what they read from: `@spans` and
+`@logs` are the telemetry, `@span_bins` and `@log_bins` the roll-ups of it (see `TABLES`).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tracepulse.model.question import AttributeFilter, Window
+from tracepulse.store.engine import Engine, Parameter
+from tracepulse.store.shapes import shape_sql
+
+__all__ = ["TABLES", "Filters", "Queries", "integers", "strings", "window_parameters"]
+
+TABLES: Mapping[str, str] = {
+    "spans": "otel_traces",
+    "logs": "otel_logs",
+    "gauges": "otel_metrics_gauge",
+    "sums": "otel_metrics_sum",
+    "histograms": "otel_metrics_histogram",
+    "exponential_histograms": "otel_metrics_exponential_histogram",
+    "summaries": "otel_metrics_summary",
+    # Beside its bins, a roll-up has a row for each segment that it holds.
+    "span_bins": "(SELECT * FROM span_bins WHERE SpanKind != 'segment')",
+    "log_bins": "(SELECT * FROM log_bins WHERE SeverityNumber != 255)",
+}
+"""What statements read from, by the name that they use for it."""
+
+_HTTP_STATUS = (
+    "toUInt16OrZero(if(child.SpanAttributes['http.response.status_code'] != '',"
+    " child.SpanAttributes['http.response.status_code'], child.SpanAttributes['http.status_code']))"
+)
+_EXPRESSIONS: Mapping[str, str] = {
+    "shape_of_any_severity": shape_sql(),
+    "in_window": (
+        "Timestamp >= fromUnixTimestamp64Nano({start:Int64})"
+        " AND Timestamp < fromUnixTimestamp64Nano({end:Int64}) AND DataSet = {data_set:String}"
+    ),
+    "failed": f"toUInt8(child.StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)",
+    "connection": (
+        "multiIf(child.SpanAttributes['db.system.name'] != ''"
+        " OR child.SpanAttributes['db.system'] != '', 'database',"
+        " child.SpanAttributes['messaging.system'] != '', 'messaging',"
+        " child.SpanAttributes['rpc.system'] != '', 'rpc', 'http')"
+    ),
+}
+"""What several statements work out alike."""
+
+
+@dataclass(slots=True)
+class Filters:
+    """Conditions with their values; values are only ever parameters."""
+
+    conditions: list[str] = field(default_factory=list)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+
+    def add(self, condition: str, **values: Parameter) -> None:
+        """Add a condition, with the values of its parameters."""
+        self.conditions.append(condition)
+        self.parameters.update(values)
+
+    def attributes(self, wanted: Sequence[AttributeFilter], columns: Sequence[str]) -> None:
+        """Ask for attributes that stand in any of these columns."""
+        for i, each in enumerate(wanted):
+            either = " OR ".join(f"{c}[{{key{i}:String}}] = {{value{i}:String}}" for c in columns)
+            self.add(f"({either})", **{f"key{i}": each.key, f"value{i}": each.value})
+
+    def fill(self, sql: str) -> str:
+        """Return a statement with the conditions in place of `@filters`."""
+        return sql.replace("@filters", "".join(f"\n    AND {each}" for each in self.conditions))
+
+
+@cache
+def _text(name: str) -> str:
+    return files("tracepulse.store.queries").joinpath(f"{name}.sql").read_text()
+
+
+def _statement(name: str, tables: Mapping[str, str]) -> str:
+    known = {**tables, **_EXPRESSIONS}
+    return re.sub(r"@([a-z_]+)", lambda found: known.get(found[1], found[0]), _text(name))
+
+
+def window_parameters(window: Window) -> dict[str, Parameter]:
+    """Return a window as the parameters `start` and `end`."""
+    return {"start": window.start_unix_ns, "end": window.end_unix_ns}
+
+
+class Queries:
+    """What every group of questions has: the engine, and a way to ask it a file's statement."""
+
+    def __init__(self, engine: Engine, tables: Mapping[str, str] = TABLES) -> None:
+        """
+        Remember whom to ask.
+
+        Args:
+            tables: what to read from, under the names of `TABLES`: tables, or SELECTs in brackets
+                that yield the same columns.
+        """
+        self._engine = engine
+        self._statement = cache(lambda name: _statement(name, tables))
+
+    def _ask(
+        self,
+        name: str,
+        parameters: Mapping[str, Parameter],
+        filters: Filters | None = None,
+        direction: str = "",
+    ) -> pa.Table:
+        chosen = filters or Filters()
+        sql = chosen.fill(self._statement(name)).replace("@direction", direction)
+        return self._engine.query(sql, {**parameters, **chosen.parameters})
+
+
+def integers(table: pa.Table, name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Return a column of whole numbers."""
+    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+
+
+def strings(table: pa.Table, name: str) -> "np.ndarray[Any, np.dtype[np.object_]]":
+    """Return a column of texts."""
+    return np.array(table.column(name).to_pylist(), dtype=object)
