@@ -2,20 +2,19 @@
 Log files, followed as they grow.
 
 A file's place is remembered only once its lines are durable, so a crash reads some lines again at
-most; a file that was rotated away is read to its end before the new one is begun.
+most. A file is followed by what it is, not by its name: when it is renamed or removed, it is read
+on beside its successor, because writers go on with it for a while after a rotation.
 """
 
 import glob
-import json
 import logging
+import math
 import os
+import stat
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
@@ -23,8 +22,9 @@ from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
-from tracepulse.receive.log_lines import MAX_LINE_BYTES, LogReader, LogSource
+from tracepulse.receive.pull.followed_file import FollowedFile
 from tracepulse.receive.pull.interface import DurableAppend
+from tracepulse.receive.pull.places import Identity, Place, Places
 
 __all__ = ["FollowedFiles"]
 
@@ -34,58 +34,31 @@ _FIND_S = 2.0
 _FLUSH_S = 0.5
 _QUIET_S = 0.5
 """A last line waits this long for lines that continue it."""
-_READ_BYTES = 1024 * 1024
+_AWAY_S = 60.0
+"""A file that was rotated away is read on until it has not grown for so long. Fluent Bit waits 5 s
+after the rotation; servers with slow requests or many processes go on for longer than that."""
+_MAX_OPEN = 256
+"""Past it the file that has been quiet for longest is closed, and opened again when it grows."""
+_ROUND_BYTES = 8 * 1024 * 1024
+"""Read of one file before the others have their turn."""
 _RETRY_S = 1.0
-_REMEMBERED_LINES = 100_000
-"""More lines than one folded record can have."""
 
 
-@dataclass(slots=True)
-class _Followed:
-    """One open file."""
-
-    path: str
-    file: BinaryIO
-    inode: int
-    reader: LogReader
-    read_to: int
-    """End of the last whole line that was read."""
-    rest: bytes = b""
-    """Beginning of a line whose end is not there yet."""
-    rest_bytes: int = 0
-    """Length of that beginning in the file; `rest` is cut when it is very long."""
-    line_bytes: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LINES))
-    """Lengths of the last lines, line ends included."""
-    last_read_s: float = field(default_factory=time.monotonic)
-    last_stored_s: float = field(default_factory=time.monotonic)
-    open_ended: bool = False
-    """True while the reader may hold a record that a next line could continue."""
-
-    @property
-    def durable_to(self) -> int:
-        """Where to go on after a crash: the start of the record that is still open."""
-        held = min(self.reader.held_lines, len(self.line_bytes))
-        return self.read_to - sum(list(self.line_bytes)[len(self.line_bytes) - held :])
-
-
-def _whole_lines(followed: _Followed, data: bytes) -> list[bytes]:
-    """Return the lines that end in `data`, and keep the beginning of the next."""
-    pieces = data.split(b"\n")
-    sizes = [len(piece) + 1 for piece in pieces]
-    sizes[0] += followed.rest_bytes
-    pieces[0] = followed.rest + pieces[0]
-    followed.rest = pieces.pop()[: MAX_LINE_BYTES + 1]
-    followed.rest_bytes = sizes.pop() - 1
-    followed.line_bytes.extend(sizes)
-    followed.read_to += sum(sizes)
-    return pieces
+class _NoRoom(Exception):
+    """The journal takes nothing, and we are to stop."""
 
 
 class FollowedFiles:
     """Follows the files that match some patterns; a file's stem is its service."""
 
     def __init__(
-        self, patterns: tuple[str, ...], places: Path, journal: DurableAppend, clock: Clock
+        self,
+        patterns: tuple[str, ...],
+        places: Path,
+        journal: DurableAppend,
+        clock: Clock,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        max_open: int = _MAX_OPEN,
     ) -> None:
         """
         Prepare; nothing is read before `start`.
@@ -93,13 +66,21 @@ class FollowedFiles:
         Args:
             patterns: as for a shell, `**` included.
             places: file in which the places are remembered.
+            max_open: files that are open at a time.
         """
         self._patterns = patterns
-        self._places_file = places
         self._journal = journal
         self._clock = clock
-        self._followed: dict[str, _Followed] = {}
-        self._places = self._read_places()
+        self._monotonic_s = monotonic_s
+        self._max_open = max_open
+        self._open: dict[Identity, FollowedFile] = {}
+        self._places = Places(places)
+        self._closed: dict[Identity, tuple[int, int]] = {}
+        """Size and time of change of files that were read to their end and closed."""
+        self._left: set[Identity] = set()
+        """Rotated away, read to their end, and not looked for any more."""
+        self._unreadable: set[str] = set()
+        self._find_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="files", daemon=True)
 
@@ -113,71 +94,167 @@ class FollowedFiles:
         if self._thread.is_alive():
             self._thread.join()
 
+    def look(self) -> bool:
+        """
+        Read what is there now, once; `start` has a thread do so again and again.
+
+        Returns:
+            Whether there is more to read at once.
+        """
+        now_s = self._monotonic_s()
+        if now_s >= self._find_at or self._stop.is_set():
+            self._find(now_s)
+            self._find_at = now_s + _FIND_S
+        behind: set[str] = set()
+        for file in sorted(self._open.values(), key=lambda each: each.away_since_s is None):
+            # What was rotated away comes before what followed it.
+            if file.path not in behind and self._advance(file, now_s):
+                behind.add(file.path)
+        self._places.save()
+        return bool(behind)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
     def _run(self) -> None:
-        find_at = 0.0
-        while True:
-            stopping = self._stop.is_set()
-            if time.monotonic() >= find_at or stopping:
-                self._find()
-                find_at = time.monotonic() + _FIND_S
-            for followed in list(self._followed.values()):
-                self._advance(followed, stopping)
-            if stopping:
-                break
-            self._stop.wait(_LOOK_S)
-        for followed in self._followed.values():
-            followed.file.close()
+        while not self._stop.is_set():
+            if not self.look():
+                self._stop.wait(_LOOK_S)
+        self.look()
+        self.close()
 
     # -- finding -------------------------------------------------------------------------------
 
-    def _find(self) -> None:
-        found = {p for pattern in self._patterns for p in glob.glob(pattern, recursive=True)}
-        for path in sorted(found):
-            if path in self._followed or not os.path.isfile(path):
-                continue
-            try:
-                self._open(path)
-            except OSError as error:
-                _log.warning("log file %s cannot be read: %s", path, error.strerror)
+    def _find(self, now_s: float) -> None:
+        present = self._present()
+        for place in self._places.all():
+            if place.identity not in present and place.identity not in self._open:
+                self._find_away(place, now_s)
+        changed = [
+            (path, seen, identity)
+            for identity, (path, seen) in present.items()
+            if identity not in self._open and self._closed.get(identity) != seen
+        ]
+        # Longest closed first: of very many files none waits for ever.
+        turns = {identity: turn for turn, identity in enumerate(self._closed)}
+        changed.sort(key=lambda each: (turns.get(each[2], -1), each[0]))
+        for path, _, _ in changed[: self._max_open]:
+            self._open_file(path, now_s)
+        self._forget(present.keys() | self._open.keys())
 
-    def _open(self, path: str) -> None:
-        file = open(path, "rb")  # noqa: SIM115 - open for as long as it is followed
-        inode = os.fstat(file.fileno()).st_ino
-        place = self._places.get(path, {})
-        size = os.fstat(file.fileno()).st_size
-        offset = place.get("offset", 0) if place.get("inode") == inode else 0
-        if offset > size:
-            offset = 0  # it was cut off and begun anew
-        file.seek(offset)
-        source = LogSource(
-            reference_unix_ns=self._clock.now_unix_ns(),
-            service=Path(path).name.split(".")[0],
-            resource=(("log.file.path", path),),
-        )
-        self._followed[path] = _Followed(path, file, inode, LogReader(source), offset)
+    def _present(self) -> dict[Identity, tuple[str, tuple[int, int]]]:
+        """Return the files that match, with size and time of change."""
+        present: dict[Identity, tuple[str, tuple[int, int]]] = {}
+        found = {path for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}
+        for path in sorted(found):
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                seen = status.st_size, status.st_mtime_ns
+                present.setdefault((status.st_dev, status.st_ino), (path, seen))
+        return present
+
+    def _forget(self, needed: set[Identity]) -> None:
+        self._places.forget_oldest(needed)
+        for identity in self._closed.keys() - needed:
+            del self._closed[identity]
+        self._left = {each for each in self._left if self._places.get(each) is not None}
+
+    def _find_away(self, place: Place, now_s: float) -> None:
+        """Look where it lay for a file that no pattern finds any more, and read the rest of it."""
+        if place.identity in self._left:
+            return
+        self._left.add(place.identity)
+        try:
+            with os.scandir(place.folder) as entries:
+                names = [
+                    entry.path
+                    for entry in entries
+                    if entry.inode() == place.inode and entry.is_file(follow_symlinks=False)
+                ]
+        except OSError:
+            return
+        file = self._open_file(names[0], now_s, known=True) if names else None
+        if file is None:
+            self._places.forget(place.identity)
+        else:
+            file.away_since_s = now_s
+
+    def _open_file(self, path: str, now_s: float, known: bool = False) -> FollowedFile | None:
+        """Open a file to be followed; when it must be `known`, none that was not read before."""
+        try:
+            file = FollowedFile(path, self._places, self._clock.now_unix_ns(), now_s)
+        except OSError as error:
+            if path not in self._unreadable:
+                _log.warning("log file %s cannot be read: %s", path, error.strerror)
+                self._unreadable.add(path)
+            return None
+        self._unreadable.discard(path)
+        if file.identity in self._open or (known and not file.was_known):
+            file.close()
+            return None
+        if len(self._open) >= self._max_open:
+            self._leave(min(self._open.values(), key=lambda each: each.last_read_s))
+        self._open[file.identity] = file
+        self._closed.pop(file.identity, None)
+        self._left.discard(file.identity)
+        return file
 
     # -- reading -------------------------------------------------------------------------------
 
-    def _advance(self, followed: _Followed, stopping: bool) -> None:
-        while data := followed.file.read(_READ_BYTES):
-            followed.last_read_s = time.monotonic()
-            followed.open_ended = True
-            self._store(followed, followed.reader.read(_whole_lines(followed, data)))
-        now = time.monotonic()
-        quiet = now - followed.last_read_s >= _QUIET_S
-        if followed.open_ended and (quiet or stopping):
-            followed.open_ended = False
-            self._store(followed, followed.reader.finish())
-            self._remember(followed)
-        elif followed.open_ended and now - followed.last_stored_s >= _FLUSH_S:
-            followed.last_stored_s = now
-            self._store(followed, followed.reader.flush())
-            self._remember(followed)
-        if quiet and self._was_replaced(followed):
-            followed.file.close()
-            del self._followed[followed.path]
+    def _advance(self, file: FollowedFile, now_s: float) -> bool:
+        """Read on in one file; returns whether there is more."""
+        try:
+            self._store(file, file.read(_ROUND_BYTES, now_s))
+            self._pass_on(file, now_s)
+            return file.has_more
+        except OSError as error:
+            _log.warning("log file %s cannot be read: %s", file.path, error.strerror)
+        except _NoRoom:
+            pass  # what was read since its place was remembered is read again
+        self._let_go(file)
+        return False
 
-    def _store(self, followed: _Followed, requests: Iterator[ExportLogsServiceRequest]) -> None:
+    def _pass_on(self, file: FollowedFile, now_s: float) -> None:
+        if file.open_ended:
+            if now_s - file.last_read_s >= _QUIET_S or self._stop.is_set():
+                self._store(file, file.finish())
+                self._places.put(file.place())
+            elif now_s - file.last_stored_s >= _FLUSH_S:
+                file.last_stored_s = now_s
+                self._store(file, file.flush())
+                self._places.put(file.place())
+        if file.is_at_its_path():
+            file.away_since_s = None
+        elif file.away_since_s is None:
+            file.away_since_s = now_s
+            self._find_at = now_s  # its successor is there, or soon will be
+        elif not file.has_more and now_s - max(file.away_since_s, file.last_read_s) >= _AWAY_S:
+            self._left.add(file.identity)
+            self._leave(file, whole=True)
+
+    def _leave(self, file: FollowedFile, whole: bool = False) -> None:
+        """Close a file for now; `whole` when nothing will be added to it."""
+        try:
+            self._store(file, file.finish(whole))
+            self._places.put(file.place())
+            if not file.has_more:
+                self._closed[file.identity] = file.seen
+        except (OSError, _NoRoom) as error:
+            _log.warning("log file %s is read again from its last place: %s", file.path, error)
+        self._let_go(file)
+
+    def _let_go(self, file: FollowedFile) -> None:
+        if self._open.pop(file.identity, None) is not None:
+            file.close()
+
+    def _store(self, file: FollowedFile, requests: Iterator[ExportLogsServiceRequest]) -> None:
+        """Return once everything is durable; raises _NoRoom."""
         for request in requests:
             admitted = admit(request.SerializeToString(), "logs", SERVER_LIMITS)
             if not admitted.records:
@@ -189,31 +266,6 @@ class FollowedFiles:
                     break
                 except Overloaded as error:
                     if self._stop.is_set():
-                        return
-                    _log.warning("log file %s waits: %s", followed.path, error)
+                        raise _NoRoom from error
+                    _log.warning("log file %s waits: %s", file.path, error)
                     self._stop.wait(_RETRY_S)
-
-    def _was_replaced(self, followed: _Followed) -> bool:
-        try:
-            status = os.stat(followed.path)
-        except OSError:
-            return True
-        return status.st_ino != followed.inode or status.st_size < followed.read_to
-
-    # -- places --------------------------------------------------------------------------------
-
-    def _read_places(self) -> dict[str, dict[str, int]]:
-        try:
-            places = json.loads(self._places_file.read_text())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            _log.warning("%s cannot be read (%s): files are read anew", self._places_file, error)
-            return {}
-        return places if isinstance(places, dict) else {}
-
-    def _remember(self, followed: _Followed) -> None:
-        self._places[followed.path] = {"inode": followed.inode, "offset": followed.durable_to}
-        temporary = self._places_file.with_suffix(".new")
-        temporary.write_text(json.dumps(self._places, sort_keys=True))
-        os.replace(temporary, self._places_file)

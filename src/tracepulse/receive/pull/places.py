@@ -1,0 +1,139 @@
+"""
+How far each followed file was read, kept in one small file across restarts.
+
+A file is known by its device and inode, so that it keeps its place when it is renamed. An inode is
+given to another file once its own is gone, and a file may be cut off and written anew: a checksum
+of the bytes at the beginning and just before the place tells these apart.
+"""
+
+import json
+import logging
+import os
+import zlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Identity", "Place", "Places", "fingerprint"]
+
+_log = logging.getLogger("tracepulse")
+
+Identity = tuple[int, int]
+"""Device and inode."""
+
+_FINGERPRINT_BYTES = 512
+_KEPT = 1_000
+"""Places of files that nobody follows any more; past it the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to go on in one file."""
+
+    path: str
+    """By which it was found; it may be called otherwise by now."""
+    folder: str
+    """Where it lies itself, when the path is a symbolic link."""
+    device: int
+    inode: int
+    offset: int
+    """Everything before it is durable."""
+    fingerprint: int
+    """Checksum of bytes before the offset; -1 when it was not kept."""
+
+    @property
+    def identity(self) -> Identity:
+        """Device and inode."""
+        return self.device, self.inode
+
+    def fits(self, descriptor: int) -> bool:
+        """Return whether an open file is the one that was read so far, and not cut since."""
+        if os.fstat(descriptor).st_size < self.offset:
+            return False
+        return self.fingerprint in (-1, fingerprint(descriptor, self.offset))
+
+
+def fingerprint(descriptor: int, offset: int) -> int:
+    """Return a checksum of the first bytes of a file and of those before `offset`."""
+    size = min(_FINGERPRINT_BYTES, offset)
+    return zlib.crc32(
+        os.pread(descriptor, size, offset - size), zlib.crc32(os.pread(descriptor, size, 0))
+    )
+
+
+class Places:
+    """The places of all files, in the order in which they were last read."""
+
+    def __init__(self, file: Path) -> None:
+        """Read what was remembered; a file that cannot be read means to begin anew, and is said."""
+        self._file = file
+        self._places = {place.identity: place for place in self._read()}
+        self._unsaved = False
+
+    def get(self, identity: Identity) -> Place | None:
+        """Return the place in a file, if it was read before."""
+        return self._places.get(identity)
+
+    def all(self) -> tuple[Place, ...]:
+        """Return every place, the one read longest ago first."""
+        return tuple(self._places.values())
+
+    def put(self, place: Place) -> None:
+        """Remember a place, once `save` is called."""
+        if self._places.pop(place.identity, None) != place:
+            self._unsaved = True
+        self._places[place.identity] = place
+
+    def forget(self, identity: Identity) -> None:
+        """Drop the place in a file that is no more."""
+        self._unsaved = self._places.pop(identity, None) is not None or self._unsaved
+
+    def forget_oldest(self, needed: set[Identity]) -> None:
+        """Keep the number of places bounded; those that are `needed` stay."""
+        idle = [each for each in self._places if each not in needed]
+        for identity in idle[: max(0, len(idle) - _KEPT)]:
+            self.forget(identity)
+
+    def save(self) -> None:
+        """Write what has changed; where that fails, lines may be read again after a crash."""
+        if not self._unsaved:
+            return
+        temporary = self._file.with_suffix(".new")
+        text = json.dumps([asdict(place) for place in self._places.values()])
+        try:
+            with open(temporary, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self._file)
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._file, error.strerror)
+        else:
+            self._unsaved = False
+
+    def _read(self) -> list[Place]:
+        try:
+            kept = json.loads(self._file.read_text())
+            if isinstance(kept, dict):
+                return [_of_first_form(path, place) for path, place in kept.items()]
+            return [_where_it_is_now(Place(**each)) for each in kept]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            _log.warning("%s cannot be read (%s): files are read anew", self._file, error)
+            return []
+
+
+def _of_first_form(path: str, place: dict[str, Any]) -> Place:
+    """Read a place as version 0.1 kept it: path to inode and offset."""
+    folder = os.path.dirname(os.path.realpath(path))
+    return _where_it_is_now(Place(path, folder, 0, int(place["inode"]), int(place["offset"]), -1))
+
+
+def _where_it_is_now(place: Place) -> Place:
+    """Take the folder's present device: its number may change when the machine starts."""
+    try:
+        device = os.stat(place.folder).st_dev
+    except OSError:
+        return place
+    return replace(place, device=device)
