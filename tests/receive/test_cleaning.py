@@ -101,13 +101,6 @@ def test_a_resource_with_one_bad_attribute_keeps_the_others() -> None:
     assert {"service.name": "shop", "host": "h1"} == _values(kept.attributes)
 
 
-def test_an_instant_past_2262_leaves_its_record_out() -> None:
-    """It does not fit the tables' 64-bit nanoseconds; the last one that does is kept."""
-    admitted = _admit(traces(span(start=2**63, duration=0), span(start=2**63 - 1, duration=0)))
-    assert Counter({"time": 1}) == admitted.rejected
-    assert [2**63 - 1] == [s.start_time_unix_nano for s in _spans(admitted)]
-
-
 def test_too_many_parts_are_dropped_and_counted() -> None:
     """The first ones of attributes, events and links stay, and the span says how many went."""
     values: dict[str, Any] = {f"k{i}": i for i in range(130)}

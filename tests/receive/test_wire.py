@@ -88,6 +88,8 @@ def _span(item: Span) -> Fault:
     found = _id(item.trace_id, 16, True) | _id(item.span_id, 8, True)
     found |= _id(item.parent_span_id, 8, False)
     found |= _time(item.start_time_unix_nano) | _time(item.end_time_unix_nano)
+    if item.end_time_unix_nano < item.start_time_unix_nano:
+        found |= Fault.TIME
     found |= _text(item.name, TIGHT.name_bytes) | _text(item.trace_state, TIGHT.name_bytes)
     found |= _text(item.status.message, TIGHT.value_bytes)
     found |= _pairs(item.attributes, TIGHT.attributes_per_record)

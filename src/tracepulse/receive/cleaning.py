@@ -3,14 +3,15 @@ The second lane: requests with bad records, without those records.
 
 Good records keep their bytes. Arrays and maps among the values become JSON text, as the tables hold
 them. A record that is too long, too deep or has too many parts is cut to the limits and says so; one
-that cannot be kept is left out and counted under its reason.
+with an instant that cannot be right is moved (`event_times.py`); one that cannot be kept is left out
+and counted under its reason.
 """
 
 import base64
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,13 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tracepulse.receive.limits import Limits
+from tracepulse.receive.event_times import (
+    clamp_exemplar,
+    mend_log_times,
+    mend_point_times,
+    mend_span_times,
+)
+from tracepulse.receive.limits import ANY_TIME, Limits, TimeWindow
 from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire import Fault, scan_message
 from tracepulse.receive.wire_fields import bytes_field, fields
@@ -35,14 +42,14 @@ _RECORD = {
     "logs": (Message.LOG_RECORD, LogRecord),
     "metrics": (Message.METRIC, Metric),
 }
+_SCOPE = {
+    "traces": Message.SCOPE_SPANS,
+    "logs": Message.SCOPE_LOGS,
+    "metrics": Message.SCOPE_METRICS,
+}
 _LONG_TEXT_KEYS = frozenset({"exception.stacktrace", "code.stacktrace", "db.query.text"})
 _NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
-_LAST_INSTANT = 2**63 - 1
-"""The tables count nanoseconds in signed 64 bits, which ends in 2262."""
-_REFUSED = (
-    (Fault.ID_LENGTH, "id_length"),
-    (Fault.TIME, "time"),
-)
+_BAD_ID = "id_length"
 
 
 @dataclass(slots=True)
@@ -54,19 +61,29 @@ class Cleaned:
     """Records left out, by reason."""
     altered: int = 0
     """Records, resources and scopes kept in part or in another form."""
+    mended: Counter[str] = field(default_factory=Counter)
+    """Records whose times were moved, by reason."""
     records_are_good: bool = False
+    window: TimeWindow = ANY_TIME
 
 
-def clean(body: bytes, signal: Signal, limits: Limits, records_are_good: bool = False) -> Cleaned:
+def clean(
+    body: bytes,
+    signal: Signal,
+    limits: Limits,
+    window: TimeWindow = ANY_TIME,
+    records_are_good: bool = False,
+) -> Cleaned:
     """
     Return the request without its bad records.
 
     Args:
+        window: instants that records may bear.
         records_are_good: only resources and scopes need a look.
     Raises:
         MalformedBody: the groups themselves cannot be read.
     """
-    cleaned = Cleaned(records_are_good=records_are_good)
+    cleaned = Cleaned(records_are_good=records_are_good, window=window)
     parts = []
     for number, wire, value, _whole in fields(memoryview(body)):
         if number == 1 and wire == 2:
@@ -92,6 +109,8 @@ def _clean_group(group: memoryview, signal: Signal, limits: Limits, cleaned: Cle
 def _clean_scope(group: memoryview, signal: Signal, limits: Limits, cleaned: Cleaned) -> bytes:
     """Clean one scope group: scope (1), records (2), schema address (3)."""
     message, record_class = _RECORD[signal]
+    if cleaned.records_are_good and not scan_message(group, _SCOPE[signal], limits).owner_faults:
+        return bytes(group)
     parts = []
     for number, wire, value, whole in fields(group):
         if number == 1 and wire == 2:
@@ -138,16 +157,14 @@ def _clean_record(
     if len(value) > limits.record_bytes and not is_metric:
         cleaned.rejected["record_size"] += 1
         return None
-    scanned = scan_message(value, message, limits)
+    scanned = scan_message(value, message, limits, cleaned.window)
     count = scanned.records if is_metric else 1
     found = scanned.faults | scanned.owner_faults
     if not found:
         return bytes(value)
-    if not is_metric:
-        for fault, reason in _REFUSED:
-            if fault in found:
-                cleaned.rejected[reason] += count
-                return None
+    if not is_metric and Fault.ID_LENGTH in found:
+        cleaned.rejected[_BAD_ID] += count
+        return None
     try:
         parsed.ParseFromString(bytes(value))
     except DecodeError:
@@ -161,6 +178,9 @@ def _clean_record(
         left = len(_points(parsed))
         if left + dropped.total() < count:
             cleaned.rejected["unreadable"] += count - left - dropped.total()
+    if Fault.TIME in found:
+        for reasons in _MEND_TIMES[message](parsed, cleaned.window):
+            cleaned.mended.update(reasons)
     _TRIM[message](parsed, limits)
     cleaned.altered += 1
     return bytes(parsed.SerializeToString())
@@ -203,13 +223,8 @@ def _drop_points(metric: Any, limits: Limits) -> Counter[str]:
     for index in range(len(points) - 1, -1, -1):
         point = points[index]
         if point.ByteSize() > limits.record_bytes:
-            reason = "record_size"
-        elif max(point.time_unix_nano, point.start_time_unix_nano) > _LAST_INSTANT:
-            reason = "time"
-        else:
-            continue
-        dropped[reason] += 1
-        del points[index]
+            dropped["record_size"] += 1
+            del points[index]
     return dropped
 
 
@@ -235,11 +250,21 @@ _TRIM: dict[Message, Callable[[Any, Limits], None]] = {
 
 
 def _is_good_exemplar(exemplar: Any) -> bool:
-    return (
-        len(exemplar.trace_id) in (0, 16)
-        and len(exemplar.span_id) in (0, 8)
-        and exemplar.time_unix_nano <= _LAST_INSTANT
-    )
+    return len(exemplar.trace_id) in (0, 16) and len(exemplar.span_id) in (0, 8)
+
+
+def _mend_metric_times(metric: Any, window: TimeWindow) -> Iterator[frozenset[str]]:
+    for point in _points(metric):
+        for exemplar in getattr(point, "exemplars", ()):
+            clamp_exemplar(exemplar, window)
+        yield mend_point_times(point, window)
+
+
+_MEND_TIMES: dict[Message, Callable[[Any, TimeWindow], Iterable[frozenset[str]]]] = {
+    Message.SPAN: lambda span, window: (mend_span_times(span, window),),
+    Message.LOG_RECORD: lambda record, window: (mend_log_times(record, window),),
+    Message.METRIC: _mend_metric_times,
+}
 
 
 def _trim_attributes(owner: Any, limit: int, limits: Limits) -> None:

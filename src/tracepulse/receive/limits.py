@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["BROWSER_LIMITS", "SERVER_LIMITS", "Limits"]
+__all__ = ["ANY_TIME", "BROWSER_LIMITS", "SERVER_LIMITS", "Limits", "TimeWindow", "live_window"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -47,3 +47,33 @@ class Limits:
 
 SERVER_LIMITS = Limits()
 BROWSER_LIMITS = Limits(wire_bytes=64 * KIB, body_bytes=256 * KIB, records=1_000, containers=200)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """
+    Which instants a record may bear, [earliest, latest] in Unix ns.
+
+    An instant outside is moved to the nearer end, and the record keeps what the sender wrote.
+    """
+
+    earliest_unix_ns: int = 0
+    latest_unix_ns: int = 2**63 - 1
+    """At most what the tables can hold: they count nanoseconds in 64 bits, which end in 2262."""
+    received_unix_ns: int = 0
+    """Stands in for a time that was not given; 0 leaves it at zero."""
+
+
+ANY_TIME = TimeWindow()
+"""For imports, which keep their age."""
+DAY_NS = 86_400_000_000_000
+MAX_AHEAD_NS = DAY_NS
+"""How far a sender's clock may be ahead of ours. Later than that is no clock, and a record from next
+year would stand at the top of every list for a year."""
+
+
+def live_window(received_unix_ns: int, retention_days: int) -> TimeWindow:
+    """Return what live telemetry may bear: an older record would be past retention on arrival."""
+    earliest = max(1, received_unix_ns - retention_days * DAY_NS)
+    latest = min(received_unix_ns + MAX_AHEAD_NS, 2**63 - 1)
+    return TimeWindow(earliest, latest, received_unix_ns)

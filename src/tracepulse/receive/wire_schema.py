@@ -83,6 +83,8 @@ class Action(IntEnum):
     ENTER = 9
     TIME = 10
     BYTES_VALUE = 11
+    SECOND_TIME = 12
+    """A span's end, when a log line was observed, where a series of points started."""
 
 
 class Enter(IntEnum):
@@ -115,7 +117,8 @@ def _plain(message: Message, wire: int, *fields: int) -> None:
 
 
 def _act(message: Message, field: int, action: Action) -> None:
-    WIRE[message, field] = FIXED64 if action is Action.TIME else BYTES
+    is_time = action in (Action.TIME, Action.SECOND_TIME)
+    WIRE[message, field] = FIXED64 if is_time else BYTES
     ACTION[message, field] = action
 
 
@@ -147,7 +150,7 @@ def _span() -> None:
     _act(span, 5, Action.TEXT_NAME)
     _plain(span, VARINT, 6, 10, 12, 14)
     _act(span, 7, Action.TIME)
-    _act(span, 8, Action.TIME)
+    _act(span, 8, Action.SECOND_TIME)
     _enter(span, 9, Message.KEY_VALUE)
     _enter(span, 11, Message.EVENT)
     _enter(span, 13, Message.LINK)
@@ -179,7 +182,7 @@ def _log_record() -> None:
     _plain(record, FIXED32, 8)
     _act(record, 9, Action.TRACE_ID_OR_NONE)
     _act(record, 10, Action.SPAN_ID_OR_NONE)
-    _act(record, 11, Action.TIME)
+    _act(record, 11, Action.SECOND_TIME)
     _act(record, 12, Action.TEXT_NAME)
 
 
@@ -198,7 +201,7 @@ def _metric() -> None:
         _enter(metric, field, kind)
         _enter(kind, 1, point)
         _plain(kind, VARINT, 2, 3)
-        _act(point, 2, Action.TIME)
+        _act(point, 2, Action.SECOND_TIME)
         _act(point, 3, Action.TIME)
         ENTER[point] = Enter.POINT
     _enter(metric, 12, Message.KEY_VALUE)
