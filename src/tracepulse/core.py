@@ -14,7 +14,6 @@ from tracepulse.receive.admission import Receipt
 from tracepulse.receive.app import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
-from tracepulse.store.clickhouse import ClickHouseEngine
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
@@ -117,6 +116,8 @@ def open_core(
         engine: Engine | None = None
         state: StateStore | None = None
         if settings.storage_url:
+            from tracepulse.store.clickhouse import ClickHouseEngine
+
             engine = ClickHouseEngine(settings.storage_url)
             opened.callback(engine.close)
         if settings.state_url:

@@ -12,23 +12,25 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from tracepulse import __version__
 from tracepulse.config import Settings
 from tracepulse.core import Core, open_core
-from tracepulse.derive.warm_up import warm_up as warm_up_derivations
 from tracepulse.errors import BadSetting
+from tracepulse.front_door import FrontDoor
 from tracepulse.ports import bind
 from tracepulse.receive.app import is_loopback, otlp_app
 from tracepulse.receive.grpc import grpc_server
 from tracepulse.receive.pull.files import FollowedFiles
 from tracepulse.receive.wire import warm_up
 from tracepulse.store.retention import drop_expired
-from tracepulse.watch import Watch
-from tracepulse.web_app import web_app
+
+if TYPE_CHECKING:
+    from tracepulse.watch import Watch
 
 __all__ = ["serve"]
 
@@ -96,21 +98,20 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
     port, otlp_port, grpc_port = (
         sockets[name].getsockname()[1] for name in ("port", "otlp_http_port", "otlp_grpc_port")
     )
-    watch = Watch(core)
+    door = FrontDoor(lambda: core.journal.status().full)
     otlp = otlp_app(core.sink, core.gate, core.clock, core.counters, settings.allowed_origins)
     async with (
         _http(otlp, sockets["otlp_http_port"]),
-        _http(web_app(core, watch), sockets["port"]),
+        _http(door, sockets["port"]),
         _grpc(core, sockets["otlp_grpc_port"]),
         _followed_files(core),
     ):
-        watch.start()
         chores = (
             asyncio.create_task(_retain(core)),
             asyncio.create_task(_read_keys(core)),
-            # Compiled at set-up as a rule; where not, better now than at the first question.
-            asyncio.create_task(asyncio.to_thread(warm_up_derivations)),
+            asyncio.create_task(_warm_up_derivations(door)),
         )
+        answering = asyncio.create_task(_answer(core, door, stop))
         _log.info(
             "TracePulse %s: http://%s:%d, OTLP on %d (HTTP) and %d (gRPC), data in %s",
             __version__,
@@ -124,7 +125,37 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         _log.info("stopping: storing what was received")
         for chore in chores:
             chore.cancel()
-        await asyncio.to_thread(watch.stop)
+        door.close()
+        await answering
+
+
+async def _answer(core: Core, door: FrontDoor, stop: asyncio.Event) -> None:
+    """Load what watches and answers, which senders need not wait for, and run it."""
+    watch: Watch | None = None
+
+    def build() -> Starlette:
+        from tracepulse.watch import Watch
+        from tracepulse.web_app import web_app
+
+        nonlocal watch
+        watch = Watch(core)
+        watch.start()
+        return web_app(core, watch)
+
+    try:
+        await door.serve(build)
+    finally:
+        stop.set()  # without its API the server is of no use
+        if watch is not None:
+            await asyncio.to_thread(watch.stop)
+
+
+async def _warm_up_derivations(door: FrontDoor) -> None:
+    """Compile, where that was not done at set-up, before the first question rather than at it."""
+    await door.opened()
+    from tracepulse.derive.warm_up import warm_up as warm_up_derivations
+
+    await asyncio.to_thread(warm_up_derivations)
 
 
 class _Quiet(uvicorn.Server):
@@ -143,6 +174,7 @@ async def _http(app: Any, listener: socket.socket) -> AsyncIterator[None]:
         access_log=False,
         http="httptools",
         loop="asyncio",
+        lifespan="off",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
         limit_concurrency=1000,

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from tracepulse.core import Core
 from tracepulse.deliver.api.app import api_app
@@ -15,7 +15,7 @@ from tracepulse.watch import Watch
 __all__ = ["web_app"]
 
 
-def web_app(core: Core, watch: Watch) -> ASGIApp:
+def web_app(core: Core, watch: Watch) -> Starlette:
     """Return the application of the dashboard's port."""
     page = Path(str(files("tracepulse"))) / "static"
     return api_app(

@@ -7,17 +7,20 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from tracepulse.errors import BadSetting, Unavailable
 from tracepulse.model.change import Change
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.trigger import ExternalAlert, Trigger, TriggerKind
 from tracepulse.receive.access import ApiKey, Scope, key_hash
-from tracepulse.store.state.records import StateStore
+from tracepulse.store.state.records import VERSION, StateStore
 
 
 def _program(name: str) -> str:
@@ -192,3 +195,12 @@ def test_an_address_that_cannot_be_used_is_said(address: str, kind: type[Excepti
     with pytest.raises(kind, match="state database") as refused:
         StateStore(address)
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_version_that_needs_nothing_done_is_the_newest() -> None:
+    """Starts skip the migrations by it, so a new migration must change it."""
+    config = Config()
+    folder = files("tracepulse.store.state").joinpath("migrations")
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("path_separator", "os")
+    assert VERSION == ScriptDirectory.from_config(config).get_current_head()

@@ -1,7 +1,7 @@
 """The application of port 8600: REST under /api, MCP at /mcp, the page at /."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -27,8 +27,6 @@ from tracepulse.deliver.api.failures import add_failures
 from tracepulse.deliver.api.mcp_door import MCP_PATH, McpDoor
 from tracepulse.deliver.api.page import Page
 from tracepulse.deliver.api.services import Services
-from tracepulse.deliver.mcp.answers import in_process
-from tracepulse.deliver.mcp.server import mcp_application
 
 __all__ = ["api_app", "api_description"]
 
@@ -114,9 +112,8 @@ def _routed(lifespan: _Lifespan) -> FastAPI:
 def _with_mcp(door: McpDoor) -> _Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        inside: AbstractAsyncContextManager[Any] = mcp_application(in_process(app), MCP_PATH)
-        async with inside as door.inside:
-            yield
-        door.inside = None
+        door.open(app)
+        yield
+        await door.close()
 
     return lifespan

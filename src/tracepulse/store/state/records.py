@@ -4,10 +4,6 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
@@ -18,8 +14,10 @@ from tracepulse.model.trigger import ExternalAlert
 from tracepulse.receive.access import ApiKey, Scope
 from tracepulse.store.state.models import AlertRow, ApiKeyRow, Base, ChangeRow, IncidentRow
 
-__all__ = ["StateStore"]
+__all__ = ["VERSION", "StateStore"]
 
+VERSION = "0001"
+"""The newest migration; a database that has it needs nothing done."""
 _CHANGE = TypeAdapter(Change)
 _ALERT = TypeAdapter(ExternalAlert)
 _INCIDENT = TypeAdapter(Incident)
@@ -48,11 +46,9 @@ class StateStore:
         try:
             with self._engine.begin() as connection:
                 _migrate(connection)
-        except CommandError as error:
+        except Unavailable as error:
             self._engine.dispose()
-            raise Unavailable(
-                f"state database {shown} was made by a newer version of TracePulse ({error})"
-            ) from error
+            raise Unavailable(f"state database {shown} {error}") from error
         except sa.exc.SQLAlchemyError as error:
             self._engine.dispose()
             raise Unavailable(f"state database {shown} cannot be used: {error}") from error
@@ -184,10 +180,24 @@ def _tune_sqlite(connection: object, _record: object) -> None:
 
 
 def _migrate(connection: sa.Connection) -> None:
+    """Bring the tables up to this version; raises Unavailable when they are newer."""
+    if sa.inspect(connection).has_table("alembic_version"):
+        found = connection.scalars(sa.text("SELECT version_num FROM alembic_version")).all()
+        if list(found) == [VERSION]:
+            return
+    # Here, because most starts have nothing to do with it and should not wait for it to load.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util.exc import CommandError
+
     config = Config()
     folder = files("tracepulse.store.state").joinpath("migrations")
     config.set_main_option("script_location", str(folder))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     ScriptDirectory.from_config(config)
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise Unavailable(f"was made by a newer version of TracePulse ({error})") from error
