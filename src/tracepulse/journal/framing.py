@@ -20,7 +20,7 @@ from tracepulse.errors import MalformedBody
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.wire_fields import bytes_field, encode_varint, read_varint
 
-__all__ = ["Frame", "frame", "frames", "salvage"]
+__all__ = ["Frame", "frame", "frames", "received_unix_ns", "salvage"]
 
 _CRC_KEY = encode_varint(1015 << 3 | 5)
 _RECEIVED_KEY = encode_varint(1001 << 3 | 1)
@@ -111,3 +111,31 @@ def _frame_at(view: memoryview, pos: int) -> Frame | None:
     if google_crc32c.value(bytes(message[:-_TRAILER_BYTES])) != crc:
         return None
     return Frame(pos, end, message)
+
+
+def received_unix_ns(message: memoryview) -> int:
+    """
+    Return when a message of a segment was received.
+
+    Raises:
+        MalformedBody: it does not say.
+    """
+    pos = 0
+    while pos < len(message):
+        key, pos = read_varint(message, pos)
+        match key & 7:
+            case 0:
+                _, pos = read_varint(message, pos)
+            case 1:
+                if key >> 3 == 1001:
+                    (received,) = struct.unpack_from("<Q", message, pos)
+                    return int(received)
+                pos += 8
+            case 2:
+                size, pos = read_varint(message, pos)
+                pos += size
+            case 5:
+                pos += 4
+            case wire:
+                raise MalformedBody(f"wire type {wire}")
+    raise MalformedBody("a message without an instant of receipt")

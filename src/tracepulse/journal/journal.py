@@ -8,7 +8,6 @@ by one fsync per file, and only then answered (group commit).
 import contextlib
 import logging
 import os
-import shutil
 import threading
 import time
 from collections import deque
@@ -19,15 +18,17 @@ from io import FileIO
 from pathlib import Path
 
 from tracepulse.errors import Overloaded
-from tracepulse.journal.framing import frame, salvage
-from tracepulse.journal.segment import OPEN, SEALED, STORED, Segment, contents, parse_name
+from tracepulse.journal.disk import no_room, sync_folder, write_all, write_durably
+from tracepulse.journal.framing import frame
+from tracepulse.journal.recovery import CLEAN_MARK, Damage, Tally, damages, mend, recover
+from tracepulse.journal.segment import OPEN, SEALED, Segment, contents
+from tracepulse.journal.stored import StoredSegments
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.signals import Signal
 
 __all__ = ["Journal", "JournalLimits", "JournalStatus"]
 
 _log = logging.getLogger("tracepulse")
-_CLEAN_MARK = "closed-cleanly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class JournalLimits:
     """Waiting to be loaded; past it senders are asked to come back."""
     min_free_bytes: int = 256 * 1024 * 1024
     keep_stored_s: float = 600.0
-    """The engine's merges may lie unsynced for some minutes; until then the journal is the truth."""
+    """So long a part of the store that turns out to be damaged can be filled again from here."""
+    keep_stored_bytes: int = 1024**3
+    """The oldest go first; on a disk that runs full they go before anything is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class JournalStatus:
     """Records since this process started."""
     full: str
     """Why nothing is accepted; '' when all is well."""
+    damaged: tuple[Damage, ...] = ()
+    """Acknowledged messages that were found unreadable, as long as the notes of it are kept."""
+    stored_bytes: int = 0
+    """In segments that are kept although they are in the store."""
 
 
 @dataclass(slots=True)
@@ -73,6 +80,7 @@ class _Append:
 class _Open:
     segment: Segment
     file: FileIO
+    tally: Tally
     since: float
     durable_bytes: int = 0
     records: int = 0
@@ -119,7 +127,12 @@ class Journal:
         self._state = _State()
         self._wake = threading.Condition()
         folder.mkdir(parents=True, exist_ok=True)
-        self._recover()
+        found = recover(folder, sync)
+        for segment, size, records in found.sealed:
+            self._state.sealed.append(segment)
+            self._state.waiting[segment.segment_id] = (size, records)
+        self._stored = StoredSegments(found.stored)
+        self._damaged = tuple(damages(folder))
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -154,30 +167,63 @@ class Journal:
     # -- the store's side ----------------------------------------------------------------------
 
     def next_sealed(self, timeout_s: float) -> Segment | None:
-        """Return the oldest segment that waits to be loaded, or None after `timeout_s`."""
+        """
+        Return the oldest segment that waits to be loaded, or None after `timeout_s`.
+
+        Its messages are whole: what the disk has damaged meanwhile is cut out and reported.
+        """
         with self._wake:
             self._state.wanted = True
             self._wake.notify_all()
             if not self._state.sealed:
                 self._wake.wait_for(lambda: bool(self._state.sealed), timeout_s)
             self._state.wanted = False
-            return self._state.sealed.popleft() if self._state.sealed else None
+            segment = self._state.sealed.popleft() if self._state.sealed else None
+        if segment is not None:
+            self._verify(segment)
+        return segment
+
+    def _verify(self, segment: Segment) -> None:
+        """Mend a segment that is not what it was when it was written."""
+        known = self._state.waiting.get(segment.segment_id)
+        try:
+            data = mend(segment, segment.path, self._sync)
+        except OSError:
+            return  # the loader will meet the same, and says so
+        if known is not None and len(data) == known[0]:
+            return
+        held = contents(data, segment.signal)
+        with self._wake:
+            self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
+            self._damaged = tuple(damages(self._folder))
 
     def stored(self, segment: Segment) -> None:
         """Note that every row of a segment is in the tables."""
-        target = segment.path.with_suffix(STORED)
-        os.rename(segment.path, target)
-        os.utime(target)
+        self._stored.take(segment.path)
+        Tally(segment.path).remove()
         with self._wake:
             self._state.waiting.pop(segment.segment_id, None)
+            self._wake.notify_all()
+
+    def stored_segments(self) -> list[Segment]:
+        """Return the segments that are kept although they are in the store, oldest first."""
+        return self._stored.segments()
+
+    def load_again(self, segment: Segment) -> None:
+        """Hand a kept segment to the store once more, which lost rows of it."""
+        path = self._stored.give_back(segment)
+        held = contents(path.read_bytes(), segment.signal)
+        with self._wake:
+            self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
+            self._state.sealed.append(replace(segment, path=path, suspect=True))
             self._wake.notify_all()
 
     def split(self, segment: Segment, part: str, data: bytes, records: int) -> Segment:
         """Write a part of a segment that the engine refused as a segment of its own."""
         segment_id = f"{segment.segment_id}-{part}"
         path = self._folder / f"{segment_id}.{segment.signal}{SEALED}"
-        self._write_durably(path, data)
-        self._sync_folder()
+        write_durably(path, data, self._sync)
+        sync_folder(self._folder)
         with self._wake:
             self._state.waiting[segment_id] = (len(data), records)
         return Segment(segment_id, segment.signal, path)
@@ -185,19 +231,15 @@ class Journal:
     def discard(self, segment: Segment) -> None:
         """Remove a segment whose parts have been written as segments of their own."""
         segment.path.unlink(missing_ok=True)
+        Tally(segment.path).remove()
         with self._wake:
             self._state.waiting.pop(segment.segment_id, None)
             self._wake.notify_all()
 
     def drop_old(self) -> int:
-        """Remove stored segments that are old enough; return how many."""
-        limit = time.time() - self._limits.keep_stored_s
-        dropped = 0
-        for path in self._folder.glob(f"*{STORED}"):
-            if path.stat().st_mtime < limit:
-                path.unlink(missing_ok=True)
-                dropped += 1
-        return dropped
+        """Remove stored segments that are old enough, or too many; return how many."""
+        limits = self._limits
+        return self._stored.drop(time.time() - limits.keep_stored_s, limits.keep_stored_bytes)
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -212,6 +254,8 @@ class Journal:
                 waiting_records=sum(n for _, n in sizes) + sum(a.records for a in state.pending),
                 received_by_signal=tuple(sorted(state.received.items())),
                 full=state.full,
+                damaged=self._damaged,
+                stored_bytes=self._stored.total_bytes,
             )
 
     def wait_empty(self, timeout_s: float) -> bool:
@@ -234,9 +278,8 @@ class Journal:
 
     def close_cleanly(self) -> None:
         """Note that nothing needs to be counted at the next start; call when all is stored."""
-        mark = self._folder / _CLEAN_MARK
-        mark.touch()
-        self._sync_folder()
+        (self._folder / CLEAN_MARK).touch()
+        sync_folder(self._folder)
 
     # -- the writing thread --------------------------------------------------------------------
 
@@ -295,11 +338,12 @@ class Journal:
     def _write_signal(self, signal: Signal, appends: list[_Append]) -> None:
         active = self._state.active.get(signal) or self._new_segment(signal)
         data = b"".join(each.framed for each in appends)
-        _write_all(active.file, data)
+        write_all(active.file, data)
         self._sync(active.file.fileno())
         active.durable_bytes += len(data)
         records = sum(each.records for each in appends)
         active.records += records
+        active.tally.write(active.durable_bytes, active.records)
         with self._wake:
             self._state.received[signal] = self._state.received.get(signal, 0) + records
             self._state.waiting[active.segment.segment_id] = (
@@ -313,8 +357,8 @@ class Journal:
         path = self._folder / f"{segment_id}.{signal}{OPEN}"
         # Open for as long as it grows; no buffer, which would write again what failed when closed.
         file = open(path, "wb", buffering=0)  # noqa: SIM115
-        self._sync_folder()
-        opened = _Open(Segment(segment_id, signal, path), file, time.monotonic())
+        sync_folder(self._folder)
+        opened = _Open(Segment(segment_id, signal, path), file, Tally(path), time.monotonic())
         self._state.active[signal] = opened
         return opened
 
@@ -346,8 +390,10 @@ class Journal:
 
     def _seal(self, active: _Open) -> None:
         active.file.close()
+        active.tally.close()
         if active.durable_bytes == 0:
             active.segment.path.unlink(missing_ok=True)
+            active.tally.remove()
             return
         path = active.segment.path.with_suffix(SEALED)
         try:
@@ -360,86 +406,9 @@ class Journal:
             self._wake.notify_all()
 
     def _check_disk(self) -> None:
-        reason = self._no_room()
+        self.drop_old()
+        reason = no_room(self._folder, self._limits.min_free_bytes)
+        while reason and self._stored.drop_oldest():
+            reason = no_room(self._folder, self._limits.min_free_bytes)
         with self._wake:
             self._state.full = reason
-
-    def _no_room(self) -> str:
-        """Return why nothing can be written, as far as that can be seen; '' when all is well."""
-        try:
-            usage = shutil.disk_usage(self._folder)
-        except OSError as error:
-            return f"the journal cannot be written: {error}"
-        floor = max(self._limits.min_free_bytes, min(usage.total // 20, 5 * 1024**3))
-        if usage.free >= floor:
-            return ""
-        return (
-            f"only {usage.free:,} bytes are free on the disk of {self._folder};"
-            f" {floor:,} are kept in reserve"
-        )
-
-    # -- starting ------------------------------------------------------------------------------
-
-    def _recover(self) -> None:
-        mark = self._folder / _CLEAN_MARK
-        clean = mark.exists()
-        mark.unlink(missing_ok=True)
-        found = [(s, p) for p in sorted(self._folder.iterdir()) if (s := parse_name(p)) is not None]
-        left = {segment.segment_id for segment, path in found if path.suffix != STORED}
-        for segment, path in found:
-            if path.suffix == STORED:
-                continue
-            whole, _, part = segment.segment_id.rpartition("-")
-            if part in ("a", "b") and whole in left:
-                path.unlink()  # a half of a segment that is still whole: its splitting did not end
-                continue
-            data = self._mended(path)
-            held = contents(data, segment.signal)
-            if held.messages == 0:
-                path.unlink()
-                continue
-            sealed = path.with_suffix(SEALED)
-            os.rename(path, sealed)
-            self._state.sealed.append(replace(segment, path=sealed, suspect=not clean))
-            self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
-        self._sync_folder()
-
-    def _mended(self, path: Path) -> bytes:
-        """Return a segment without what is damaged of it, which is kept beside."""
-        data = path.read_bytes()
-        whole, damaged = salvage(data)
-        if not damaged:
-            return data
-        aside = self._folder / "aside"
-        aside.mkdir(exist_ok=True)
-        for start, end in damaged:
-            # At the end it is usually a write that was never acknowledged.
-            ending = "tail" if end == len(data) else "damaged"
-            self._write_durably(aside / f"{path.stem}-{start}.{ending}", data[start:end])
-            _log.warning(
-                "segment %s: bytes %d to %d are damaged; kept in %s", path.name, start, end, aside
-            )
-        mended = b"".join(data[each.start : each.end] for each in whole)
-        temporary = path.with_suffix(".mended")
-        self._write_durably(temporary, mended)
-        os.replace(temporary, path)
-        return mended
-
-    def _write_durably(self, path: Path, data: bytes) -> None:
-        with open(path, "wb", buffering=0) as file:
-            _write_all(file, data)
-            self._sync(file.fileno())
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    """Write the whole of it; a disk that is nearly full takes a part."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]

@@ -1,0 +1,217 @@
+"""
+Taking stock of the segments that an earlier process left.
+
+What is damaged is cut out and kept beside, so that what follows it is loaded all the same. What was
+acknowledged and cannot be read any more is a `Damage`, written down beside what is left of it, and
+reported for as long as that note lies there.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from tracepulse.errors import MalformedBody
+from tracepulse.journal.disk import sync_folder, write_durably
+from tracepulse.journal.framing import Frame, received_unix_ns, salvage
+from tracepulse.journal.segment import SEALED, STORED, Segment, contents, parse_name
+
+__all__ = ["ASIDE", "CLEAN_MARK", "Damage", "Found", "Tally", "damages", "mend", "recover"]
+
+_log = logging.getLogger("tracepulse")
+ASIDE = "aside"
+CLEAN_MARK = "closed-cleanly"
+_TALLY = struct.Struct("<QQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Acknowledged messages of a segment that cannot be read any more."""
+
+    segment_id: str
+    signal: str
+    start: int
+    """First byte of the stretch within the segment, as it was written."""
+    end: int
+    records: int
+    """How many spans, log records or points were in it; 0 where that is not known."""
+    after_unix_ns: int
+    """Receipt of the last message before it, Unix ns; 0 where there is none."""
+    before_unix_ns: int
+    """Receipt of the first message behind it; where there is none, when the file was written."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.records or 'some'} records of {self.signal} in bytes {self.start} to {self.end}"
+            f" of segment {self.segment_id}"
+        )
+
+
+class Tally:
+    """
+    How much of a segment was made durable, in a small file beside it.
+
+    The file is overwritten after each fsync of the segment and is not synced itself: it never claims
+    too much, and what it misses after a power cut is only the last.
+    """
+
+    def __init__(self, segment: Path) -> None:
+        """Take the tally of a segment, whatever the ending of its name is."""
+        self._path = segment.with_suffix(".tally")
+        self._descriptor = -1
+
+    def write(self, durable_bytes: int, records: int) -> None:
+        """Note what is durable now; a disk that refuses it does not matter here."""
+        with contextlib.suppress(OSError):
+            if self._descriptor < 0:
+                self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            os.pwrite(self._descriptor, _TALLY.pack(durable_bytes, records), 0)
+
+    def read(self) -> tuple[int, int] | None:
+        """Return bytes and records, or None where nobody noted them."""
+        try:
+            durable_bytes, records = _TALLY.unpack(self._path.read_bytes())
+        except (OSError, struct.error):
+            return None
+        return (durable_bytes, records) if durable_bytes else None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def remove(self) -> None:
+        """Forget it."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Found:
+    """What lies in a journal's folder."""
+
+    sealed: list[tuple[Segment, int, int]] = field(default_factory=list)
+    """Segments to be loaded, oldest first, each with its bytes and records."""
+    stored: list[Path] = field(default_factory=list)
+
+
+def recover(folder: Path, sync: Callable[[int], None]) -> Found:
+    """Seal what was left open, mend what is damaged, and return what waits to be loaded."""
+    mark = folder / CLEAN_MARK
+    clean = mark.exists()
+    mark.unlink(missing_ok=True)
+    left = [(s, p) for p in sorted(folder.iterdir()) if (s := parse_name(p)) is not None]
+    waiting = {segment.segment_id for segment, path in left if path.suffix != STORED}
+    found = Found()
+    for segment, path in left:
+        if path.suffix == STORED:
+            found.stored.append(path)
+            continue
+        whole, _, part = segment.segment_id.rpartition("-")
+        if part in ("a", "b") and whole in waiting:
+            path.unlink()  # a half of a segment that is still whole: its splitting did not end
+            continue
+        size, records = _held(segment, path, sync)
+        if records == 0:
+            path.unlink()
+            Tally(path).remove()
+            continue
+        sealed = path.with_suffix(SEALED)
+        os.rename(path, sealed)
+        found.sealed.append((replace(segment, path=sealed, suspect=not clean), size, records))
+    sync_folder(folder)
+    return found
+
+
+def _held(segment: Segment, path: Path, sync: Callable[[int], None]) -> tuple[int, int]:
+    """
+    Return the bytes and records of a segment.
+
+    One that is as long as its tally says is not read here, so that a start takes no longer after a
+    long backlog; the journal reads it through before the store gets it.
+    """
+    noted = Tally(path).read()
+    if noted is not None and noted[0] == path.stat().st_size:
+        return noted
+    held = contents(mend(segment, path, sync), segment.signal)
+    tally = Tally(path)
+    tally.write(held.trusted_bytes, held.records)
+    tally.close()
+    return held.trusted_bytes, held.records
+
+
+def mend(segment: Segment, path: Path, sync: Callable[[int], None]) -> bytes:
+    """Return a segment without what is damaged of it, which is kept beside and reported."""
+    data = path.read_bytes()
+    whole, damaged = salvage(data)
+    tally = Tally(path)
+    noted = tally.read()
+    if noted and len(data) < noted[0]:
+        damaged.append((len(data), noted[0]))
+    if not damaged:
+        return data
+    mended = b"".join(data[each.start : each.end] for each in whole)
+    held = contents(mended, segment.signal)
+    # Behind what was acknowledged lies what a process was writing when it ended.
+    acknowledged = noted[0] if noted else _end_of_whole(damaged, len(data))
+    lost = [(start, end) for start, end in damaged if start < acknowledged]
+    missing = max(0, noted[1] - held.records) if noted and len(lost) == 1 else 0
+    written_unix_ns = path.stat().st_mtime_ns
+    aside = path.parent / ASIDE
+    aside.mkdir(exist_ok=True)
+    for start, end in damaged:
+        stem = f"{segment.segment_id}.{segment.signal}-{start}"
+        ending = "damaged" if start < acknowledged else "tail"
+        if data[start:end]:
+            write_durably(aside / f"{stem}.{ending}", data[start:end], sync)
+        _log.warning("segment %s: bytes %d to %d cannot be read", path.name, start, end)
+        if start < acknowledged:
+            before, behind = _around(whole, start)
+            place = (segment.segment_id, segment.signal, start, end)
+            damage = Damage(*place, missing, before, behind or written_unix_ns)
+            write_durably(aside / f"{stem}.json", json.dumps(asdict(damage)).encode(), sync)
+            _log.error("lost: %s; what is left is kept in %s", damage, aside)
+    sync_folder(aside)
+    temporary = path.with_suffix(".mended")
+    write_durably(temporary, mended, sync)
+    os.replace(temporary, path)
+    tally.write(len(mended), held.records)
+    tally.close()
+    return mended
+
+
+def _end_of_whole(damaged: list[tuple[int, int]], size: int) -> int:
+    """Without a tally, damage at the very end counts as a write that did not end."""
+    return damaged[-1][0] if damaged[-1][1] == size else size
+
+
+def damages(folder: Path) -> Iterator[Damage]:
+    """Yield every damage that is written down in a journal's folder, by segment and place."""
+    for path in sorted((folder / ASIDE).glob("*.json")):
+        try:
+            yield Damage(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
+            _log.error("%s cannot be read: %s", path, error)
+            yield Damage(path.stem, "unknown", 0, 0, 0, 0, path.stat().st_mtime_ns)
+
+
+def _around(whole: list[Frame], start: int) -> tuple[int, int]:
+    """Return the receipt of the messages before and behind a place; 0 where there is none."""
+    before = [each for each in whole if each.end <= start]
+    behind = [each for each in whole if each.start >= start]
+    return (
+        _receipt(before[-1]) if before else 0,
+        _receipt(behind[0]) if behind else 0,
+    )
+
+
+def _receipt(frame: Frame) -> int:
+    try:
+        return received_unix_ns(frame.message)
+    except MalformedBody:
+        return 0
