@@ -112,15 +112,20 @@ def _healthy(client: httpx.Client) -> bool:
 
 @contextmanager
 def running_server(
-    folder: Path, environment: Mapping[str, str] | None = None, *flags: str
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *flags: str,
+    module: str = "tracepulse.cli",
 ) -> Iterator[RunningServer]:
     """
     Start a server with its data in `folder`, and stop it in the end.
 
+    `module` is what Python runs with the command line of `tracepulse`.
+
     An AssertionError says that it did not become healthy, or that its exit status was not 0.
     """
     port, http_port, grpc_port = free_ports(3)
-    command = [sys.executable, "-m", "tracepulse.cli", "serve"]
+    command = [sys.executable, "-m", module, "serve"]
     command += ["--data-dir", str(folder / "data"), "--port", str(port)]
     command += ["--otlp-http-port", str(http_port), "--otlp-grpc-port", str(grpc_port), *flags]
     # Run from the sources, whatever is installed.
