@@ -1,0 +1,180 @@
+"""The columns of the tables of traces and logs, from decoded segments."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracepulse.store.load.decoded import Decoded, Indices, nested
+from tracepulse.store.load.native import Column, constant, fixed, low_cardinality, plain_strings
+from tracepulse.store.load.row_types import Row
+from tracepulse.store.load.texts import gather
+
+__all__ = [
+    "LAST_SECOND",
+    "NamedColumns",
+    "fixed_names",
+    "log_columns",
+    "log_instants",
+    "receipt_columns",
+    "seconds",
+    "span_columns",
+    "span_durations",
+]
+
+NamedColumns = list[tuple[str, Column]]
+
+LAST_SECOND = 2**32 - 1
+"""Where whole seconds end, in 2106; what is later counts as then, and does not begin again at 1970."""
+SPAN_KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
+STATUS_CODES = ("Unset", "Ok", "Error")
+
+
+def seconds(instants: Indices) -> NDArray[np.int64]:
+    """Return whole seconds of instants in ns, never past `LAST_SECOND`."""
+    return np.minimum(instants // 1_000_000_000, LAST_SECOND)
+
+
+def fixed_names(names: tuple[str, ...], codes: NDArray[np.integer]) -> Column:
+    """Return a column of texts by number out of a few that are always the same."""
+    keys = b"".join(bytes([len(name)]) + name.encode() for name in names)
+    return low_cardinality(codes.astype(np.int32), np.frombuffer(keys, np.uint8), len(names))
+
+
+def span_kind_codes(decoded: Decoded) -> Indices:
+    """Return for every span the index of its kind in `SPAN_KINDS`."""
+    kind = decoded.rows.cell(Row.SPAN, "kind")
+    return np.where((kind >= 0) & (kind < len(SPAN_KINDS)), kind, 0)
+
+
+def status_codes(decoded: Decoded) -> Indices:
+    """Return for every span the index of its status in `STATUS_CODES`."""
+    code = decoded.rows.cell(Row.SPAN, "status_code")
+    return np.where((code >= 0) & (code < len(STATUS_CODES)), code, 0)
+
+
+def span_durations(decoded: Decoded) -> Indices:
+    """Return for every span its length in ns; one that ends before it starts took no time."""
+    start = decoded.rows.cell(Row.SPAN, "start_unix_ns")
+    return np.maximum(decoded.rows.cell(Row.SPAN, "end_unix_ns") - start, 0)
+
+
+def log_instants(decoded: Decoded) -> Indices:
+    """Return for every log record its instant: given, else observed, else that of receipt."""
+    rows = decoded.rows
+    given, observed = rows.cell(Row.LOG, "time_unix_ns"), rows.cell(Row.LOG, "observed_unix_ns")
+    request = decoded.ancestry(rows.owner(Row.LOG))[2]
+    received = rows.cell(Row.REQUEST, "received_unix_ns")[request]
+    return np.where(given != 0, given, np.where(observed != 0, observed, received))
+
+
+def receipt_columns(decoded: Decoded, request: Indices, unit_id: str) -> NamedColumns:
+    """Return the columns that say how records came here."""
+    rows = decoded.rows
+    return [
+        ("ReceivedAt", fixed("DateTime64(9)", rows.cell(Row.REQUEST, "received_unix_ns")[request])),
+        ("Origin", decoded.names(rows.cell(Row.REQUEST, "origin"), request)),
+        ("Trust", decoded.names(rows.cell(Row.REQUEST, "trust"), request)),
+        ("DataSet", decoded.names(rows.cell(Row.REQUEST, "data_set"), request)),
+        ("SegmentId", constant(unit_id, len(request))),
+    ]
+
+
+def service_places(decoded: Decoded) -> Indices:
+    """Return for every resource group the place of its service's name."""
+    return decoded.attribute(Row.GROUP, b"service.name")
+
+
+def span_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns:
+    """Return the columns of otel_traces for some spans."""
+    rows = decoded.rows
+    scope, group, request = decoded.ancestry(rows.owner(Row.SPAN)[chosen])
+
+    def of_span(name: str) -> Indices:
+        return rows.cell(Row.SPAN, name)[chosen]
+
+    return [
+        ("Timestamp", fixed("DateTime64(9)", of_span("start_unix_ns"))),
+        ("TraceId", decoded.ids(of_span("trace_id"))),
+        ("SpanId", decoded.ids(of_span("span_id"))),
+        ("ParentSpanId", decoded.ids(of_span("parent_span_id"))),
+        ("TraceState", decoded.strings(of_span("trace_state"))),
+        ("SpanName", decoded.names(of_span("name"))),
+        ("SpanKind", fixed_names(SPAN_KINDS, span_kind_codes(decoded)[chosen])),
+        ("ServiceName", decoded.names(service_places(decoded), group)),
+        ("ResourceAttributes", decoded.attributes(Row.GROUP, group)),
+        ("ScopeName", decoded.strings(rows.cell(Row.SCOPE_GROUP, "name")[scope])),
+        ("ScopeVersion", decoded.strings(rows.cell(Row.SCOPE_GROUP, "version")[scope])),
+        ("SpanAttributes", decoded.attributes(Row.SPAN, chosen)),
+        ("Duration", fixed("UInt64", span_durations(decoded)[chosen])),
+        ("StatusCode", fixed_names(STATUS_CODES, status_codes(decoded)[chosen])),
+        ("StatusMessage", decoded.strings(of_span("status_message"))),
+        *_events(decoded, chosen),
+        *_links(decoded, chosen),
+        *receipt_columns(decoded, request, unit_id),
+    ]
+
+
+def _events(decoded: Decoded, chosen: Indices) -> NamedColumns:
+    of_span = decoded.children(Row.SPAN, Row.EVENT)
+    offsets, events = gather(of_span.offsets, chosen)
+    times = fixed("DateTime64(9)", decoded.rows.cell(Row.EVENT, "time_unix_ns")[events])
+    names = decoded.names(decoded.rows.cell(Row.EVENT, "name")[events])
+    return [
+        ("Events.Timestamp", nested(offsets, times)),
+        ("Events.Name", nested(offsets, names)),
+        ("Events.Attributes", nested(offsets, decoded.attributes(Row.EVENT, events))),
+    ]
+
+
+def _links(decoded: Decoded, chosen: Indices) -> NamedColumns:
+    of_span = decoded.children(Row.SPAN, Row.LINK)
+    offsets, links = gather(of_span.offsets, chosen)
+
+    def of_link(name: str) -> Indices:
+        return decoded.rows.cell(Row.LINK, name)[links]
+
+    return [
+        ("Links.TraceId", nested(offsets, decoded.ids(of_link("trace_id")))),
+        ("Links.SpanId", nested(offsets, decoded.ids(of_link("span_id")))),
+        ("Links.TraceState", nested(offsets, decoded.strings(of_link("trace_state")))),
+        ("Links.Attributes", nested(offsets, decoded.attributes(Row.LINK, links))),
+    ]
+
+
+def severity_numbers(decoded: Decoded) -> Indices:
+    """Return for every log record its severity, 0 where it is none of OpenTelemetry's."""
+    number = decoded.rows.cell(Row.LOG, "severity_number")
+    return np.where((number >= 0) & (number <= 24), number, 0)
+
+
+def log_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns:
+    """Return the columns of otel_logs for some records."""
+    rows = decoded.rows
+    scope, group, request = decoded.ancestry(rows.owner(Row.LOG)[chosen])
+    instants = log_instants(decoded)[chosen]
+
+    def of_log(name: str) -> Indices:
+        return rows.cell(Row.LOG, name)[chosen]
+
+    def of_scope(name: str) -> Indices:
+        return rows.cell(Row.SCOPE_GROUP, name)
+
+    return [
+        ("Timestamp", fixed("DateTime64(9)", instants)),
+        ("TimestampTime", fixed("DateTime", seconds(instants).astype(np.uint32))),
+        ("TraceId", decoded.ids(of_log("trace_id"))),
+        ("SpanId", decoded.ids(of_log("span_id"))),
+        ("TraceFlags", fixed("UInt8", (of_log("flags") & 255).astype(np.uint8))),
+        ("SeverityText", decoded.names(of_log("severity_text"))),
+        ("SeverityNumber", fixed("UInt8", severity_numbers(decoded)[chosen].astype(np.uint8))),
+        ("ServiceName", decoded.names(service_places(decoded), group)),
+        ("Body", decoded.strings(decoded.body_text[chosen])),
+        ("ResourceSchemaUrl", decoded.names(rows.cell(Row.GROUP, "schema_url"), group)),
+        ("ResourceAttributes", decoded.attributes(Row.GROUP, group)),
+        ("ScopeSchemaUrl", decoded.names(of_scope("schema_url"), scope)),
+        ("ScopeName", decoded.strings(of_scope("name")[scope])),
+        ("ScopeVersion", decoded.names(of_scope("version"), scope)),
+        ("ScopeAttributes", decoded.attributes(Row.SCOPE_GROUP, scope)),
+        ("LogAttributes", decoded.attributes(Row.LOG, chosen)),
+        ("EventName", decoded.names(of_log("event_name"))),
+        *receipt_columns(decoded, request, unit_id),
+    ]

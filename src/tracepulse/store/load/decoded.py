@@ -1,0 +1,159 @@
+"""A segment's rows with their values written out: what the blocks of every table are made from."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracepulse.journal.framing import Frame
+from tracepulse.receive.signals import Signal
+from tracepulse.store.load.native import Column, array, low_cardinality, plain_strings, string_map
+from tracepulse.store.load.row_types import Row
+from tracepulse.store.load.rows import Rows, read_rows
+from tracepulse.store.load.texts import (
+    bytes_at,
+    dictionary,
+    equal_to,
+    gather,
+    hex_texts,
+    renumber,
+    strings,
+    value_texts,
+)
+
+__all__ = ["Decoded", "Lists", "decode"]
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """For every row of a type, some elements in their order."""
+
+    offsets: Indices
+    """Where each row's elements begin, and at last where the last one's end."""
+    elements: Indices
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Rows of a segment. `text` is the segment and, behind it, numbers written out."""
+
+    signal: Signal
+    rows: Rows
+    text: NDArray[np.uint8]
+    pair_text: Indices
+    """Places of the values of all pairs, as text."""
+    body_text: Indices
+    """Places of the bodies of all log records, as text."""
+    key_codes: NDArray[np.int32]
+    """Number of each pair's key."""
+    key_places: Indices
+    _pairs: dict[Row, Lists] = field(default_factory=dict)
+
+    def pairs(self, row: Row) -> Lists:
+        """Return the pairs of every row of a type."""
+        if row not in self._pairs:
+            elements = np.flatnonzero(self.rows.pair_row_type == row)
+            self._pairs[row] = _lists(
+                self.rows.pair_row[elements], elements, self.rows.count(row)
+            )
+        return self._pairs[row]
+
+    def children(self, row: Row, child: Row) -> Lists:
+        """Return the rows of another type that lie in each row of a type."""
+        owners = self.rows.owner(child)
+        return _lists(owners, np.arange(len(owners)), self.rows.count(row))
+
+    def attribute(self, row: Row, key: bytes) -> Indices:
+        """Return the place of the first value under a key in each row of a type; 0 where none is."""
+        found = np.zeros(self.rows.count(row), np.int64)
+        codes = np.flatnonzero(equal_to(self.text, self.key_places, key))
+        if len(codes):
+            elements = self.pairs(row).elements
+            elements = elements[self.key_codes[elements] == codes[0]][::-1]
+            found[self.rows.pair_row[elements]] = self.pair_text[elements]
+        return found
+
+    @cached_property
+    def request_of_group(self) -> Indices:
+        """The request that each resource group came in."""
+        return self.rows.owner(Row.GROUP)
+
+    def ancestry(self, records: Indices) -> tuple[Indices, Indices, Indices]:
+        """Return scope group, resource group and request of rows that lie in scope groups."""
+        group = self.rows.owner(Row.SCOPE_GROUP)[records]
+        return records, group, self.request_of_group[group]
+
+    # -- columns ---------------------------------------------------------------------------------
+
+    def strings(self, places: Indices) -> Column:
+        """Return a column of texts."""
+        return plain_strings(strings(self.text, places))
+
+    def ids(self, places: Indices) -> Column:
+        """Return a column of ids in hexadecimal."""
+        return plain_strings(hex_texts(self.text, places))
+
+    def names(self, places: Indices, chosen: Indices | None = None) -> Column:
+        """
+        Return a column of texts by number.
+
+        Args:
+            chosen: for each row of the column the index of its place; None: one after the other.
+        """
+        codes, distinct = dictionary(self.text, places)
+        if chosen is None:
+            return low_cardinality(codes, strings(self.text, distinct), len(distinct))
+        codes, kept = renumber(codes[chosen], len(distinct))
+        return low_cardinality(codes, strings(self.text, distinct[kept]), len(kept))
+
+    def attributes(self, row: Row, chosen: Indices) -> Column:
+        """Return a column of maps: the attributes of some rows of a type."""
+        pairs = self.pairs(row)
+        offsets, at = gather(pairs.offsets, chosen)
+        elements = pairs.elements[at]
+        return string_map(
+            offsets[1:],
+            self.text,
+            self.key_codes[elements],
+            self.key_places,
+            self.pair_text[elements],
+        )
+
+    def text_at(self, place: int) -> str:
+        """Return the text at a place."""
+        return bytes_at(self.text, place).decode()
+
+
+def nested(offsets: Indices, inner: Column) -> Column:
+    """Return a column of arrays from offsets as `gather` returns them."""
+    return array(offsets[1:], inner)
+
+
+def _lists(owners: NDArray[np.signedinteger], elements: Indices, rows: int) -> Lists:
+    """Group elements by owner; owners ascend, since a walk ends one row before the next begins."""
+    offsets = np.zeros(rows + 1, np.int64)
+    np.cumsum(np.bincount(owners, minlength=rows), out=offsets[1:])
+    return Lists(offsets, elements)
+
+
+def decode(data: bytes, found: list[Frame], signal: Signal) -> Decoded:
+    """
+    Read some messages of a segment.
+
+    Raises:
+        MalformedBody: one cannot be read.
+    """
+    ends = np.array([each.end for each in found], np.int64)
+    starts = ends - np.array([len(each.message) for each in found], np.int64)
+    rows = read_rows(data, starts, ends, signal)
+    kinds, values = rows.pair_kind, rows.pair_value
+    if signal == "logs":
+        kinds = np.concatenate([kinds, rows.cell(Row.LOG, "body").astype(np.uint8)])
+        values = np.concatenate([values, rows.cell(Row.LOG, "body", 1)])
+    text, places = value_texts(rows.text, kinds, values)
+    pairs = len(rows.pair_kind)
+    codes, distinct = dictionary(rows.text, rows.pair_key)
+    return Decoded(signal, rows, text, places[:pairs], places[pairs:], codes, distinct)
