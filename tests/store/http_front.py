@@ -18,12 +18,12 @@ from urllib.parse import parse_qs, urlsplit
 import chdb
 
 _NOT_SETTINGS = {"query", "database", "default_format", "wait_end_of_query", "readonly"}
-_INPUT = re.compile(r"input\('((?:[^'\\]|\\.)*)'\)")
 
 
 class _Front(BaseHTTPRequestHandler):
     store: Any = None
     lock = threading.Lock()
+    written_rows = 0
     user = password = ""
     protocol_version = "HTTP/1.1"
 
@@ -54,10 +54,8 @@ class _Front(BaseHTTPRequestHandler):
             with tempfile.NamedTemporaryFile() as file:
                 file.write(body)
                 file.flush()
-                sql = _INPUT.sub(
-                    lambda m: f"file('{file.name}', 'Protobuf', '{m[1]}')", given["query"]
-                )
-                sql = sql.removesuffix("\nFORMAT Protobuf")
+                insert = given["query"].removesuffix(" FORMAT Native")
+                sql = f"{insert} SELECT * FROM file('{file.name}', 'Native')"
                 return self._ask(sql, "TSV", settings, parameters)
         return self._ask(body.decode(), given.get("default_format", "TSV"), settings, parameters)
 
@@ -66,12 +64,15 @@ class _Front(BaseHTTPRequestHandler):
         if re.search(r"\sSETTINGS\s[^()]*$", sql) and settings:
             clause = ", " + ", ".join(settings)
         with self.lock:
-            answer: bytes = self.store.query(sql + clause, form, params=parameters).bytes()
-        return answer
+            answer = self.store.query(sql + clause, form, params=parameters)
+        self.written_rows = int(answer.rows_written())
+        data: bytes = answer.bytes()
+        return data
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-ClickHouse-Summary", f'{{"written_rows":"{self.written_rows}"}}')
         self.end_headers()
         self.wfile.write(body)
 

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import Message
 
-from tracepulse.journal.framing import frame
+from tracepulse.journal.framing import frame, frames
 from tracepulse.journal.segment import Segment
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
-from tracepulse.store.load.statements import tables
+from tracepulse.store.load.inserts import Vocabularies, read_segment
 
 __all__ = ["RECEIVED", "framed", "load_all", "rows", "write_segment"]
 
@@ -41,10 +42,15 @@ def write_segment(
     return Segment(segment_id, signal, path, suspect)
 
 
-def load_all(engine: Engine, segment: Segment, token: str = "") -> None:
-    """Load a segment into every table of its signal, as one try of the loader does."""
-    for table in tables(segment.signal):
-        engine.load(table, segment.path, segment.segment_id, token or segment.segment_id)
+def load_all(engine: Engine, segment: Segment, tables: Sequence[str] = ()) -> None:
+    """Load a segment as the loader does; or only into some of its tables."""
+    data = segment.path.read_bytes()
+    read = read_segment(data, list(frames(data)), segment.signal)
+    everything = np.ones(len(read.keys.keys), np.bool_)
+    for load in read.loads(segment.segment_id, everything, Vocabularies()):
+        for insert in load.inserts:
+            if not tables or insert.table in tables:
+                assert insert.rows == engine.insert(insert.table, insert.columns, insert.build())
 
 
 def rows(engine: Engine, sql: str, **parameters: Any) -> list[dict[str, Any]]:

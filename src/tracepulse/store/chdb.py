@@ -11,7 +11,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from tracepulse.errors import BadQuestion, EngineError, InternalError, Overloaded, Unavailable
 from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
-from tracepulse.store.load.statements import input_structure, load_statement, proto_schema
 from tracepulse.store.settings import LOAD_SETTINGS, literal
 
 __all__ = ["ChdbEngine"]
@@ -47,10 +46,7 @@ class ChdbEngine:
 
         connect: Any = chdb.connect
         folder.mkdir(parents=True, exist_ok=True)
-        # As a file and not as text in the statement: the engine keeps a copy of every text it is
-        # given, in the folder where the process happens to run.
-        self._schema = folder.absolute().with_name("otlp.proto")
-        self._schema.write_text(proto_schema())
+        self._block = folder.absolute().with_name("block.native")
         self._pid = os.getpid()
         try:
             self._writer = connect(str(folder))
@@ -99,18 +95,20 @@ class ChdbEngine:
         with self._write_lock:
             self._run(self._writer, sql, "TSV", parameters)
 
-    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
-        """Insert a segment's rows into a table; see `Engine.load`."""
-        source = f"file({literal(str(segment))}, 'Protobuf', {literal(input_structure(table))})"
-        message = segment.suffixes[-2].removeprefix(".")
+    def insert(
+        self, table: str, columns: Sequence[str], block: Iterable[bytes | memoryview]
+    ) -> int:
+        """Insert a block of rows; see `Engine.insert`."""
         settings = ", ".join(f"{name}={value}" for name, value in LOAD_SETTINGS.items())
-        schema = f"{self._schema}:{message}"
-        sql = (
-            load_statement(table).replace("@source", source)
-            + f"\nSETTINGS {settings}, format_schema={literal(schema)},"
-            f" insert_deduplication_token={literal(token)}"
-        )
-        self.execute(sql, {"segment_id": segment_id})
+        names = ", ".join(f"`{name}`" for name in columns)
+        with self._write_lock:
+            with open(self._block, "wb") as file:
+                file.writelines(block)
+            sql = (
+                f"INSERT INTO {table} ({names})"
+                f" SELECT * FROM file({literal(str(self._block))}, 'Native') SETTINGS {settings}"
+            )
+            return int(self._run(self._writer, sql, "TSV", None).rows_written())
 
     def table_engine(self, aggregating: bool = False) -> str:
         """Return the ENGINE clause for a table."""

@@ -1,12 +1,11 @@
 """
 A ClickHouse server or cluster, spoken to over its HTTP interface.
 
-The statements are those of the embedded engine; a segment travels as the body of the request and is
-read by `input()` instead of `file()`.
+The statements are those of the embedded engine; a block of rows travels as the body of the request.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
@@ -14,8 +13,7 @@ import pyarrow as pa
 
 from tracepulse.errors import BadQuestion, BadSetting, EngineError, Overloaded, Unavailable
 from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
-from tracepulse.store.load.statements import input_structure, load_statement, proto_schema
-from tracepulse.store.settings import LOAD_SETTINGS, literal
+from tracepulse.store.settings import LOAD_SETTINGS
 
 __all__ = ["ClickHouseEngine"]
 
@@ -84,26 +82,26 @@ class ClickHouseEngine:
             "output_format_arrow_low_cardinality_as_dictionary": "0",
             "wait_end_of_query": "1",
         }
-        data = self._post(settings, sql.encode(), parameters)
+        data = self._post(settings, sql.encode(), parameters).content
         return pa.ipc.open_file(pa.BufferReader(data)).read_all()
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing; see `Engine.execute`."""
         self._post({"wait_end_of_query": "1"}, sql.encode(), parameters)
 
-    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
-        """Insert a segment's rows into a table; see `Engine.load`."""
-        source = f"input({literal(input_structure(table))})"
+    def insert(
+        self, table: str, columns: Sequence[str], block: Iterable[bytes | memoryview]
+    ) -> int:
+        """Insert a block of rows; see `Engine.insert`."""
         settings = {name: str(value) for name, value in LOAD_SETTINGS.items()}
+        names = ", ".join(f"`{name}`" for name in columns)
         settings |= {
-            "format_schema_source": "string",
-            "format_schema": proto_schema(),
-            "format_schema_message_name": segment.suffixes[-2].removeprefix("."),
-            "insert_deduplication_token": token,
             "wait_end_of_query": "1",
-            "query": load_statement(table).replace("@source", source) + "\nFORMAT Protobuf",
+            "query": f"INSERT INTO {table} ({names}) FORMAT Native",
         }
-        self._post(settings, segment.read_bytes(), {"segment_id": segment_id})
+        answer = self._post(settings, b"".join(block), None)
+        summary = json.loads(answer.headers.get("X-ClickHouse-Summary", "{}"))
+        return int(summary.get("written_rows", 0))
 
     def table_engine(self, aggregating: bool = False) -> str:
         """Return the ENGINE clause for a table."""
@@ -119,7 +117,7 @@ class ClickHouseEngine:
         settings: Mapping[str, str],
         body: bytes,
         parameters: Mapping[str, Parameter] | None,
-    ) -> bytes:
+    ) -> httpx.Response:
         bound = {f"param_{k}": encode_parameter(v) for k, v in (parameters or {}).items()}
         try:
             answer = self._client.post(
@@ -130,7 +128,7 @@ class ClickHouseEngine:
                 f"storage at {self.name} cannot be reached ({type(error).__name__}: {error})"
             ) from error
         if answer.status_code == 200:
-            return answer.content
+            return answer
         text = answer.text.split("\n", 1)[0][:500]
         if any(f"({name})" in answer.text for name in NO_ROOM):
             raise Overloaded(f"storage at {self.name} has no room: {text}")

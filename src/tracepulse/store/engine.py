@@ -1,8 +1,7 @@
 """The seam between TracePulse and ClickHouse, embedded or as a server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -75,15 +74,20 @@ class Engine(Protocol):
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing; raises as `query`."""
 
-    def load(self, table: str, segment: Path, segment_id: str, token: str) -> None:
+    def insert(
+        self, table: str, columns: Sequence[str], block: Iterable[bytes | memoryview]
+    ) -> int:
         """
-        Insert a segment's rows into a table and, through the views, into its roll-ups.
+        Insert a block of rows, which becomes one part of the table or none.
 
         Args:
-            token: a second load under the same token is ignored by the engine.
+            columns: names of the block's columns, in its order.
+            block: in ClickHouse's `Native` format; all rows of one partition.
+        Returns:
+            How many rows were written.
         Raises:
-            EngineError: it was refused; some of it may have been written.
-            BadQuestion, Overloaded: it may pass later; some of it may have been written.
+            EngineError: it was refused.
+            BadQuestion, Overloaded, Unavailable: it may pass later; it may have been written.
         """
 
     def table_engine(self, aggregating: bool = False) -> str:

@@ -5,13 +5,11 @@ from importlib.resources import files
 
 from tracepulse.errors import Unavailable
 from tracepulse.store.engine import Engine
+from tracepulse.store.load.tables import ROLLUPS
 from tracepulse.store.settings import ROLLUP_SETTINGS, TABLE_SETTINGS
 from tracepulse.store.shapes import SHAPE_FROM_WARN
 
 __all__ = ["BIN_EXPRESSION", "ROLLUPS", "migrate", "rollup_select"]
-
-ROLLUPS = {"otel_traces": ("span_bins", "span_minutes"), "otel_logs": ("log_bins",)}
-"""The roll-ups that each table feeds."""
 
 _SECOND = "toDateTime(intDiv(toUnixTimestamp64Nano(Timestamp), 1000000000))"
 """To whole seconds. Past 2106, where they end, it is their last; toDateTime(Timestamp) would begin
@@ -63,18 +61,12 @@ def migrate(engine: Engine) -> tuple[str, ...]:
             "INSERT INTO tracepulse_migrations (Name) SELECT {name:String}", {"name": name}
         )
         applied.append(name)
-    for rollups in ROLLUPS.values():
-        for rollup in rollups:
-            engine.execute(
-                f"CREATE MATERIALIZED VIEW IF NOT EXISTS {rollup}_view TO {rollup} AS\n"
-                + rollup_select(rollup)
-            )
     return tuple(applied)
 
 
 def rollup_select(rollup: str, bins: Sequence[int] = ()) -> str:
     """
-    Return the SELECT that fills a roll-up from its table.
+    Return the SELECT over its table that says what a roll-up holds.
 
     Args:
         bins: starts of bins in ascending order, Unix s; only rows of their time are read, which may

@@ -3,7 +3,7 @@
 import datetime
 
 from tracepulse.store.engine import Engine
-from tracepulse.store.load.statements import tables
+from tracepulse.store.load.tables import tables
 
 __all__ = ["drop_expired"]
 

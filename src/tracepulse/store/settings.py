@@ -9,8 +9,6 @@ TABLE_SETTINGS = {
     "fsync_part_directory": 1,
     # A merged part is made durable before its sources may go.
     "min_rows_to_fsync_after_merge": 1,
-    # Needed on the targets of views too, or a second load doubles their rows.
-    "non_replicated_deduplication_window": 10_000,
 }
 
 ROLLUP_SETTINGS = TABLE_SETTINGS | {
@@ -19,7 +17,7 @@ ROLLUP_SETTINGS = TABLE_SETTINGS | {
 }
 
 LOAD_SETTINGS = {
-    # One block per segment and table: a kill between two blocks could lose the second for ever.
+    # One block becomes one part, however large it is: a part is there whole or not at all.
     "max_block_size": 16_000_000,
     "max_insert_block_size": 16_000_000,
     "min_insert_block_size_rows": 16_000_000,
@@ -27,9 +25,10 @@ LOAD_SETTINGS = {
     "max_insert_threads": 1,
     "max_threads": 1,
     "input_format_parallel_parsing": 0,
-    "max_partitions_per_insert_block": 0,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "input_format_protobuf_oneof_presence": 0,
+    "max_partitions_per_insert_block": 1,
+    # Whether something was loaded is known by looking; an engine that ignores a block because it
+    # remembers one like it would ignore the second try after a repair.
+    "insert_deduplicate": 0,
 }
 
 

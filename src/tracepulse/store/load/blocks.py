@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.store.load.decoded import Decoded, Indices, nested
-from tracepulse.store.load.native import Column, constant, fixed, low_cardinality, plain_strings
+from tracepulse.store.load.native import Column, constant, fixed, low_cardinality
 from tracepulse.store.load.row_types import Row
 from tracepulse.store.load.texts import gather
 
@@ -54,7 +54,8 @@ def status_codes(decoded: Decoded) -> Indices:
 def span_durations(decoded: Decoded) -> Indices:
     """Return for every span its length in ns; one that ends before it starts took no time."""
     start = decoded.rows.cell(Row.SPAN, "start_unix_ns")
-    return np.maximum(decoded.rows.cell(Row.SPAN, "end_unix_ns") - start, 0)
+    lengths: Indices = np.maximum(decoded.rows.cell(Row.SPAN, "end_unix_ns") - start, 0)
+    return lengths
 
 
 def log_instants(decoded: Decoded) -> Indices:

@@ -56,9 +56,7 @@ class Decoded:
         """Return the pairs of every row of a type."""
         if row not in self._pairs:
             elements = np.flatnonzero(self.rows.pair_row_type == row)
-            self._pairs[row] = _lists(
-                self.rows.pair_row[elements], elements, self.rows.count(row)
-            )
+            self._pairs[row] = _lists(self.rows.pair_row[elements], elements, self.rows.count(row))
         return self._pairs[row]
 
     def children(self, row: Row, child: Row) -> Lists:

@@ -1,35 +1,46 @@
 """
 Segments into tables, exactly once.
 
-In the ordinary course each segment is one block per table under one token. What went wrong, or may
-have gone wrong before this process started, is settled by counting: the rows that carry the
-segment's id against what the segment holds. Too few or too many are deleted and loaded again under a
-new token, and the roll-ups of the time they touch are worked out anew.
+A segment becomes a few inserts, and each insert one part of one table: it is there whole or not at
+all. What may have been loaded before this process started is found by counting: the rows that carry
+the unit's id, or the marker that a roll-up's part ends in. See `docs/explanation/store.md`.
 """
 
 import json
 import logging
 import os
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tracepulse.errors import BadQuestion, EngineError, Overloaded, Unavailable
+import numpy as np
+from numpy.typing import NDArray
+
+from tracepulse.errors import (
+    BadQuestion,
+    EngineError,
+    MalformedBody,
+    Overloaded,
+    Unavailable,
+)
 from tracepulse.journal.framing import Frame, frames
 from tracepulse.journal.journal import Journal
-from tracepulse.journal.segment import Contents, Segment, contents
+from tracepulse.journal.segment import Segment, contents
 from tracepulse.receive.signals import Signal
-from tracepulse.store.engine import Engine, Parameter
-from tracepulse.store.load.statements import tables
-from tracepulse.store.migrate import BIN_EXPRESSION, ROLLUPS, rollup_select
+from tracepulse.store.engine import Engine
+from tracepulse.store.load.duplicates import Duplicates
+from tracepulse.store.load.inserts import (
+    Contents,
+    Insert,
+    UnitLoad,
+    Vocabularies,
+    read_segment,
+)
 
 __all__ = ["Loader", "LoaderStatus"]
 
 _log = logging.getLogger("tracepulse")
-_BIN_COLUMN = {"span_bins": "Bin", "span_minutes": "Minute", "log_bins": "Bin"}
-_BINS_AT_ONCE = 5_000
 _RETRY_S = 1.0
 
 
@@ -37,12 +48,14 @@ _RETRY_S = 1.0
 class LoaderStatus:
     """What the loader has done since it started."""
 
-    stored_records: int
-    segments: int
-    repaired_segments: int
-    set_aside_messages: int
-    set_aside_records: int
-    last_error: str
+    stored_records: int = 0
+    deduplicated_records: int = 0
+    """Records that had come before, and are in the tables once."""
+    segments: int = 0
+    repaired_segments: int = 0
+    set_aside_messages: int = 0
+    set_aside_records: int = 0
+    last_error: str = ""
 
 
 class Loader:
@@ -54,6 +67,7 @@ class Loader:
         journal: Journal,
         aside: Path,
         on_loaded: Callable[[Signal], None] = lambda signal: None,
+        duplicates: Duplicates | None = None,
     ) -> None:
         """
         Prepare; nothing runs before `start`.
@@ -66,8 +80,10 @@ class Loader:
         self._journal = journal
         self._aside = aside
         self._on_loaded = on_loaded
+        self._duplicates = duplicates or Duplicates()
+        self._vocabularies = Vocabularies()
         self._stop = threading.Event()
-        self._status = LoaderStatus(0, 0, 0, 0, 0, "")
+        self._status = LoaderStatus()
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
 
     def start(self) -> None:
@@ -85,6 +101,7 @@ class Loader:
         return self._status
 
     def _run(self) -> None:
+        self._remember_stored()
         while not self._stop.is_set():
             segment = self._journal.next_sealed(timeout_s=0.25)
             if segment is not None:
@@ -114,127 +131,135 @@ class Loader:
                     return
 
     def _load_or_halve(self, segment: Segment) -> list[Segment]:
-        """Load a segment; one that is refused is set aside, or returned as its two halves."""
+        """Load a segment; return halves of what the engine refused of it."""
         data = segment.path.read_bytes()
-        held = contents(data, segment.signal)
+        found = list(frames(data))
+        halves: list[Segment] = []
         try:
-            self._load_all_tables(segment, held)
-        except EngineError as error:
-            self._note(last_error=f"segment {segment.segment_id}: {error}")
-            self._undo(segment)
-            return self._bisect(segment, data, str(error))
-        self._journal.stored(segment)
-        self._note(stored=held.records, segments=1, last_error="")
+            read = read_segment(data, found, segment.signal)
+        except MalformedBody as error:
+            halves = self._halve(segment, data, found, str(error))
+            self._journal.discard(segment)
+            return halves
+        is_new = self._decide(segment, read)
+        stored = repeated = 0
+        for load in read.loads(segment.segment_id, is_new, self._vocabularies):
+            try:
+                self._put_all(load, segment.suspect)
+                stored += load.fresh
+                repeated += load.records - load.fresh
+            except EngineError as error:
+                refused = [found[n] for n in load.requests.tolist()]
+                halves += self._halve(segment, data, refused, str(error))
+        if halves or not stored + repeated:
+            self._journal.discard(segment)
+        else:
+            self._journal.stored(segment)
+        self._decision(segment).unlink(missing_ok=True)
+        if not halves:
+            self._duplicates.remember(read.keys)
+        self._note(stored_records=stored, deduplicated_records=repeated, segments=1)
+        if not halves:
+            self._note(last_error="")
         self._on_loaded(segment.signal)
-        return []
+        return halves
 
-    def _load_all_tables(self, segment: Segment, held: Contents) -> None:
-        for table, expected in _expected(segment.signal, held).items():
-            if segment.suspect:
-                self._settle(table, segment, expected)
-            elif expected:
-                self._engine.load(table, segment.path, segment.segment_id, segment.segment_id)
-                found = self._count(table, segment)
-                if found != expected:
-                    # An undone insert may still be known by its token: from here on each has its own.
-                    self._settle(table, segment, expected)
-
-    def _settle(self, table: str, segment: Segment, expected: int) -> None:
+    def _put_all(self, load: UnitLoad, suspect: bool) -> None:
         """
-        Make a table hold a segment exactly once, whatever was written of it before.
+        Put a unit into its tables.
 
-        The roll-ups are rebuilt even where every row is there: an earlier process may have ended
-        between the rows and their roll-up, or within an earlier repair.
+        Raises:
+            EngineError: a table refused it, and nothing of it is there.
         """
-        found = self._count(table, segment)
-        if found != expected:
-            self._note(repaired=1)
-            self._delete(table, segment)
-            if expected:
-                token = f"{segment.segment_id}-{uuid.uuid4().hex}"
-                self._engine.load(table, segment.path, segment.segment_id, token)
-                written = self._count(table, segment)
-                if written != expected:
-                    raise EngineError(
-                        f"{table}: {written} rows written where the segment holds {expected}"
-                        f" (there were {found} before)"
-                    )
-        for rollup in ROLLUPS.get(table, ()):
-            self._rebuild(rollup, self._touched_bins(table, rollup, segment))
+        done: list[Insert] = []
+        for insert in load.inserts:
+            try:
+                self._put(insert, suspect)
+                done.append(insert)
+            except EngineError as error:
+                if not insert.is_rollup:
+                    for each in done:
+                        self._delete(each)
+                    raise
+                # The rows are there and made no trouble; without them in the roll-up they can still
+                # be found, so they stay.
+                _log.error("%s could not be added to %s: %s", insert.unit_id, insert.table, error)
+                self._note(last_error=f"{insert.unit_id} is missing in {insert.table}: {error}")
 
-    def _count(self, table: str, segment: Segment) -> int:
+    def _put(self, insert: Insert, suspect: bool) -> None:
+        """Make a table hold an insert exactly once, whatever was written of it before."""
+        if suspect:
+            found = self._count(insert)
+            if found == insert.expected:
+                return
+            self._note(repaired_segments=1)
+            if found:
+                self._delete(insert)
+        written = self._engine.insert(insert.table, insert.columns, insert.build())
+        if written != insert.rows:
+            found = self._count(insert)
+            if found != insert.expected:
+                raise EngineError(
+                    f"{insert.table}: {found} rows found after {insert.expected} were written"
+                )
+
+    def _count(self, insert: Insert) -> int:
         answer = self._engine.query(
-            f"SELECT count() AS n FROM {table} WHERE SegmentId = {{id:String}}",
-            {"id": segment.segment_id},
+            f"SELECT count() AS n FROM {insert.table} WHERE {insert.condition}",
+            {"id": insert.unit_id},
         )
         return int(answer.column("n")[0].as_py())
 
-    def _delete(self, table: str, segment: Segment) -> None:
-        """Delete a segment's rows from a table and take them out of its roll-ups."""
-        touched = {
-            rollup: self._touched_bins(table, rollup, segment) for rollup in ROLLUPS.get(table, ())
-        }
+    def _delete(self, insert: Insert) -> None:
         self._engine.execute(
-            f"ALTER TABLE {table} DELETE WHERE SegmentId = {{id:String}}"
+            f"ALTER TABLE {insert.table} DELETE WHERE {insert.condition}"
             " SETTINGS mutations_sync = 2",
-            {"id": segment.segment_id},
+            {"id": insert.unit_id},
         )
-        for rollup, bins in touched.items():
-            self._rebuild(rollup, bins)
 
-    def _touched_bins(self, table: str, rollup: str, segment: Segment) -> list[int]:
-        answer = self._engine.query(
-            f"SELECT DISTINCT toUnixTimestamp({BIN_EXPRESSION[rollup]}) AS bin FROM {table}"
-            " WHERE SegmentId = {id:String} ORDER BY bin",
-            {"id": segment.segment_id},
-        )
-        return [int(value) for value in answer.column("bin").to_pylist()]
+    # -- what came before ------------------------------------------------------------------------
 
-    def _rebuild(self, rollup: str, bins: list[int]) -> None:
-        """Work out some bins of a roll-up anew from the rows of its table."""
-        column = _BIN_COLUMN[rollup]
-        # A statement has a bounded length, and far-off times can make many bins.
-        for some in (bins[i : i + _BINS_AT_ONCE] for i in range(0, len(bins), _BINS_AT_ONCE)):
-            parameters: dict[str, Parameter] = {"bins": some}
-            self._engine.execute(
-                f"ALTER TABLE {rollup} DELETE"
-                f" WHERE has({{bins:Array(UInt32)}}, toUnixTimestamp({column}))"
-                " SETTINGS mutations_sync = 2",
-                parameters,
-            )
-            # A token of its own, or a rebuild that comes to the same rows as an earlier one is
-            # taken for a repetition of it, and nothing is written.
-            self._engine.execute(
-                f"INSERT INTO {rollup} SELECT * FROM ({rollup_select(rollup, some)})"
-                f" WHERE has({{bins:Array(UInt32)}}, toUnixTimestamp({column}))"
-                f" SETTINGS insert_deduplication_token = '{uuid.uuid4().hex}',"
-                " max_partitions_per_insert_block = 0",
-                parameters,
-            )
+    def _remember_stored(self) -> None:
+        """Take note of what the last process stored, newest first, as far as is quickly read."""
 
-    def _undo(self, segment: Segment) -> None:
-        for table in tables(segment.signal):
-            if self._count(table, segment):
-                self._note(repaired=1)
-                self._delete(table, segment)
+    def _decide(self, segment: Segment, read: Contents) -> NDArray[np.bool_]:
+        """
+        Say what of a segment is new.
+
+        Where something is not, the answer is kept on disk until the segment is stored: counting
+        after a crash needs to know what was meant to be there, and memory is gone by then.
+        """
+        decision = self._decision(segment)
+        if segment.suspect and decision.exists():
+            bits = np.fromfile(decision, np.uint8)
+            if len(bits) == (len(read.keys.keys) + 7) // 8:
+                return np.unpackbits(bits, count=len(read.keys.keys)).astype(np.bool_)
+        is_new = self._duplicates.new_ones(read.keys)
+        if not is_new.all():
+            decision.parent.mkdir(parents=True, exist_ok=True)
+            _write_durably(decision, np.packbits(is_new).tobytes())
+        return is_new
+
+    def _decision(self, segment: Segment) -> Path:
+        return self._aside.parent / "repeated" / f"{segment.segment_id}.{segment.signal}"
 
     # -- what the engine refuses ---------------------------------------------------------------
 
-    def _bisect(self, segment: Segment, data: bytes, reason: str) -> list[Segment]:
-        """Halve a refused segment until the message at fault stands alone, and set it aside."""
-        found = list(frames(data))
-        if len(found) <= 1:
-            self._set_aside(segment, data, reason)
-            self._journal.discard(segment)
+    def _halve(
+        self, segment: Segment, data: bytes, refused: list[Frame], reason: str
+    ) -> list[Segment]:
+        """Return the halves of what was refused; a message that stands alone is set aside."""
+        self._note(last_error=f"segment {segment.segment_id}: {reason}")
+        if len(refused) <= 1:
+            self._set_aside(segment, b"".join(_raw(data, each) for each in refused), reason)
             return []
-        middle = len(found) // 2
+        middle = len(refused) // 2
         halves = []
-        for part, piece in (("a", found[:middle]), ("b", found[middle:])):
-            raw = _joined(data, piece)
+        for part, piece in (("a", refused[:middle]), ("b", refused[middle:])):
+            raw = b"".join(_raw(data, each) for each in piece)
             records = contents(raw, segment.signal).records
             half = self._journal.split(segment, part, raw, records)
             halves.append(replace(half, suspect=segment.suspect))
-        self._journal.discard(segment)
         return halves
 
     def _set_aside(self, segment: Segment, data: bytes, reason: str) -> None:
@@ -245,38 +270,19 @@ class Loader:
         note = {"signal": segment.signal, "records": records, "reason": reason}
         text = json.dumps(note, sort_keys=True) + "\n"
         _write_durably(stem.with_name(stem.name + ".json"), text.encode())
-        self._note(aside=1, aside_records=records)
+        self._note(set_aside_messages=1, set_aside_records=records)
 
-    def _note(
-        self,
-        stored: int = 0,
-        segments: int = 0,
-        repaired: int = 0,
-        aside: int = 0,
-        aside_records: int = 0,
-        last_error: str | None = None,
-    ) -> None:
+    def _note(self, last_error: str | None = None, **added: int) -> None:
         before = self._status
-        self._status = LoaderStatus(
-            before.stored_records + stored,
-            before.segments + segments,
-            before.repaired_segments + repaired,
-            before.set_aside_messages + aside,
-            before.set_aside_records + aside_records,
-            before.last_error if last_error is None else last_error,
-        )
+        after = {name: getattr(before, name) + more for name, more in added.items()}
+        if last_error is not None:
+            self._status = replace(before, **after, last_error=last_error)
+        else:
+            self._status = replace(before, **after)
 
 
-def _expected(signal: Signal, held: Contents) -> dict[str, int]:
-    """Rows that a segment must have in each table."""
-    names = tables(signal)
-    if signal == "metrics":
-        return dict(zip(names, held.points, strict=True))
-    return {names[0]: held.records}
-
-
-def _joined(data: bytes, piece: list[Frame]) -> bytes:
-    return data[piece[0].start : piece[-1].end]
+def _raw(data: bytes, frame: Frame) -> bytes:
+    return data[frame.start : frame.end]
 
 
 def _write_durably(path: Path, data: bytes) -> None:

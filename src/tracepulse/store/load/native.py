@@ -119,7 +119,7 @@ def block(columns: Sequence[tuple[str, Column]], rows: int) -> Iterable[bytes | 
     for name, column in columns:
         yield _text(name) + _text(column.type) + column.prefix
         for piece in column.pieces:
-            yield piece if isinstance(piece, bytes) else memoryview(piece).cast("B")
+            yield piece if isinstance(piece, bytes) else piece.data.cast("B")
 
 
 def _text(value: str) -> bytes:

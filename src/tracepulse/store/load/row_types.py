@@ -188,7 +188,7 @@ for _request, _group, _scope, _record in _GROUPS:
         )
     )
 # The journal's own fields of a request have numbers from 1001 on; see `rows.py`.
-for _name in ("received_unix_ns", "origin", "trust", "data_set", "body"):
+for _name in ("received_unix_ns", "origin", "trust", "data_set", "body_end"):
     _CELLS[Row.REQUEST, _name] = int(WIDTH[Row.REQUEST])
     WIDTH[Row.REQUEST] += 1
 _lay_out(_Fields(Row.RESOURCE, pairs=(1,)))
@@ -222,14 +222,10 @@ _lay_out(
     )
 )
 _lay_out(
-    _Fields(
-        Row.STATUS, cells=((2, Act.TEXT, "status_message"), (3, Act.VARINT, "status_code"))
-    )
+    _Fields(Row.STATUS, cells=((2, Act.TEXT, "status_message"), (3, Act.VARINT, "status_code")))
 )
 _lay_out(
-    _Fields(
-        Row.EVENT, cells=((1, Act.FIXED64, "time_unix_ns"), (2, Act.TEXT, "name")), pairs=(3,)
-    )
+    _Fields(Row.EVENT, cells=((1, Act.FIXED64, "time_unix_ns"), (2, Act.TEXT, "name")), pairs=(3,))
 )
 _lay_out(
     _Fields(
@@ -279,9 +275,7 @@ _lay_out(
 )
 _lay_out(_Fields(Row.HISTOGRAM, cells=(_TEMPORALITY,), rows=((1, Row.HISTOGRAM_POINT),)))
 _lay_out(
-    _Fields(
-        Row.EXPONENTIAL_HISTOGRAM, cells=(_TEMPORALITY,), rows=((1, Row.EXPONENTIAL_POINT),)
-    )
+    _Fields(Row.EXPONENTIAL_HISTOGRAM, cells=(_TEMPORALITY,), rows=((1, Row.EXPONENTIAL_POINT),))
 )
 _lay_out(_Fields(Row.SUMMARY, rows=((1, Row.SUMMARY_POINT),)))
 _TIMES = ((2, Act.FIXED64, "start_unix_ns"), (3, Act.FIXED64, "time_unix_ns"))
@@ -362,11 +356,7 @@ _lay_out(
         pairs=(7,),
     )
 )
-_lay_out(
-    _Fields(
-        Row.QUANTILE, cells=((1, Act.FIXED64, "quantile"), (2, Act.FIXED64, "value"))
-    )
-)
+_lay_out(_Fields(Row.QUANTILE, cells=((1, Act.FIXED64, "quantile"), (2, Act.FIXED64, "value"))))
 for _exemplar in (
     Row.GAUGE_EXEMPLAR,
     Row.SUM_EXEMPLAR,
@@ -386,7 +376,5 @@ for _exemplar in (
             pairs=(7,),
         )
     )
-ROW_OF: NDArray[np.uint8] = np.array(
-    [_ROW_OF.get(Row(n), Row(n)) for n in range(_SIZE)], np.uint8
-)
+ROW_OF: NDArray[np.uint8] = np.array([_ROW_OF.get(Row(n), Row(n)) for n in range(_SIZE)], np.uint8)
 """The row type whose cells a message's fields are."""

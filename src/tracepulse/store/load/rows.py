@@ -34,7 +34,7 @@ LENGTH_MASK = (1 << LENGTH_BITS) - 1
 _DEPTH = 16
 _RECEIVED, _ORIGIN, _TRUST, _DATA_SET = 1001, 1002, 1003, 1004
 _OWN_CELLS = np.array(
-    [cell(Row.REQUEST, n) for n in ("received_unix_ns", "origin", "trust", "data_set", "body")],
+    [cell(Row.REQUEST, n) for n in ("received_unix_ns", "origin", "trust", "data_set", "body_end")],
     np.int64,
 )
 
@@ -117,8 +117,25 @@ def _any_value(buf, pos, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]
-    buf, starts, ends, root, action, cells_of, child_of, row_of, width,
-    own_cells, counts, bases, cells, pair_row_type, pair_row, pair_key, pair_kind, pair_value, fill,
+    buf,
+    starts,
+    ends,
+    root,
+    action,
+    cells_of,
+    child_of,
+    row_of,
+    width,
+    own_cells,
+    counts,
+    bases,
+    cells,
+    pair_row_type,
+    pair_row,
+    pair_key,
+    pair_kind,
+    pair_value,
+    fill,
 ):
     """
     Walk over messages; without `fill` only count rows and pairs.
@@ -137,7 +154,7 @@ def _walk(  # type: ignore[no-untyped-def]
         pos = starts[message]
         request = bases[0] + message * width[0]
         if fill:
-            cells[request + own_cells[4]] = (pos << 24) | (ends[message] - pos)
+            cells[request + own_cells[4]] = ends[message]
         counts[0] += 1
         while True:
             end = level_end[top]
@@ -184,8 +201,7 @@ def _walk(  # type: ignore[no-untyped-def]
                 if top == 0 and field >= _RECEIVED and fill:
                     if field == _RECEIVED and wire == 1:
                         cells[request + own_cells[0]] = _fixed64(buf, begin)
-                        body = cells[request + own_cells[4]] >> 24
-                        cells[request + own_cells[4]] = (body << 24) | (field_start - body)
+                        cells[request + own_cells[4]] = field_start
                     elif field <= _DATA_SET and wire == 2:
                         cells[request + own_cells[field - _RECEIVED]] = (begin << 24) | (
                             pos - begin
@@ -302,7 +318,7 @@ def _walk(  # type: ignore[no-untyped-def]
                     cells[at] = np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1))
             else:  # FIXED64_LIST, VARINT_LIST
                 child = np.int64(child_of[kind, field])
-                if act == 8 and wire == 0 or wire == 5 or act == 9 and wire == 1:
+                if (act == 8 and wire == 0) or wire == 5 or (act == 9 and wire == 1):
                     return field_start
                 inner = begin
                 if wire == 0:
@@ -338,6 +354,8 @@ class Rows:
 
     text: NDArray[np.uint8]
     """The bytes that places point into."""
+    starts: NDArray[np.int64]
+    """Where each request begins in it."""
     cells: NDArray[np.int64]
     bases: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -391,7 +409,19 @@ def read_rows(
     none = np.zeros(0, np.int64)
     small, middle = np.zeros(0, np.uint8), np.zeros(0, np.int32)
     fault = _walk(
-        buf, starts, ends, root, *tables, counts, bases, none, small, middle, none, small, none,
+        buf,
+        starts,
+        ends,
+        root,
+        *tables,
+        counts,
+        bases,
+        none,
+        small,
+        middle,
+        none,
+        small,
+        none,
         False,
     )
     if fault >= 0:
@@ -401,6 +431,7 @@ def read_rows(
     pairs = int(counts[-1])
     rows = Rows(
         buf,
+        starts,
         np.zeros(int(sizes.sum()), np.int64),
         bases,
         np.zeros_like(counts),
@@ -411,8 +442,20 @@ def read_rows(
         np.empty(pairs, np.int64),
     )
     fault = _walk(
-        buf, starts, ends, root, *tables, rows.counts, bases, rows.cells, rows.pair_row_type,
-        rows.pair_row, rows.pair_key, rows.pair_kind, rows.pair_value, True,
+        buf,
+        starts,
+        ends,
+        root,
+        *tables,
+        rows.counts,
+        bases,
+        rows.cells,
+        rows.pair_row_type,
+        rows.pair_row,
+        rows.pair_key,
+        rows.pair_kind,
+        rows.pair_value,
+        True,
     )
     if fault >= 0:
         raise MalformedBody(f"unreadable field at byte {fault} of the segment")

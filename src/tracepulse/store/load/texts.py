@@ -4,7 +4,6 @@ Work on texts by their places: copies, dictionaries, values written out. Compile
 A place is what `rows.py` makes: offset << 24 | length, in one array of bytes.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 
@@ -12,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tracepulse.store.load.rows import LENGTH_MASK, Rows, ValueKind
+from tracepulse.store.load.rows import LENGTH_MASK, ValueKind
 
 __all__ = [
     "bytes_at",
@@ -275,7 +274,9 @@ def equal_to(text: NDArray[np.uint8], places: Places, wanted: bytes) -> NDArray[
 
 # -- values as text --------------------------------------------------------------------------------
 
-_BASE64 = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
+_BASE64 = np.frombuffer(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8
+)
 _WORDS = b"truefalse"
 
 

@@ -1,9 +1,13 @@
--- What detection and the overview read instead of the raw rows. Each table is filled by a view from
--- rollups/<table>.sql; the same SELECT rebuilds it after a crash (load/loader.py).
+-- What detection and the overview read instead of the raw rows. The loader works them out
+-- (load/rollup_blocks.py); rollups/<table>.sql says in SQL what they hold. Every load leaves a marker
+-- behind, a row that counts nothing and whose bin is the time of the load; after two days it goes.
+--
+-- Parts follow the data set and the day of receipt, as those of the tables do.
 
 CREATE TABLE IF NOT EXISTS span_bins
 (
     DataSet LowCardinality(String),
+    ReceivedOn Date,
     Bin DateTime,
     ServiceName LowCardinality(String),
     SpanName LowCardinality(String),
@@ -16,14 +20,16 @@ CREATE TABLE IF NOT EXISTS span_bins
     FirstRefused SimpleAggregateFunction(min, DateTime64(9))
 )
 ENGINE = @aggregating_engine
-PARTITION BY toYYYYMM(Bin)
+PARTITION BY (DataSet, ReceivedOn)
 ORDER BY (DataSet, Bin, ServiceName, SpanName, SpanKind, IsRoot)
-TTL Bin + INTERVAL 2 DAY DELETE WHERE DataSet = ''
+TTL ReceivedOn + INTERVAL 3 DAY DELETE WHERE DataSet = '',
+    Bin + INTERVAL 2 DAY DELETE WHERE SpanKind = 'segment'
 SETTINGS @rollup_settings
 --
 CREATE TABLE IF NOT EXISTS log_bins
 (
     DataSet LowCardinality(String),
+    ReceivedOn Date,
     Bin DateTime,
     ServiceName LowCardinality(String),
     SeverityNumber UInt8,
@@ -33,14 +39,16 @@ CREATE TABLE IF NOT EXISTS log_bins
     FirstLine SimpleAggregateFunction(min, DateTime64(9))
 )
 ENGINE = @aggregating_engine
-PARTITION BY toYYYYMM(Bin)
+PARTITION BY (DataSet, ReceivedOn)
 ORDER BY (DataSet, Bin, ServiceName, SeverityNumber, Shape, Trust)
-TTL Bin + INTERVAL 2 DAY DELETE WHERE DataSet = ''
+TTL ReceivedOn + INTERVAL 3 DAY DELETE WHERE DataSet = '',
+    Bin + INTERVAL 2 DAY DELETE WHERE SeverityNumber = 255
 SETTINGS @rollup_settings
 --
 CREATE TABLE IF NOT EXISTS span_minutes
 (
     DataSet LowCardinality(String),
+    ReceivedOn Date,
     Minute DateTime,
     ServiceName LowCardinality(String),
     SpanName LowCardinality(String),
@@ -52,7 +60,8 @@ CREATE TABLE IF NOT EXISTS span_minutes
     DurationBuckets SimpleAggregateFunction(sumMap, Map(UInt16, UInt64))
 )
 ENGINE = @aggregating_engine
-PARTITION BY toYYYYMM(Minute)
+PARTITION BY (DataSet, toYYYYMM(ReceivedOn))
 ORDER BY (DataSet, Minute, ServiceName, SpanName, SpanKind)
-TTL Minute + INTERVAL 400 DAY DELETE WHERE DataSet = ''
+TTL ReceivedOn + INTERVAL 400 DAY DELETE WHERE DataSet = '',
+    Minute + INTERVAL 2 DAY DELETE WHERE SpanKind = 'segment'
 SETTINGS @rollup_settings
