@@ -104,10 +104,8 @@ class ChdbEngine:
         with self._write_lock:
             with open(self._block, "wb") as file:
                 file.writelines(block)
-            sql = (
-                f"INSERT INTO {table} ({names})"
-                f" SELECT * FROM file({literal(str(self._block))}, 'Native') SETTINGS {settings}"
-            )
+            source = f"file({literal(str(self._block))}, 'Native')"
+            sql = f"INSERT INTO {table} ({names}) SELECT * FROM {source} SETTINGS {settings}"  # noqa: S608
             return int(self._run(self._writer, sql, "TSV", None).rows_written())
 
     def table_engine(self, aggregating: bool = False) -> str:

@@ -172,11 +172,11 @@ def _small_numbers(buf, places, out):  # type: ignore[no-untyped-def]
     for n in range(len(places)):
         pos = places[n] >> 24
         length = places[n] & 0xFFFFFF
-        value = 0
+        value = np.int64(0)
         for i in range(length):
             digit = np.int64(buf[pos + i]) - 48
             if digit < 0 or digit > 9 or value > 6553:
-                value = 0
+                value = np.int64(0)
                 break
             value = value * 10 + digit
         out[n] = value if value <= 65535 else 0
