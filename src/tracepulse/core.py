@@ -14,6 +14,7 @@ from tracepulse.receive.admission import Receipt
 from tracepulse.receive.app import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
+from tracepulse.store.damage import StoreCheck
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
@@ -62,6 +63,8 @@ class Core:
     gate: Gate
     clock: Clock
     ids: IdSource
+    store_check: StoreCheck | None = None
+    """Looks after the parts of the embedded store; a server has its own people for that."""
     counters: IngestCounters = field(default_factory=IngestCounters)
     recovered_records: int = 0
     """Records that an earlier process had received and not loaded."""
@@ -146,6 +149,7 @@ def open_core(
         Gate(state.keys()),
         clock,
         ids,
+        StoreCheck(engine, journal, folder.aside) if isinstance(engine, ChdbEngine) else None,
         recovered_records=journal.status().waiting_records,
     )
     loader.start()

@@ -77,7 +77,7 @@ class DataFolder:
         lock.write(str(os.getpid()))
         lock.flush()
         if not version.exists():
-            version.write_text(json.dumps({"format": FORMAT}) + "\n")
+            _write_whole(version, (json.dumps({"format": FORMAT}) + "\n").encode())
         return cls(path, lock)
 
     def secret(self, name: str) -> bytes:
@@ -87,14 +87,29 @@ class DataFolder:
             return path.read_bytes()
         except FileNotFoundError:
             made = secrets.token_bytes(32)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "wb") as file:
-                file.write(made)
+            _write_whole(path, made)
             return made
 
     def release(self) -> None:
         """Let another process have the folder."""
         self._lock.close()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Make a file that is there with all its content or not at all, even after a power cut."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _refuse_newer(version: Path, path: Path) -> None:

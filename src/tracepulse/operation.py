@@ -8,6 +8,7 @@ from dataclasses import asdict
 from tracepulse import __version__
 from tracepulse.core import Core
 from tracepulse.deliver.api.services import Check, DoctorReport, JournalBacklog
+from tracepulse.storage_checks import journal_damage, store_damage
 from tracepulse.watch import Watch
 
 __all__ = ["RunningServer"]
@@ -98,6 +99,8 @@ class RunningServer:
                 f" + {accounting.queued} queued + {accounting.rejected} rejected"
                 f" + {accounting.set_aside} set aside",
             ),
+            journal_damage(status.damaged),
+            store_damage(core.store_check),
             Check("threads", not ended, f"ended: {', '.join(ended)}" if ended else "all run"),
             Check("disk", usage.free > 2 * 1024**3, f"{usage.free:,} bytes free"),
             watch,

@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from starlette.applications import Starlette
 from tracepulse import __version__
 from tracepulse.config import Settings
 from tracepulse.core import Core, open_core
-from tracepulse.errors import BadSetting
+from tracepulse.errors import BadSetting, TracePulseError
 from tracepulse.front_door import FrontDoor
 from tracepulse.ports import bind
 from tracepulse.receive.app import is_loopback, otlp_app
@@ -36,7 +37,9 @@ __all__ = ["serve"]
 
 _log = logging.getLogger("tracepulse")
 _RETENTION_EVERY_S = 3600.0
+_JUMP_S = 86_400.0
 _KEYS_EVERY_S = 2.0
+_DAMAGE_EVERY_S = 10.0
 
 
 def serve(settings: Settings) -> None:
@@ -109,6 +112,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         chores = (
             asyncio.create_task(_retain(core)),
             asyncio.create_task(_read_keys(core)),
+            asyncio.create_task(_look_for_damage(core)),
             asyncio.create_task(_warm_up_derivations(door)),
         )
         answering = asyncio.create_task(_answer(core, door, stop))
@@ -221,14 +225,34 @@ async def _followed_files(core: Core) -> AsyncIterator[None]:
 
 
 async def _retain(core: Core) -> None:
+    began_unix_ns, began_s = core.clock.now_unix_ns(), time.monotonic()
     while True:
-        dropped = await asyncio.to_thread(
-            drop_expired, core.engine, core.clock.now_unix_ns(), core.settings.retention_days
-        )
-        for each in dropped:
-            _log.info("past retention, dropped: %s", each)
-        core.journal.drop_old()
+        now_unix_ns = core.clock.now_unix_ns()
+        jumped_s = (now_unix_ns - began_unix_ns) / 1e9 - (time.monotonic() - began_s)
+        if abs(jumped_s) > _JUMP_S:
+            # A clock that is suddenly years ahead would have everything deleted.
+            _log.error(
+                "the clock has jumped by %.0f s since the start: nothing is dropped for its age"
+                " before the next start",
+                jumped_s,
+            )
+        else:
+            dropped = await asyncio.to_thread(
+                drop_expired, core.engine, now_unix_ns, core.settings.retention_days
+            )
+            for each in dropped:
+                _log.info("past retention, dropped: %s", each)
         await asyncio.sleep(_RETENTION_EVERY_S)
+
+
+async def _look_for_damage(core: Core) -> None:
+    """Find parts of the store that cannot be read, tell, and fill them from the journal."""
+    while core.store_check is not None:
+        try:
+            await asyncio.to_thread(core.store_check.look)
+        except TracePulseError as error:
+            _log.error("the store cannot be checked: %s", error)
+        await asyncio.sleep(_DAMAGE_EVERY_S)
 
 
 async def _read_keys(core: Core) -> None:

@@ -1,4 +1,4 @@
-"""A server on a folder that outlives it, and what the folder holds in the end."""
+"""A server on a folder that outlives it."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,50 +15,11 @@ from typing import Any
 import httpx
 from tests.running_server import ROOT, free_ports
 
-__all__ = ["FolderHolds", "Server", "read_folder", "serve_command", "start"]
+__all__ = ["ENVIRONMENT", "Server", "serve_command", "start"]
 
-DRIVER = Path(__file__).with_name("killed_at.py")
+DRIVER = Path(__file__).with_name("driven.py")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-
-_READ = """
-import json, sys
-from pathlib import Path
-from tracepulse.store.chdb import ChdbEngine
-engine = ChdbEngine(Path(sys.argv[1]) / "engine")
-def column(sql):
-    return engine.query(sql).column(0).to_pylist()
-print(json.dumps({
-    "spans": column("SELECT SpanAttributes['number'] FROM otel_traces"),
-    "logs": column("SELECT Body FROM otel_logs"),
-    "calls": column("SELECT sum(Calls) FROM span_bins")[0] or 0,
-    "minutes": column("SELECT sum(Calls) FROM span_minutes")[0] or 0,
-    "lines": column("SELECT sum(Lines) FROM log_bins")[0] or 0,
-}))
-engine.close()
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class FolderHolds:
-    """What the tables and roll-ups of a data folder hold."""
-
-    spans: list[str]
-    logs: list[str]
-    calls: int
-    minutes: int
-    lines: int
-
-
-def read_folder(folder: Path) -> FolderHolds:
-    """Return what a data folder holds that no server has open."""
-    ran = subprocess.run(
-        [sys.executable, "-c", _READ, str(folder)],
-        capture_output=True,
-        env=ENVIRONMENT,
-        timeout=60,
-        check=True,
-    )
-    return FolderHolds(**json.loads(ran.stdout))
+_PATIENCE_S = 120.0
 
 
 def serve_command(folder: Path, ports: list[int], *flags: str) -> list[str]:
@@ -74,69 +35,86 @@ class Server:
 
     process: subprocess.Popen[bytes]
     ports: list[int]
+    log_path: Path
 
     @property
     def otlp(self) -> str:
         """Where OTLP over HTTP is taken in."""
         return f"http://127.0.0.1:{self.ports[1]}"
 
+    @property
+    def api(self) -> str:
+        """Where questions are answered."""
+        return f"http://127.0.0.1:{self.ports[0]}"
+
     def kill(self) -> None:
         """End it as a crash does."""
         self.process.kill()
         self.process.wait(30)
 
-    def wait_killed(self) -> None:
+    def wait_killed(self, within_s: float = _PATIENCE_S) -> None:
         """Wait until it has ended itself by SIGKILL."""
-        assert -signal.SIGKILL == self.process.wait(60)
+        assert -signal.SIGKILL == self.process.wait(within_s)
 
     def doctor(self) -> dict[str, Any]:
         """Return what it says of itself."""
-        answer: dict[str, Any] = httpx.get(
-            f"http://127.0.0.1:{self.ports[0]}/api/doctor", timeout=20
-        ).json()
+        answer: dict[str, Any] = httpx.get(f"{self.api}/api/doctor", timeout=60).json()
         return answer
 
-    def wait_loaded(self) -> None:
-        """Wait until nothing is queued."""
-        deadline = time.monotonic() + 60
-        while self.doctor()["accounting"]["queued"]:
-            assert time.monotonic() < deadline, f"still queued: {self.doctor()}"
+    def check(self, name: str) -> dict[str, Any]:
+        """Return one of the doctor's checks."""
+        (found,) = (each for each in self.doctor()["checks"] if each["name"] == name)
+        return dict(found)
+
+    def wait_loaded(self) -> dict[str, Any]:
+        """Wait until nothing is queued; return the doctor's report."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while (report := self.doctor())["accounting"]["queued"]:
+            assert time.monotonic() < deadline, f"still queued: {report}"
             time.sleep(0.1)
+        return report
 
     def stop(self) -> None:
         """End it as an operator does."""
         self.process.send_signal(signal.SIGTERM)
-        assert 0 == self.process.wait(60)
+        assert 0 == self.process.wait(_PATIENCE_S)
 
 
 @contextmanager
-def start(folder: Path, killed_at: str = "") -> Iterator[Server]:
+def start(
+    folder: Path,
+    plan: Mapping[str, Any] | None = None,
+    flags: Sequence[str] = (),
+    log_folder: Path | None = None,
+) -> Iterator[Server]:
     """
-    Start a server on a data folder and wait until it is healthy.
+    Start a server on a data folder and wait until it is healthy, or has ended by a fault.
 
     Args:
-        killed_at: the point at which it kills itself, see `killed_at.py`; then nothing is waited for.
+        plan: the faults that are put into it, see `driven.py`.
+        log_folder: where its log goes; beside the data folder as a rule.
     """
     ports = free_ports(3)
-    program = [str(DRIVER), killed_at] if killed_at else ["-m", "tracepulse.cli"]
-    log = (folder.parent / "server.log").open("ab")
+    program = [str(DRIVER), json.dumps(dict(plan))] if plan else ["-m", "tracepulse.cli"]
+    log_path = (log_folder or folder.parent) / "server.log"
     with (
-        log,
+        log_path.open("ab") as log,
         subprocess.Popen(
-            [sys.executable, *program, *serve_command(folder, ports)],
+            [sys.executable, *program, *serve_command(folder, ports, *flags)],
             stdout=log,
             stderr=log,
             env=ENVIRONMENT,
         ) as process,
     ):
         try:
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + _PATIENCE_S
             while process.poll() is None and not _healthy(ports[0]):
                 assert time.monotonic() < deadline, "the server did not become healthy"
                 time.sleep(0.05)
-            text = (folder.parent / "server.log").read_text()
-            assert killed_at or process.poll() is None, f"the server ended at once:\n{text}"
-            yield Server(process, ports)
+            ended = process.poll()
+            killed = plan is not None and "kill" in plan and ended == -signal.SIGKILL
+            assert ended is None or killed, f"the server ended at once:\n{log_path.read_text()}"
+            yield Server(process, ports, log_path)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -127,6 +127,7 @@ class Journal:
         self._state = _State()
         self._wake = threading.Condition()
         folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
         found = recover(folder, sync)
         for segment, size, records in found.sealed:
             self._state.sealed.append(segment)

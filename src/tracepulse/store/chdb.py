@@ -29,6 +29,20 @@ _READERS = 4
 _TRIES = 3
 _LOOK_S = 0.5
 """How often whoever waits for a reader looks whether the engine was closed meanwhile."""
+_DAMAGED = (
+    "CHECKSUM_DOESNT_MATCH",
+    "CORRUPTED_DATA",
+    "CANNOT_DECOMPRESS",
+    "UNKNOWN_CODEC",
+    "CANNOT_READ_ALL_DATA",
+    "TOO_LARGE_SIZE_COMPRESSED",
+    "ATTEMPT_TO_READ_AFTER_EOF",
+    "BAD_SIZE_OF_FILE_IN_DATA_PART",
+    "NO_FILE_IN_DATA_PART",
+    "FILE_DOESNT_EXIST",
+    "SIZES_OF_MARKS_FILES_ARE_INCONSISTENT",
+)
+"""The engine's names for files that are not what it wrote."""
 _TOO_COSTLY = {"TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MANY_ROWS"}
 
 
@@ -61,6 +75,8 @@ class ChdbEngine:
         for reader in readers:
             self._readers.put(reader)
         self._closed = False
+        self.damage_seen = threading.Event()
+        """Set when a statement met a file that is not what the engine wrote."""
         self.name = f"chDB {chdb.__version__} (embedded)"
         """What it is and where."""
 
@@ -108,6 +124,12 @@ class ChdbEngine:
             sql = f"INSERT INTO {table} ({names}) SELECT * FROM {source} SETTINGS {settings}"  # noqa: S608
             return int(self._run(self._writer, sql, "TSV", None).rows_written())
 
+    def part_is_whole(self, table: str, part: str) -> bool:
+        """Read a part of a table through; False when its files are not what was written."""
+        with self._reader() as reader:
+            said = self._run(reader, f"CHECK TABLE {table} PART '{part}'", "TSV", None)
+        return str(said).split("\t")[1:2] == ["1"]
+
     def table_engine(self, aggregating: bool = False) -> str:
         """Return the ENGINE clause for a table."""
         return "AggregatingMergeTree" if aggregating else "MergeTree"
@@ -150,6 +172,8 @@ class ChdbEngine:
             )
         except Exception as error:  # the engine's own errors have no common type
             text = _first_line(error)
+            if any(f"({name})" in str(error) for name in _DAMAGED):
+                self.damage_seen.set()
             if any(f"({name})" in str(error) for name in NO_ROOM):
                 raise Overloaded(f"the storage engine has no room: {text}") from error
             if any(f"({name})" in str(error) for name in _TOO_COSTLY):
