@@ -1,8 +1,9 @@
 """
 A ClickHouse server's HTTP interface, as far as our client uses it, over an embedded engine.
 
-Run as a process of its own: `python http_front.py FOLDER [USER PASSWORD]`; prints its port. It shows
-that our client speaks the interface as this file understands it. What it does not show: that a real
+Run as a process of its own: `python http_front.py FOLDER [USER PASSWORD]`; prints its port. With the
+same password `reader` is a user that may only read (readonly = 2), and `strict` one that may change
+no setting either (readonly = 1). It shows that our client speaks the interface as this file understands it. What it does not show: that a real
 server answers the same, that replicated tables work, or anything about a network.
 """
 
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import chdb
 
 _NOT_SETTINGS = {"query", "database", "default_format", "wait_end_of_query", "readonly"}
+_QUESTION = re.compile(r"\s*(--.*\n\s*)*(SELECT|WITH|EXPLAIN)\b")
 
 
 class _Front(BaseHTTPRequestHandler):
@@ -30,7 +32,7 @@ class _Front(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         if self.user and (
-            self.headers.get("X-ClickHouse-User") != self.user
+            self.headers.get("X-ClickHouse-User") not in (self.user, "reader", "strict")
             or self.headers.get("X-ClickHouse-Key") != self.password
         ):
             self._answer(403, b"Code: 516. DB::Exception: Authentication failed")
@@ -48,8 +50,16 @@ class _Front(BaseHTTPRequestHandler):
             for k, v in given.items()
             if k not in _NOT_SETTINGS and not k.startswith("param_")
         ]
-        if given.get("readonly") and not re.match(r"\s*(--.*\n\s*)*(SELECT|WITH)", body.decode()):
-            raise ValueError("Code: 164. DB::Exception: Cannot execute query in readonly mode")
+        user = self.headers.get("X-ClickHouse-User", "")
+        if user == "strict" and (settings or "readonly" in given):
+            raise ValueError(
+                "Code: 164. DB::Exception: Cannot modify setting in readonly mode. (READONLY)"
+            )
+        read_only = given.get("readonly") or user in ("reader", "strict")
+        if read_only and not _QUESTION.match(given.get("query", body.decode())):
+            raise ValueError(
+                "Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)"
+            )
         if "query" in given:
             with tempfile.NamedTemporaryFile() as file:
                 file.write(body)

@@ -91,7 +91,7 @@ class ChdbEngine:
         statement = (
             f"{sql}\nSETTINGS max_execution_time={cost.time_s:g},"
             f" max_memory_usage={cost.memory_bytes}, max_result_rows={cost.rows},"
-            " result_overflow_mode='throw', output_format_arrow_string_as_string=1,"
+            f" max_rows_to_read={cost.rows_read}, result_overflow_mode='throw', output_format_arrow_string_as_string=1,"
             " output_format_arrow_low_cardinality_as_dictionary=0, max_threads=2"
         )
         for _ in range(_TRIES):

@@ -23,13 +23,15 @@ _TOO_COSTLY = ("TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MAN
 class ClickHouseEngine:
     """The engine behind `http://user:password@host:8123/database`."""
 
-    def __init__(self, url: str, cluster: str = "") -> None:
+    def __init__(self, url: str, cluster: str = "", read_only: bool = False) -> None:
         """
         Connect and make sure that the database answers.
 
         Args:
             url: scheme http or https, with the database as its path.
             cluster: when set, tables are made replicated.
+            read_only: the user may have been made with readonly = 1, and then may set nothing:
+                questions go without limits of ours where the server will not take them.
         Raises:
             BadSetting: the address cannot be used.
             Unavailable: nothing answers there, or it refuses us.
@@ -43,7 +45,9 @@ class ClickHouseEngine:
         self.name = _without_password(url)
         """What it is and where, without secrets."""
         self._cluster = cluster
-        self._database = parts.path.strip("/") or "default"
+        self.sets_limits = True
+        """False where the server's own limits are all there is."""
+        self.database = parts.path.strip("/") or "default"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         port = parts.port or (8443 if parts.scheme == "https" else 8123)
         headers = {}
@@ -56,7 +60,7 @@ class ClickHouseEngine:
             timeout=httpx.Timeout(120.0, connect=5.0),
         )
         try:
-            self.query("SELECT 1 AS one")
+            self._greet(read_only)
         except BaseException as error:
             self._client.close()
             if isinstance(error, EngineError):
@@ -70,18 +74,10 @@ class ClickHouseEngine:
         limits: QueryLimits | None = None,
     ) -> pa.Table:
         """Answer a SELECT; see `Engine.query`."""
-        cost = limits or QueryLimits()
-        settings = {
-            "readonly": "2",
-            "max_execution_time": f"{cost.time_s:g}",
-            "max_memory_usage": str(cost.memory_bytes),
-            "max_result_rows": str(cost.rows),
-            "result_overflow_mode": "throw",
-            "default_format": "Arrow",
-            "output_format_arrow_string_as_string": "1",
-            "output_format_arrow_low_cardinality_as_dictionary": "0",
-            "wait_end_of_query": "1",
-        }
+        # These two are the interface's own and no settings.
+        settings = {"default_format": "Arrow", "wait_end_of_query": "1"}
+        if self.sets_limits:
+            settings |= _settings(limits or QueryLimits())
         data = self._post(settings, sql.encode(), parameters).content
         return pa.ipc.open_file(pa.BufferReader(data)).read_all()
 
@@ -112,6 +108,15 @@ class ClickHouseEngine:
         """Close the connections."""
         self._client.close()
 
+    def _greet(self, read_only: bool) -> None:
+        try:
+            self.query("SELECT 1 AS one")
+        except EngineError as error:
+            if not read_only or "READONLY" not in str(error):
+                raise
+            self.sets_limits = False
+            self.query("SELECT 1 AS one")
+
     def _post(
         self,
         settings: Mapping[str, str],
@@ -121,7 +126,7 @@ class ClickHouseEngine:
         bound = {f"param_{k}": encode_parameter(v) for k, v in (parameters or {}).items()}
         try:
             answer = self._client.post(
-                "/", params={"database": self._database, **settings, **bound}, content=body
+                "/", params={"database": self.database, **settings, **bound}, content=body
             )
         except httpx.TransportError as error:
             raise Unavailable(
@@ -135,6 +140,19 @@ class ClickHouseEngine:
         if any(f"({name})" in answer.text for name in _TOO_COSTLY):
             raise BadQuestion(f"the question costs too much ({text}); ask for less time")
         raise EngineError(text or f"HTTP {answer.status_code}")
+
+
+def _settings(cost: QueryLimits) -> dict[str, str]:
+    return {
+        "readonly": "2",
+        "max_execution_time": f"{cost.time_s:g}",
+        "max_memory_usage": str(cost.memory_bytes),
+        "max_rows_to_read": str(cost.rows_read),
+        "max_result_rows": str(cost.rows),
+        "result_overflow_mode": "throw",
+        "output_format_arrow_string_as_string": "1",
+        "output_format_arrow_low_cardinality_as_dictionary": "0",
+    }
 
 
 def _without_password(url: str) -> str:

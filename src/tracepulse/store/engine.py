@@ -47,6 +47,8 @@ class QueryLimits:
     time_s: float = 15.0
     memory_bytes: int = 512 * 1024 * 1024
     rows: int = 2_000_000
+    rows_read: int = 0
+    """Rows that may be read for it; 0 is no limit."""
 
 
 class Engine(Protocol):

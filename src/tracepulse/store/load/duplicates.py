@@ -114,7 +114,9 @@ def _is_new(current, previous, keys, seen, out):  # type: ignore[no-untyped-def]
         out[n] = True
         if key == np.uint64(0):
             continue
-        if current[_slot(current, key)] != np.uint64(0) or previous[_slot(previous, key)] != np.uint64(0):
+        if current[_slot(current, key)] != np.uint64(0) or previous[
+            _slot(previous, key)
+        ] != np.uint64(0):
             out[n] = False
         else:
             slot = _slot(seen, key)

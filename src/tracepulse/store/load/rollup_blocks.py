@@ -138,9 +138,7 @@ def _bounded(services: _Names, names: _Names, vocabulary: Vocabulary) -> tuple[I
     of_service = services.codes[first].astype(np.int64)
     of_name = names.codes[first].astype(np.int64)
     for n, (service, name) in enumerate(zip(of_service.tolist(), of_name.tolist(), strict=True)):
-        service_known, name_known = vocabulary.is_known(
-            services.texts[service], names.texts[name]
-        )
+        service_known, name_known = vocabulary.is_known(services.texts[service], names.texts[name])
         if not service_known:
             of_service[n] = services.other
         if not name_known:
