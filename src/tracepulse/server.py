@@ -102,7 +102,14 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         sockets[name].getsockname()[1] for name in ("port", "otlp_http_port", "otlp_grpc_port")
     )
     door = FrontDoor(lambda: core.journal.status().full)
-    otlp = otlp_app(core.sink, core.gate, core.clock, core.counters, settings.allowed_origins)
+    otlp = otlp_app(
+        core.sink,
+        core.gate,
+        core.clock,
+        core.counters,
+        settings.allowed_origins,
+        settings.retention_days,
+    )
     async with (
         _http(otlp, sockets["otlp_http_port"]),
         _http(door, sockets["port"]),
@@ -200,7 +207,9 @@ async def _grpc(core: Core, listener: socket.socket) -> AsyncIterator[None]:
     """gRPC binds by itself: the port that was held for it is let go just before."""
     host, port = listener.getsockname()[:2]
     listener.close()
-    server = grpc_server(core.sink, core.gate, core.clock, core.counters)
+    server = grpc_server(
+        core.sink, core.gate, core.clock, core.counters, core.settings.retention_days
+    )
     server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     await server.start()
     try:

@@ -67,7 +67,7 @@ def open_port() -> Callable[..., Port]:
     def open_one(*scopes: Scope, host: str = "127.0.0.1", origins: tuple[str, ...] = ()) -> Port:
         keys = [ApiKey(s.value, s.value, s, key_hash(f"key-{s.value}")) for s in scopes]
         sink, counters = FakeSink(), IngestCounters()
-        app = otlp_app(sink, Gate(keys), FakeClock(5), counters, origins)
+        app = otlp_app(sink, Gate(keys), FakeClock(), counters, origins)
         return Port(sink, counters, TestClient(app, client=(host, 1)))
 
     return open_one
@@ -82,7 +82,7 @@ def test_a_good_request_is_kept_and_answered_in_kind(
 ) -> None:
     """Protobuf is answered in protobuf and JSON in JSON, with nothing to complain of."""
     metric = Metric(name="m")
-    metric.gauge.data_points.add(as_int=1)
+    metric.gauge.data_points.add(as_int=1, time_unix_nano=FakeClock().unix_ns)
     message = {"traces": traces(span()), "logs": logs(log()), "metrics": metrics([metric])}[signal]
     response = {
         "traces": ExportTraceServiceResponse,
@@ -104,7 +104,7 @@ def test_a_good_request_is_kept_and_answered_in_kind(
         answer.headers["content-type"],
         answer.json(),
     )
-    receipt = Receipt(5, "otlp_http", "loopback", "")
+    receipt = Receipt(FakeClock().unix_ns, "otlp_http", "loopback", "")
     assert [(signal, receipt, 1)] * 2 == [(s, r, n) for s, _, r, n in port.sink.kept]
     assert [body, body] == [b for _, b, _, _ in port.sink.kept]
 
@@ -311,3 +311,36 @@ def test_pages_of_allowed_origins_may_send(
     if granted:
         assert "x-api-key" in asked.headers["access-control-allow-headers"]
         assert "POST" in asked.headers["access-control-allow-methods"]
+
+
+# -- times -----------------------------------------------------------------------------------------
+
+
+def test_a_wrong_clock_is_mended_and_the_sender_warned(open_port: Callable[..., Port]) -> None:
+    """Nothing is rejected, and the text says what was done; OTLP calls that a warning."""
+    port = open_port()
+    answer = port.post(traces(span(start=1), span()).SerializeToString())
+    told = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (200, 0) == (answer.status_code, told.rejected_spans)
+    assert "1 mended: an instant before retention begins" in told.error_message
+    ((_, _, receipt, records),) = port.sink.kept
+    assert (2, (("time_clamped", 1),)) == (records, receipt.mended)
+    assert 1 == port.counters.mended_by_reason["time_clamped"]
+
+
+def test_an_import_keeps_its_age_at_the_port(open_port: Callable[..., Port]) -> None:
+    """What goes into a data set may be of any year."""
+    old = traces(span(start=1)).SerializeToString()
+    port = open_port()
+    assert b"" == port.post(old, x_tracepulse_data_set="old").content
+    assert [old] == [body for _, body, _, _ in port.sink.kept]
+
+
+def test_retention_decides_what_is_too_old() -> None:
+    """A server that keeps ten years takes spans of last year as they are."""
+    body = traces(span(start=FakeClock().unix_ns - 400 * 86_400 * 10**9)).SerializeToString()
+    for days, warned in ((30, True), (3650, False)):
+        app = otlp_app(FakeSink(), Gate(), FakeClock(), IngestCounters(), retention_days=days)
+        client = TestClient(app, client=("127.0.0.1", 1))
+        answer = client.post("/v1/traces", content=body, headers=PROTOBUF)
+        assert warned == bool(answer.content)

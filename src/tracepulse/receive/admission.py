@@ -49,6 +49,10 @@ class Receipt:
     """server_key, loopback or browser_unauthenticated."""
     data_set: str = ""
     """'' for live telemetry; a name for imports, which retention does not touch."""
+    rejected: tuple[tuple[str, int], ...] = ()
+    """Records of the request that were left out, by reason."""
+    mended: tuple[tuple[str, int], ...] = ()
+    """Records of it that were kept with other times than they came with, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +128,13 @@ def admit(body: bytes, signal: Signal, limits: Limits, window: TimeWindow = ANY_
     cleaned = clean(body, signal, limits, window, records_are_good=not scanned.faults)
     kept = scan(cleaned.body, signal, limits, window)
     return Admitted(cleaned.body, kept.records, cleaned.rejected, cleaned.altered, cleaned.mended)
+
+
+def admit_clean(
+    body: bytes, signal: Signal, limits: Limits, window: TimeWindow = ANY_TIME
+) -> Admitted | None:
+    """Admit a request that is without a fault; None for one that is not, raises as `admit`."""
+    scanned = scan(body, signal, limits, window)
+    if scanned.faults or scanned.owner_faults:
+        return None
+    return Admitted(body, scanned.records)

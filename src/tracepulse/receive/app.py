@@ -10,9 +10,10 @@ import asyncio
 import ipaddress
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message as ProtobufMessage
@@ -20,10 +21,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracepulse.clock import Clock
 from tracepulse.errors import (
@@ -33,25 +31,38 @@ from tracepulse.errors import (
     SenderError,
     Unauthorized,
 )
-from tracepulse.receive.access import Caller, Gate, Scope
+from tracepulse.receive.access import Caller, Gate
+from tracepulse.receive.access import Scope as KeyScope
 from tracepulse.receive.admission import (
     Admitted,
     Receipt,
     Sink,
     admit,
+    admit_clean,
     data_set_name_fault,
 )
 from tracepulse.receive.compression import UnsupportedEncoding, decompress
-from tracepulse.receive.limits import BROWSER_LIMITS, SERVER_LIMITS, Limits
+from tracepulse.receive.limits import (
+    ANY_TIME,
+    BROWSER_LIMITS,
+    SERVER_LIMITS,
+    Limits,
+    TimeWindow,
+    live_window,
+)
 from tracepulse.receive.otlp_json import read_otlp_json
 from tracepulse.receive.signals import Signal
 
-__all__ = ["IngestCounters", "is_loopback", "otlp_app", "partial_success", "receive_otlp"]
+__all__ = ["IngestCounters", "Receiver", "is_loopback", "otlp_app", "partial_success"]
 
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
-_IN_THREAD_BYTES = 64 * 1024
-"""Larger bodies are unpacked and scanned in a thread, so that small ones need not wait."""
+_AT_ONCE_BYTES = {False: 2 * 1024 * 1024, True: 128 * 1024}
+"""Bodies up to so many bytes are looked at on the event loop; the key is whether they are packed. It
+takes 2 ms at most, and handing a body to a thread and back costs more than scanning it. Larger ones
+go to a thread, so that small ones need not wait."""
+_MEND_AT_ONCE_BYTES = 8 * 1024
+"""The same for bodies with faults, which are taken apart in Python."""
 
 _RESPONSES = {
     "traces": (trace_service_pb2.ExportTraceServiceResponse, "rejected_spans"),
@@ -70,19 +81,125 @@ class IngestCounters:
     """What came in since the start, by outcome; `received = accepted + rejected`."""
 
     requests: int = 0
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Requests by origin and status."""
     refused_requests: int = 0
     accepted_records: int = 0
     rejected_records: int = 0
     altered_records: int = 0
     rejected_by_reason: Counter[str] = field(default_factory=Counter)
+    mended_by_reason: Counter[str] = field(default_factory=Counter)
+    """Records kept with other times than they came with."""
+
+    def refuse(self, origin: str, status: str) -> None:
+        """Add a request of which nothing was kept."""
+        self.refused_requests += 1
+        self.answered[origin, status] += 1
 
     def count(self, admitted: Admitted) -> None:
         """Add a request that was accepted, perhaps in part."""
         self.requests += 1
         self.accepted_records += admitted.records
         self.rejected_records += admitted.rejected_records
-        self.altered_records += admitted.altered
-        self.rejected_by_reason.update(admitted.rejected)
+        if admitted.altered:
+            self.altered_records += admitted.altered
+            self.mended_by_reason.update(admitted.mended)
+        if admitted.rejected:
+            self.rejected_by_reason.update(admitted.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Takes OTLP requests from any door to the journal."""
+
+    sink: Sink
+    clock: Clock
+    counters: IngestCounters
+    retention_days: int = 30
+    """How far back the instants of live telemetry may lie."""
+
+    async def receive(
+        self,
+        body: bytes,
+        encoding: str,
+        signal: Signal,
+        caller: Caller,
+        origin: str,
+        as_json: bool = False,
+        data_set: str = "",
+    ) -> Admitted:
+        """
+        Take one OTLP request all the way to the journal; returns once it is durable.
+
+        Raises:
+            SenderError, Overloaded: it was refused whole; nothing was kept.
+        """
+        received_unix_ns = self.clock.now_unix_ns()
+        window = ANY_TIME if data_set else live_window(received_unix_ns, self.retention_days)
+        limits = _limits_of(caller)
+        packed = encoding not in ("", "identity")
+        if as_json or len(body) > _AT_ONCE_BYTES[packed]:
+            admitted = await asyncio.to_thread(
+                _open, body, encoding, signal, limits, window, as_json
+            )
+        else:
+            plain = decompress(body, encoding, limits)
+            clean = admit_clean(plain, signal, limits, window)
+            if clean is not None:
+                admitted = clean
+            elif len(plain) <= _MEND_AT_ONCE_BYTES:
+                admitted = admit(plain, signal, limits, window)
+            else:
+                admitted = await asyncio.to_thread(admit, plain, signal, limits, window)
+        if admitted.records:
+            receipt = Receipt(
+                received_unix_ns,
+                origin,
+                caller.trust,
+                data_set,
+                tuple(sorted(admitted.rejected.items())),
+                tuple(sorted(admitted.mended.items())),
+            )
+            await self.sink.append(signal, admitted.body, receipt, admitted.records)
+        self.counters.count(admitted)
+        return admitted
+
+
+def _limits_of(caller: Caller) -> Limits:
+    return BROWSER_LIMITS if caller.trust == "browser_unauthenticated" else SERVER_LIMITS
+
+
+def _open(
+    body: bytes, encoding: str, signal: Signal, limits: Limits, window: TimeWindow, as_json: bool
+) -> Admitted:
+    plain = decompress(body, encoding, limits)
+    if as_json:
+        plain = read_otlp_json(plain, signal).SerializeToString()
+    return admit(plain, signal, limits, window)
+
+
+def partial_success(signal: Signal, admitted: Admitted) -> ProtobufMessage:
+    """Return the reply to a request: empty, or saying how many records were rejected and why."""
+    response_class, field = _RESPONSES[signal]
+    response: Any = response_class()
+    if admitted.rejected or admitted.mended:
+        # Zero rejected with a text is a warning: everything was taken, see what it says.
+        setattr(response.partial_success, field, admitted.rejected_records)
+        response.partial_success.error_message = admitted.explanation()
+    made: ProtobufMessage = response
+    return made
+
+
+class _Answer(NamedTuple):
+    """A response of which only the CORS headers are still missing."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes = b""
+
+
+class _DisconnectedError(Exception):
+    """The client went away before it had sent everything."""
 
 
 def otlp_app(
@@ -91,144 +208,149 @@ def otlp_app(
     clock: Clock,
     counters: IngestCounters,
     allowed_origins: tuple[str, ...] = (),
-) -> Starlette:
+    retention_days: int = 30,
+) -> ASGIApp:
     """
     Return the application for the OTLP port.
 
+    It speaks ASGI itself: a router, a request and a response of a framework cost more than all the
+    rest of a small request.
+
     Args:
         allowed_origins: web origins whose pages may send; '*' is any.
+        retention_days: how far back the instants of live telemetry may lie.
     """
+    receiver = Receiver(sink, clock, counters, retention_days)
 
-    def endpoint(signal: Signal) -> Callable[[Request], Any]:
-        async def handle(request: Request) -> Response:
-            cors = _cors_headers(request, allowed_origins)
-            if request.method == "OPTIONS":
-                return Response(status_code=204, headers=cors)
-            response = await _export(request, signal, sink, gate, clock, counters)
-            response.headers.update(cors)
-            return response
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _other_than_http(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        signal = _SIGNALS.get(scope["path"])
+        try:
+            if signal is None:
+                answer = _Answer(404, _PLAIN, b"Not Found")
+            elif scope["method"] == "POST":
+                answer = await _export(scope, headers, receive, signal, receiver, gate)
+            elif scope["method"] == "OPTIONS":
+                answer = _Answer(204, [])
+            else:
+                answer = _Answer(405, [(b"allow", b"OPTIONS, POST"), *_PLAIN], b"Not Allowed")
+        except _DisconnectedError:
+            counters.refuse("otlp_http", "disconnected")
+            return
+        sent = answer.headers
+        if b"origin" in headers:
+            sent = sent + _cors_headers(headers, allowed_origins)
+        if answer.status != 204:
+            sent = [*sent, (b"content-length", b"%d" % len(answer.body))]
+        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+        await send({"type": "http.response.body", "body": answer.body})
 
-        return handle
-
-    def routes(signal: Signal) -> Route:
-        return Route(f"/v1/{signal}", endpoint(signal), methods=["POST", "OPTIONS"])
-
-    return Starlette(routes=[routes("traces"), routes("logs"), routes("metrics")])
-
-
-async def receive_otlp(
-    body: bytes,
-    encoding: str,
-    signal: Signal,
-    caller: Caller,
-    sink: Sink,
-    clock: Clock,
-    counters: IngestCounters,
-    origin: str,
-    as_json: bool = False,
-    data_set: str = "",
-) -> Admitted:
-    """
-    Take one OTLP request all the way to the journal; returns once it is durable.
-
-    Raises:
-        SenderError, Overloaded: it was refused whole; nothing was kept.
-    """
-    limits = BROWSER_LIMITS if caller.trust == "browser_unauthenticated" else SERVER_LIMITS
-    if len(body) > _IN_THREAD_BYTES or as_json:
-        admitted = await asyncio.to_thread(_open, body, encoding, signal, limits, as_json)
-    else:
-        admitted = _open(body, encoding, signal, limits, as_json)
-    if admitted.records:
-        receipt = Receipt(clock.now_unix_ns(), origin, caller.trust, data_set)
-        await sink.append(signal, admitted.body, receipt, admitted.records)
-    counters.count(admitted)
-    return admitted
+    return app
 
 
-def _open(body: bytes, encoding: str, signal: Signal, limits: Limits, as_json: bool) -> Admitted:
-    plain = decompress(body, encoding, limits)
-    if as_json:
-        plain = read_otlp_json(plain, signal).SerializeToString()
-    return admit(plain, signal, limits)
+_SIGNALS: dict[str, Signal] = {
+    "/v1/traces": "traces",
+    "/v1/logs": "logs",
+    "/v1/metrics": "metrics",
+}
+_PLAIN = [(b"content-type", b"text/plain; charset=utf-8")]
+_CONTENT_TYPE = {
+    False: [(b"content-type", _PROTOBUF.encode())],
+    True: [(b"content-type", _JSON.encode())],
+}
+_ALL_WELL = {
+    False: _Answer(200, _CONTENT_TYPE[False], b""),
+    True: _Answer(200, _CONTENT_TYPE[True], b"{}"),
+}
+"""An empty response is how OTLP says that everything was taken; the key is whether it is JSON."""
 
 
-def partial_success(signal: Signal, admitted: Admitted) -> ProtobufMessage:
-    """Return the reply to a request: empty, or saying how many records were rejected and why."""
-    response_class, field = _RESPONSES[signal]
-    response: Any = response_class()
-    if admitted.rejected_records:
-        setattr(response.partial_success, field, admitted.rejected_records)
-        response.partial_success.error_message = admitted.explanation()
-    made: ProtobufMessage = response
-    return made
+async def _other_than_http(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+    while scope["type"] == "lifespan":
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
 
 
 async def _export(
-    request: Request,
+    scope: Scope,
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
     signal: Signal,
-    sink: Sink,
+    receiver: Receiver,
     gate: Gate,
-    clock: Clock,
-    counters: IngestCounters,
-) -> Response:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+) -> _Answer:
+    media_type = _text(headers, b"content-type").split(";")[0].strip().lower()
     as_json = media_type == _JSON
     try:
+        client = scope.get("client")
         caller = gate.identify(
-            request.headers.get("authorization", ""),
-            request.headers.get("x-api-key", ""),
-            is_loopback(request.client.host if request.client else ""),
+            _text(headers, b"authorization"),
+            _text(headers, b"x-api-key"),
+            is_loopback(client[0] if client else ""),
         )
-        gate.require(caller, Scope.INGEST, Scope.BROWSER)
+        gate.require(caller, KeyScope.INGEST, KeyScope.BROWSER)
         if media_type not in (_PROTOBUF, _JSON):
             raise UnsupportedMediaType(f"Content-Type {media_type!r}: send {_PROTOBUF} or {_JSON}")
-        browser = caller.trust == "browser_unauthenticated"
-        body = await _read(request, BROWSER_LIMITS if browser else SERVER_LIMITS)
-        admitted = await receive_otlp(
+        body = await _read(headers, receive, _limits_of(caller))
+        admitted = await receiver.receive(
             body,
-            request.headers.get("content-encoding", ""),
+            _text(headers, b"content-encoding"),
             signal,
             caller,
-            sink,
-            clock,
-            counters,
             origin="otlp_http",
             as_json=as_json,
-            data_set=_data_set(request.headers, caller),
+            data_set=_data_set(headers, caller),
         )
     except (SenderError, Overloaded) as error:
-        counters.refused_requests += 1
-        return _refusal(error, as_json)
-    except ClientDisconnect:
-        counters.refused_requests += 1
-        return Response(status_code=400)
+        refusal = _refusal(error, as_json)
+        receiver.counters.refuse("otlp_http", str(refusal.status))
+        return refusal
+    receiver.counters.answered["otlp_http", "200"] += 1
+    if not admitted.rejected and not admitted.mended:
+        return _ALL_WELL[as_json]
     return _encode(partial_success(signal, admitted), 200, as_json)
 
 
-async def _read(request: Request, limits: Limits) -> bytes:
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limits.wire_bytes:
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    value = headers.get(name)
+    return "" if value is None else value.decode("latin-1")
+
+
+async def _read(headers: Mapping[bytes, bytes], receive: Receive, limits: Limits) -> bytes:
+    announced = _text(headers, b"content-length")
+    if announced.isdecimal() and int(announced) > limits.wire_bytes:
         raise LimitExceeded(
             f"body of {int(announced):,} bytes; at most {limits.wire_bytes:,} are accepted,"
             " send smaller batches"
         )
-    chunks = []
+    chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _DisconnectedError
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > limits.wire_bytes:
             raise LimitExceeded(f"body of more than {limits.wire_bytes:,} bytes")
         chunks.append(chunk)
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _data_set(headers: Mapping[str, str], caller: Caller) -> str:
+def _data_set(headers: Mapping[bytes, bytes], caller: Caller) -> str:
     """Name the data set of an import; only those who may administer can make one."""
-    name = headers.get("x-tracepulse-data-set", "")
+    name = _text(headers, b"x-tracepulse-data-set")
     if not name:
         return ""
-    if Scope.ADMIN not in caller.scopes:
+    if KeyScope.ADMIN not in caller.scopes:
         raise Unauthorized("a data set can only be imported with an API key of scope admin")
     fault = data_set_name_fault(name)
     if fault:
@@ -236,12 +358,12 @@ def _data_set(headers: Mapping[str, str], caller: Caller) -> str:
     return name
 
 
-def _refusal(error: SenderError | Overloaded, as_json: bool) -> Response:
-    headers = {}
+def _refusal(error: SenderError | Overloaded, as_json: bool) -> _Answer:
+    again = []
     match error:
         case Overloaded():
             code = 503
-            headers["Retry-After"] = str(error.retry_after_s)
+            again = [(b"retry-after", b"%d" % error.retry_after_s)]
         case Unauthorized():
             code = 401
         case LimitExceeded():
@@ -251,33 +373,37 @@ def _refusal(error: SenderError | Overloaded, as_json: bool) -> Response:
         case _:
             code = 400
     status = Status(code=_GRPC_CODE[code], message=str(error))
-    response = _encode(status, code, as_json)
-    response.headers.update(headers)
-    return response
+    code, headers, body = _encode(status, code, as_json)
+    return _Answer(code, headers + again, body)
 
 
-def _encode(message: ProtobufMessage, code: int, as_json: bool) -> Response:
+def _encode(message: ProtobufMessage, code: int, as_json: bool) -> _Answer:
     if as_json:
-        text = json.dumps(json.loads(MessageToJson(message)), separators=(",", ":"))
-        return Response(text, code, media_type=_JSON)
-    return Response(message.SerializeToString(), code, media_type=_PROTOBUF)
+        body = json.dumps(json.loads(MessageToJson(message)), separators=(",", ":")).encode()
+    else:
+        body = message.SerializeToString()
+    return _Answer(code, _CONTENT_TYPE[as_json], body)
 
 
-def _cors_headers(request: Request, allowed: tuple[str, ...]) -> dict[str, str]:
-    origin = request.headers.get("origin", "")
+def _cors_headers(
+    headers: Mapping[bytes, bytes], allowed: tuple[str, ...]
+) -> list[tuple[bytes, bytes]]:
+    origin = _text(headers, b"origin")
     if not origin or not ("*" in allowed or origin in allowed):
-        return {}
-    return {
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Methods": "POST, OPTIONS",
-        "Access-Control-Allow-Headers": (
-            "content-type, content-encoding, x-api-key, authorization, traceparent"
+        return []
+    return [
+        (b"access-control-allow-origin", headers[b"origin"]),
+        (b"access-control-allow-methods", b"POST, OPTIONS"),
+        (
+            b"access-control-allow-headers",
+            b"content-type, content-encoding, x-api-key, authorization, traceparent",
         ),
-        "Access-Control-Max-Age": "86400",
-        "Vary": "Origin",
-    }
+        (b"access-control-max-age", b"86400"),
+        (b"vary", b"Origin"),
+    ]
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Return whether an address is this machine's own."""
     try:

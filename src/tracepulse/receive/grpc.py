@@ -9,10 +9,10 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from tracepulse.clock import Clock
-from tracepulse.errors import LimitExceeded, Overloaded, SenderError, Unauthorized
+from tracepulse.errors import Overloaded, SenderError, Unauthorized
 from tracepulse.receive.access import Gate, Scope
 from tracepulse.receive.admission import Sink
-from tracepulse.receive.app import IngestCounters, is_loopback, partial_success, receive_otlp
+from tracepulse.receive.app import IngestCounters, Receiver, is_loopback, partial_success
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.signals import Signal
 
@@ -26,8 +26,11 @@ _SERVICES: tuple[tuple[str, Signal], ...] = (
 Handler = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
 
 
-def grpc_server(sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters) -> grpc.aio.Server:
+def grpc_server(
+    sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters, retention_days: int = 30
+) -> grpc.aio.Server:
     """Return a server with no port yet; add one with `add_insecure_port`."""
+    receiver = Receiver(sink, clock, counters, retention_days)
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", SERVER_LIMITS.grpc_bytes),
@@ -35,16 +38,14 @@ def grpc_server(sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters) 
         ]
     )
     for service, signal in _SERVICES:
-        handler = grpc.unary_unary_rpc_method_handler(_export(signal, sink, gate, clock, counters))
+        handler = grpc.unary_unary_rpc_method_handler(_export(signal, receiver, gate))
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
         )
     return server
 
 
-def _export(
-    signal: Signal, sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters
-) -> Handler:
+def _export(signal: Signal, receiver: Receiver, gate: Gate) -> Handler:
     async def handle(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
         metadata = {key.lower(): value for key, value in context.invocation_metadata() or ()}
         try:
@@ -54,35 +55,41 @@ def _export(
                 is_loopback(_host(context.peer())),
             )
             gate.require(caller, Scope.INGEST)
-            admitted = await receive_otlp(
-                body, "", signal, caller, sink, clock, counters, origin="otlp_grpc"
-            )
+            admitted = await receiver.receive(body, "", signal, caller, origin="otlp_grpc")
         except (SenderError, Overloaded) as error:
-            counters.refused_requests += 1
+            receiver.counters.refuse("otlp_grpc", _code(error).name)
             await _refuse(context, error)
             raise  # abort has raised already; this line tells the type checker
+        receiver.counters.answered["otlp_grpc", "OK"] += 1
+        if not admitted.rejected and not admitted.mended:
+            return b""  # an empty response, written out
         return partial_success(signal, admitted).SerializeToString()
 
     return handle
 
 
-async def _refuse(context: grpc.aio.ServicerContext, error: SenderError | Overloaded) -> None:
+def _code(error: SenderError | Overloaded) -> grpc.StatusCode:
     match error:
         case Overloaded():
-            code = grpc.StatusCode.UNAVAILABLE
-            status = Status(code=code.value[0], message=str(error))
-            detail = ProtobufAny()
-            detail.Pack(RetryInfo(retry_delay=Duration(seconds=error.retry_after_s)))
-            status.details.append(detail)
-            trailing = (("grpc-status-details-bin", status.SerializeToString()),)
-            await context.abort(code, str(error), trailing)
+            return grpc.StatusCode.UNAVAILABLE
         case Unauthorized():
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
-        case LimitExceeded():
-            # Not RESOURCE_EXHAUSTED: with retry information absent, senders differ on retrying it.
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            return grpc.StatusCode.UNAUTHENTICATED
         case _:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            # Also where too much was sent, and not RESOURCE_EXHAUSTED: with retry information
+            # absent, senders differ on retrying that.
+            return grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def _refuse(context: grpc.aio.ServicerContext, error: SenderError | Overloaded) -> None:
+    code = _code(error)
+    trailing: tuple[tuple[str, bytes], ...] = ()
+    if isinstance(error, Overloaded):
+        status = Status(code=code.value[0], message=str(error))
+        detail = ProtobufAny()
+        detail.Pack(RetryInfo(retry_delay=Duration(seconds=error.retry_after_s)))
+        status.details.append(detail)
+        trailing = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(code, str(error), trailing)
 
 
 def _host(peer: str) -> str:
