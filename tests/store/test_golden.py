@@ -203,6 +203,10 @@ def test_spans_become_the_exporters_columns(any_engine: Engine, tmp_path: Path) 
             "SpanId": f"{3:016x}",
             "SpanName": "GET /",
             "SpanKind": "Server",
+            "SpanAttributes": {
+                "tracepulse.end_before_start": "true",
+                "tracepulse.original_end_time_unix_nano": "@end",
+            },
         },
     ] == _read(any_engine, "otel_traces", "golden-spans", "Timestamp")
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tracepulse.journal.framing import Frame
 from tracepulse.receive.signals import Signal
-from tracepulse.store.load.native import Column, array, low_cardinality, plain_strings, string_map
+from tracepulse.store.load.native import Column, array, low_cardinality, mapping, plain_strings
 from tracepulse.store.load.row_types import Row
 from tracepulse.store.load.rows import Rows, read_rows
 from tracepulse.store.load.texts import (
@@ -18,6 +18,8 @@ from tracepulse.store.load.texts import (
     gather,
     hex_texts,
     renumber,
+    repeated,
+    string_offsets,
     strings,
     value_texts,
 )
@@ -110,15 +112,33 @@ class Decoded:
     def attributes(self, row: Row, chosen: Indices) -> Column:
         """Return a column of maps: the attributes of some rows of a type."""
         pairs = self.pairs(row)
+        if len(chosen) > 2 * self.rows.count(row):
+            return self._repeated_attributes(pairs, chosen)
         offsets, at = gather(pairs.offsets, chosen)
         elements = pairs.elements[at]
-        return string_map(
-            offsets[1:],
-            self.text,
-            self.key_codes[elements],
-            self.key_places,
-            self.pair_text[elements],
-        )
+        codes, kept = renumber(self.key_codes[elements], len(self.key_places))
+        values = strings(self.text, self.pair_text[elements])
+        return self._map(offsets[1:], codes, kept, values)
+
+    def _repeated_attributes(self, pairs: Lists, chosen: Indices) -> Column:
+        """As `attributes`, where most rows are chosen many times: written out once, then copied."""
+        places = self.pair_text[pairs.elements]
+        codes, kept = renumber(self.key_codes[pairs.elements], len(self.key_places))
+        starts = string_offsets(places)[pairs.offsets]
+        ends = np.cumsum((pairs.offsets[1:] - pairs.offsets[:-1])[chosen])
+        numbers = repeated(codes.view(np.uint8), pairs.offsets * codes.itemsize, chosen)
+        values = repeated(strings(self.text, places), starts, chosen)
+        return self._map(ends, numbers.view(np.int32), kept, values)
+
+    def _map(
+        self,
+        ends: Indices,
+        codes: NDArray[np.int32],
+        kept: NDArray[np.int32],
+        values: NDArray[np.uint8],
+    ) -> Column:
+        keys = low_cardinality(codes, strings(self.text, self.key_places[kept]), len(kept))
+        return mapping(ends, keys, plain_strings(values))
 
     def text_at(self, place: int) -> str:
         """Return the text at a place."""

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.receive.wire_fields import encode_varint
-from tracepulse.store.load.texts import renumber, strings
 
 __all__ = [
     "Column",
@@ -23,7 +22,6 @@ __all__ = [
     "low_cardinality",
     "mapping",
     "plain_strings",
-    "string_map",
 ]
 
 _DICTIONARY_VERSION = (1).to_bytes(8, "little")
@@ -98,19 +96,6 @@ def mapping(ends: NDArray[np.int64], keys: Column, values: Column) -> Column:
         keys.prefix + values.prefix,
         (ends.astype(np.uint64), *keys.pieces, *values.pieces),
     )
-
-
-def string_map(
-    ends: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    key_codes: NDArray[np.int32],
-    key_places: NDArray[np.int64],
-    value_places: NDArray[np.int64],
-) -> Column:
-    """Return a column Map(LowCardinality(String), String)."""
-    codes, kept = renumber(key_codes, len(key_places))
-    keys = low_cardinality(codes, strings(text, key_places[kept]), len(kept))
-    return mapping(ends, keys, plain_strings(strings(text, value_places)))
 
 
 def block(columns: Sequence[tuple[str, Column]], rows: int) -> Iterable[bytes | memoryview]:

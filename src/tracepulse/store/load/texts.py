@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tracepulse.store.load.memory import SLACK, copy, load64, store64
 from tracepulse.store.load.rows import LENGTH_MASK, ValueKind
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "gather",
     "hex_texts",
     "renumber",
+    "repeated",
+    "string_offsets",
     "strings",
     "value_texts",
 ]
@@ -36,35 +39,42 @@ def bytes_at(text: NDArray[np.uint8], place: int) -> bytes:
     return text[offset : offset + length].tobytes()
 
 
-@njit(cache=True, nogil=True)
-def hash_bytes(buf, begin, end, seed):  # type: ignore[no-untyped-def]
-    """Return 64 bits that stand for some bytes."""
-    value = seed ^ (np.uint64(end - begin) * _MULTIPLY)
-    pos = begin
-    while pos + 8 <= end:
-        word = np.uint64(0)
-        for i in range(8):
-            word |= np.uint64(buf[pos + i]) << np.uint64(8 * i)
-        value = (value ^ word) * _MULTIPLY
-        value ^= value >> np.uint64(29)
-        pos += 8
-    word = np.uint64(0)
-    shift = np.uint64(0)
-    while pos < end:
-        word |= np.uint64(buf[pos]) << shift
-        shift += np.uint64(8)
-        pos += 1
-    value = (value ^ word) * _MIX
-    value ^= value >> np.uint64(32)
+@njit(cache=True, nogil=True, inline="always")
+def _mixed(value):  # type: ignore[no-untyped-def]
     value *= _MULTIPLY
     return value ^ (value >> np.uint64(29))
 
 
+@njit(cache=True, nogil=True)
+def hash_bytes(buf, begin, end, seed):  # type: ignore[no-untyped-def]
+    """Return 64 bits that stand for some bytes."""
+    length = end - begin
+    value = seed ^ (np.uint64(length) * _MIX)
+    if length >= 8:
+        pos = begin
+        while pos + 8 < end:
+            value = _mixed(value ^ load64(buf, pos))
+            pos += 8
+        value = _mixed(value ^ load64(buf, end - 8))
+    else:
+        word = np.uint64(0)
+        for i in range(length):
+            word = (word << np.uint64(8)) | np.uint64(buf[begin + i])
+        value = _mixed(value ^ word)
+    return _mixed(value ^ _MIX)
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _same(buf, a, b, length):  # type: ignore[no-untyped-def]
-    for i in range(length):
+    i = 0
+    while i + 8 <= length:
+        if load64(buf, a + i) != load64(buf, b + i):
+            return False
+        i += 8
+    while i < length:
         if buf[a + i] != buf[b + i]:
             return False
+        i += 1
     return True
 
 
@@ -193,6 +203,7 @@ def _strings_size(places):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _strings(buf, places, out):  # type: ignore[no-untyped-def]
     at = np.int64(0)
+    last = len(buf) - 16
     for n in range(len(places)):
         offset = places[n] >> 24
         length = places[n] & 0xFFFFFF
@@ -203,18 +214,58 @@ def _strings(buf, places, out):  # type: ignore[no-untyped-def]
             rest >>= 7
         out[at] = rest
         at += 1
-        if length <= 64:
-            for i in range(length):
-                out[at + i] = buf[offset + i]
+        if length <= 16 and offset <= last:
+            # Two words, whatever of them is wanted: what is too much is overwritten by the next.
+            store64(out, at, load64(buf, offset))
+            store64(out, at + 8, load64(buf, offset + 8))
         else:
-            out[at : at + length] = buf[offset : offset + length]
+            copy(out, at, buf, offset, length)
         at += length
 
 
 def strings(text: NDArray[np.uint8], places: Places) -> NDArray[np.uint8]:
     """Return texts one after the other, each behind its length as a varint."""
-    out = np.empty(_strings_size(places), np.uint8)
+    size = _strings_size(places)
+    out = np.empty(size + SLACK, np.uint8)
     _strings(text, places, out)
+    return out[:size]
+
+
+@njit(cache=True, nogil=True)
+def _repeated(source, offsets, rows, out):  # type: ignore[no-untyped-def]
+    at = np.int64(0)
+    for n in range(len(rows)):
+        begin = offsets[rows[n]]
+        length = offsets[rows[n] + 1] - begin
+        copy(out, at, source, begin, length)
+        at += length
+
+
+def repeated(
+    source: NDArray[np.uint8], offsets: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return stretches of bytes one after the other; `offsets` says where each row's begins."""
+    out = np.empty(int((offsets[1:] - offsets[:-1])[rows].sum()), np.uint8)
+    _repeated(source, offsets, rows, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _ends(places, out):  # type: ignore[no-untyped-def]
+    total = np.int64(0)
+    for n in range(len(places)):
+        length = places[n] & 0xFFFFFF
+        total += length + 1
+        while length >= 0x80:
+            total += 1
+            length >>= 7
+        out[n + 1] = total
+
+
+def string_offsets(places: Places) -> NDArray[np.int64]:
+    """Return where each text begins in what `strings` returns, and at last where it ends."""
+    out = np.zeros(len(places) + 1, np.int64)
+    _ends(places, out)
     return out
 
 
@@ -373,7 +424,7 @@ def value_texts(
     written = [_double_text(int(bits)) for bits in doubles]
     own = np.frombuffer(_WORDS + b"".join(written), np.uint8)
     at = len(text)
-    longer = np.empty(at + len(own) + _room(kinds, values), np.uint8)
+    longer = np.empty(at + len(own) + _room(kinds, values) + SLACK, np.uint8)
     longer[:at] = text
     longer[at : at + len(own)] = own
     out = np.empty(len(kinds), np.int64)
