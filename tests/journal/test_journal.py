@@ -22,7 +22,7 @@ from tracepulse.receive.admission import Receipt
 from tracepulse.receive.signals import REQUEST_TYPES
 
 RECEIPT = Receipt(1_700_000_000_000_000_000, "otlp_http", "loopback")
-QUICK = JournalLimits(seal_after_s=0.0, min_free_bytes=1)
+QUICK = JournalLimits(seal_after_s=0.0, pace_s=0.0, min_free_bytes=1)
 
 
 def _body(number: int) -> bytes:
@@ -204,7 +204,9 @@ def test_a_write_that_fails_half_way_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_full_journal_refuses_and_keeps(open_journal: Callable[..., Journal]) -> None:
     """Past the limit senders are asked to come back; room made by the store lets them in again."""
-    journal = open_journal(JournalLimits(seal_after_s=0.0, max_bytes=1000, min_free_bytes=1))
+    journal = open_journal(
+        JournalLimits(seal_after_s=0.0, pace_s=0.0, max_bytes=1000, min_free_bytes=1)
+    )
     count = 0
 
     def fill() -> None:
@@ -384,7 +386,9 @@ def test_a_stored_segment_can_be_loaded_again(open_journal: Callable[..., Journa
 
 def test_stored_segments_are_bounded(open_journal: Callable[..., Journal]) -> None:
     """The oldest go where there are too many bytes of them."""
-    journal = open_journal(JournalLimits(seal_after_s=0.0, min_free_bytes=1, keep_stored_bytes=250))
+    journal = open_journal(
+        JournalLimits(seal_after_s=0.0, pace_s=0.0, min_free_bytes=1, keep_stored_bytes=250)
+    )
     for number in range(1, 6):
         journal.append("traces", _body(number), RECEIPT, 1).result(5)
         journal.stored(_take(journal))
@@ -413,7 +417,7 @@ def test_a_file_of_nothing_but_rubbish_is_set_aside(
 
 def test_the_parts_of_a_segment_take_its_place(open_journal: Callable[..., Journal]) -> None:
     """Split and discard keep the count of what waits, and the parts survive a crash."""
-    journal = open_journal(JournalLimits(seal_after_s=0.3, min_free_bytes=1))
+    journal = open_journal(JournalLimits(seal_after_s=0.3, pace_s=0.0, min_free_bytes=1))
     for number in (1, 2):
         journal.append("traces", _body(number), RECEIPT, 1).result(5)
     segment = _take(journal)

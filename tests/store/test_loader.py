@@ -24,7 +24,7 @@ from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import ROLLUPS, migrate, rollup_select
 from tracepulse.store.queries.telemetry import Telemetry
 
-LIMITS = JournalLimits(seal_after_s=0.0, min_free_bytes=1, keep_stored_s=0)
+LIMITS = JournalLimits(seal_after_s=0.0, pace_s=0.0, min_free_bytes=1, keep_stored_s=0)
 T = 1_790_000_000 * SECOND
 
 _SUMS = {

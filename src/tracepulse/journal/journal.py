@@ -7,6 +7,7 @@ by one fsync per file, and only then answered (group commit).
 
 import contextlib
 import logging
+import math
 import os
 import threading
 import time
@@ -29,6 +30,8 @@ from tracepulse.receive.signals import Signal
 __all__ = ["Journal", "JournalLimits", "JournalStatus"]
 
 _log = logging.getLogger("tracepulse")
+_ROUND_S = 0.3
+"""Segments with few records that go to the store within this time count as one round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class JournalLimits:
     """Age from which a segment goes to the store as soon as the store asks for one: most of what
     freshness costs. A busy store asks later and gets larger segments, so that it never falls behind
     by the number of segments."""
+    pace_s: float = 2.0
+    """Least time between two rounds of segments with few records. A load costs the same for one record
+    as for a thousand; the first after a silence does not wait."""
+    few_records: int = 16
     seal_bytes: int = 8 * 1024 * 1024
     """One block of the engine; larger ones cost memory and gain little."""
     seal_records: int = 60_000
@@ -126,6 +133,7 @@ class Journal:
         self._counter = 0
         self._state = _State()
         self._wake = threading.Condition()
+        self._round_until = -math.inf
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
         found = recover(folder, sync)
@@ -306,20 +314,25 @@ class Journal:
 
     def _is_due(self) -> bool:
         """Whether the store waits for a segment that is old enough."""
-        state = self._state
-        limit = time.monotonic() - self._limits.seal_after_s
+        state, now = self._state, time.monotonic()
         return (
             state.wanted
             and not state.sealed
-            and any(each.since <= limit for each in state.active.values())
+            and any(self._due_at(each) <= now for each in state.active.values())
         )
+
+    def _due_at(self, active: _Open) -> float:
+        """When a segment may go to the store."""
+        old_enough = active.since + self._limits.seal_after_s
+        if active.records >= self._limits.few_records or old_enough <= self._round_until:
+            return old_enough
+        return max(old_enough, self._round_until - _ROUND_S + self._limits.pace_s)
 
     def _idle_wait(self) -> float:
         active = self._state.active.values()
         if not active or not self._state.wanted:
             return 1.0
-        oldest = min(each.since for each in active)
-        return max(0.005, oldest + self._limits.seal_after_s - time.monotonic())
+        return max(0.005, min(self._due_at(each) for each in active) - time.monotonic())
 
     def _write(self, batch: list[_Append]) -> None:
         by_signal: dict[Signal, list[_Append]] = {}
@@ -378,14 +391,16 @@ class Journal:
     def _seal_due(self, everything: bool) -> None:
         now = time.monotonic()
         for signal, active in sorted(self._state.active.items(), key=lambda item: item[1].since):
-            old_enough = now - active.since >= self._limits.seal_after_s
+            asked_for = self._state.wanted and not self._state.sealed
             due = (
                 everything
-                or (old_enough and self._state.wanted and not self._state.sealed)
+                or (asked_for and self._due_at(active) <= now)
                 or active.durable_bytes >= self._limits.seal_bytes
                 or active.records >= self._limits.seal_records
             )
             if due:
+                if active.records < self._limits.few_records and now > self._round_until:
+                    self._round_until = now + _ROUND_S
                 del self._state.active[signal]
                 self._seal(active)
 

@@ -29,7 +29,7 @@ from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import Segment, contents
 from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
-from tracepulse.store.load.duplicates import Duplicates
+from tracepulse.store.load.duplicates import Duplicates, Keys
 from tracepulse.store.load.inserts import (
     Contents,
     Insert,
@@ -37,11 +37,14 @@ from tracepulse.store.load.inserts import (
     Vocabularies,
     read_segment,
 )
+from tracepulse.store.load.warm_up import warm_up
 
 __all__ = ["Loader", "LoaderStatus"]
 
 _log = logging.getLogger("tracepulse")
 _RETRY_S = 1.0
+_REMEMBERED_BYTES = 64 * 1024 * 1024
+"""Of stored segments, read at the start: about a third of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Loader:
         return self._status
 
     def _run(self) -> None:
+        warm_up()
         self._remember_stored()
         while not self._stop.is_set():
             segment = self._journal.next_sealed(timeout_s=0.25)
@@ -220,7 +224,24 @@ class Loader:
     # -- what came before ------------------------------------------------------------------------
 
     def _remember_stored(self) -> None:
-        """Take note of what the last process stored, newest first, as far as is quickly read."""
+        """
+        Take note of what the last process stored, newest first, as far as is quickly read.
+
+        A sender whose answer was lost in a crash comes again some seconds later.
+        """
+        left = _REMEMBERED_BYTES
+        newest: list[Keys] = []
+        for segment in reversed(self._journal.stored_segments()):
+            try:
+                data = segment.path.read_bytes()
+                left -= len(data)
+                if left < 0:
+                    break
+                newest.append(read_segment(data, list(frames(data)), segment.signal).keys)
+            except (OSError, MalformedBody) as error:
+                _log.warning("segment %s is not looked at for repetitions: %s", segment.path, error)
+        for keys in reversed(newest):
+            self._duplicates.remember(keys)
 
     def _decide(self, segment: Segment, read: Contents) -> NDArray[np.bool_]:
         """

@@ -37,9 +37,7 @@ def store64(typing: Any, array: Any, offset: Any, word: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _at(context, builder, signature.args[0], arguments[0], arguments[1])
-        stored = builder.store(
-            arguments[2], builder.bitcast(place, ir.IntType(64).as_pointer())
-        )
+        stored = builder.store(arguments[2], builder.bitcast(place, ir.IntType(64).as_pointer()))
         stored.align = 1
         return context.get_dummy_value()
 
