@@ -18,7 +18,7 @@ from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import Segment, contents
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
-from tracepulse.store.load.statements import tables
+from tracepulse.store.load.tables import tables
 from tracepulse.store.migrate import ROLLUPS
 
 __all__ = ["DamagedPart", "StoreCheck"]
