@@ -6,7 +6,7 @@ from importlib.resources import files
 from tracepulse.errors import Unavailable
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.tables import ROLLUPS
-from tracepulse.store.settings import ROLLUP_SETTINGS, TABLE_SETTINGS
+from tracepulse.store.settings import LAYOUT_SETTINGS, ROLLUP_SETTINGS, TABLE_SETTINGS
 from tracepulse.store.shapes import SHAPE_FROM_WARN
 
 __all__ = ["BIN_EXPRESSION", "ROLLUPS", "migrate", "rollup_select"]
@@ -41,7 +41,8 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     Raises:
         Unavailable: the tables were made by a newer version of TracePulse.
     """
-    engine.execute(_fill(_VERSIONS, engine))
+    layout = _known(engine, LAYOUT_SETTINGS)
+    engine.execute(_fill(_VERSIONS, engine, layout))
     found = engine.query("SELECT DISTINCT Name FROM tracepulse_migrations ORDER BY Name")
     done = set(found.column("Name").to_pylist())
     unknown = sorted(done - set(_MIGRATIONS))
@@ -56,7 +57,7 @@ def migrate(engine: Engine) -> tuple[str, ...]:
             continue
         text = files("tracepulse.store.schema").joinpath(name).read_text()
         for statement in text.split("\n--\n"):
-            engine.execute(_fill(statement, engine))
+            engine.execute(_fill(statement, engine, layout))
         engine.execute(
             "INSERT INTO tracepulse_migrations (Name) SELECT {name:String}", {"name": name}
         )
@@ -85,9 +86,19 @@ def rollup_select(rollup: str, bins: Sequence[int] = ()) -> str:
     return text.replace(f"FROM {table}", f"FROM {part}")
 
 
-def _fill(statement: str, engine: Engine) -> str:
+def _known(engine: Engine, settings: Mapping[str, int]) -> dict[str, int]:
+    """Return those settings of tables that the engine has; servers of other versions lack some."""
+    found = engine.query(
+        "SELECT name FROM system.merge_tree_settings WHERE has({names:Array(String)}, name)",
+        {"names": list(settings)},
+    )
+    names = set(found.column("name").to_pylist())
+    return {name: value for name, value in settings.items() if name in names}
+
+
+def _fill(statement: str, engine: Engine, layout: Mapping[str, int]) -> str:
     return (
-        statement.replace("@table_settings", _clause(TABLE_SETTINGS))
+        statement.replace("@table_settings", _clause(TABLE_SETTINGS | layout))
         .replace("@rollup_settings", _clause(ROLLUP_SETTINGS))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))
         .replace("@engine", engine.table_engine())
