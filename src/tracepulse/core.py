@@ -15,6 +15,7 @@ from tracepulse.receive.app import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
 from tracepulse.store.damage import StoreCheck
+from tracepulse.store.edges.keeper import EdgeKeeper
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
@@ -60,6 +61,7 @@ class Core:
     journal: Journal
     loader: Loader
     telemetry: Telemetry
+    edges: EdgeKeeper
     gate: Gate
     clock: Clock
     ids: IdSource
@@ -89,6 +91,7 @@ class Core:
 
     def close(self) -> None:
         """Load what was received, then let go of everything."""
+        self.edges.stop()
         self.journal.seal_all()
         emptied = self.journal.wait_empty(_DRAIN_S)
         self.loader.stop()
@@ -137,6 +140,7 @@ def open_core(
             opened.callback(state.close)
         journal = Journal(folder.journal, ids.new_id()[:20], journal_limits)
         opened.pop_all()  # from here on `Core.close` closes them
+    telemetry = Telemetry(engine)
     loader = Loader(engine, journal, folder.aside)
     core = Core(
         settings,
@@ -145,7 +149,8 @@ def open_core(
         state,
         journal,
         loader,
-        Telemetry(engine),
+        telemetry,
+        EdgeKeeper(engine, telemetry, clock, settings.retention_days),
         Gate(state.keys()),
         clock,
         ids,
@@ -153,4 +158,5 @@ def open_core(
         recovered_records=journal.status().waiting_records,
     )
     loader.start()
+    core.edges.start()
     return core

@@ -22,7 +22,7 @@ BIN_EXPRESSION = {
 """The bin of a row, by roll-up; @bin in the roll-ups' files."""
 
 _LAST_SECOND = 2**32 - 1
-_MIGRATIONS = ("0001_telemetry.sql", "0002_rollups.sql")
+_MIGRATIONS = ("0001_telemetry.sql", "0002_rollups.sql", "0003_edges.sql")
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS tracepulse_migrations
 (
@@ -101,6 +101,7 @@ def _fill(statement: str, engine: Engine, layout: Mapping[str, int]) -> str:
         statement.replace("@table_settings", _clause(TABLE_SETTINGS | layout))
         .replace("@rollup_settings", _clause(ROLLUP_SETTINGS))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))
+        .replace("@replacing_engine", engine.table_engine().replace("Merge", "ReplacingMerge"))
         .replace("@engine", engine.table_engine())
     )
 

@@ -1,11 +1,38 @@
-"""Questions about who calls whom."""
+"""
+Questions about who calls whom.
 
+Minutes whose edges are kept (store/edges/keeper.py) are read as they are; of all others the spans
+are read and brought together, so that the answer is that of the spans however old what is kept is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
 
 from tracepulse.model.question import Window
-from tracepulse.store.queries.statements import Queries, window_parameters
+from tracepulse.store.edges.calls import (
+    LOOK_NS,
+    MINUTE_NS,
+    Cells,
+    SpanEnds,
+    bucket_middle_ns,
+    find_calls,
+)
+from tracepulse.store.engine import QueryLimits
+from tracepulse.store.queries.statements import Queries, integers, window_parameters
 
-__all__ = ["FlowQueries", "GraphEdge"]
+__all__ = ["FlowQueries", "GraphEdge", "MinuteSpans", "ServiceGraph"]
+
+_LAST_SECOND = 2**32 - 1
+_MAX_LIVE_SPANS = 1_500_000
+"""Spans that are brought together for one answer; beyond, the oldest minutes are left out."""
+_SPANS_LIMITS = QueryLimits(time_s=30, memory_bytes=1024**3, rows=16_000_000)
+
+_Edge: TypeAlias = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +48,225 @@ class GraphEdge:
     calls: int
     errors: int
     p50_ns: int
+    """To 2.2%, as lengths are counted in sixteenths of a power of two."""
     p95_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceGraph:
+    """Who called whom in a window."""
+
+    edges: tuple[GraphEdge, ...]
+    """By number of calls, falling, then by name."""
+    minutes_left_out: int
+    """Minutes that hold more spans than can be brought together at once, and are not kept yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteSpans:
+    """How many spans there are in a minute, and of how many its edges were worked out."""
+
+    data_set: str
+    minute_unix_s: int
+    around: tuple[int, int, int]
+    """Spans of the minute before, of it, and of the one after."""
+    covered: tuple[int, ...]
+    """The same when its edges were worked out; empty where they never were."""
 
 
 class FlowQueries(Queries):
     """What can be asked of calls between services."""
 
+    keeps_edges = True
+    """False where there is no table for them, and every answer is found among the spans."""
+
     def service_graph(
         self, window: Window, data_set: str = "", limit: int = 500
     ) -> tuple[GraphEdge, ...]:
         """Return who calls whom, by number of calls."""
+        return self.whole_service_graph(window, data_set, limit).edges
+
+    def whole_service_graph(
+        self, window: Window, data_set: str = "", limit: int = 500
+    ) -> ServiceGraph:
+        """Return who calls whom, and whether anything is missing."""
+        if not self.keeps_edges:
+            return ServiceGraph(_edges(_cells_of(self.calls_of(window, data_set)))[:limit], 0)
+        minutes = self.span_minutes(window, data_set)
+        kept = [
+            m.minute_unix_s
+            for m in minutes
+            if m.covered == m.around
+            and m.minute_unix_s * 10**9 >= window.start_unix_ns
+            and m.minute_unix_s * 10**9 + MINUTE_NS <= window.end_unix_ns
+        ]
+        live, left_out = _affordable(minutes, set(kept))
+        found = [self.calls_of(each, data_set) for each in _stretches(live, window)]
+        cells = [_cells_of(each) for each in found]
+        if kept:
+            cells.append(self._kept(minutes, kept, data_set))
+        edges = _edges(row for each in cells for row in each)
+        return ServiceGraph(edges[:limit], left_out)
+
+    def span_minutes(self, window: Window, data_set: str | None = None) -> tuple[MinuteSpans, ...]:
+        """
+        Return the minutes of a window that hold spans, by data set and time.
+
+        Args:
+            data_set: None asks about all.
+        """
         table = self._ask(
-            "service_graph",
-            {**window_parameters(window), "data_set": data_set, "limit": limit},
+            "span_counts",
+            {
+                # Minutes are whole, and the neighbours count too.
+                "start": (window.start_unix_ns // MINUTE_NS - 1) * MINUTE_NS,
+                "end": min(window.end_unix_ns + 2 * MINUTE_NS, _LAST_SECOND * 10**9),
+                "data_set": data_set or "",
+                "any_data_set": data_set is None,
+            },
         )
-        return tuple(GraphEdge(**row) for row in table.to_pylist())
+        return tuple(_minute_spans(table, window))
+
+    def calls_of(self, window: Window, data_set: str) -> Cells:
+        """Find the calls that begin in a window among its spans and those around it."""
+        table = self._ask(
+            "span_ends",
+            {
+                **window_parameters(window),
+                "before": max(0, window.start_unix_ns - LOOK_NS),
+                "after": min(window.end_unix_ns + LOOK_NS, 2**63 - 1),
+                "data_set": data_set,
+            },
+            limits=_SPANS_LIMITS,
+        )
+        return find_calls(_span_ends(table))
+
+    def _kept(
+        self, minutes: Iterable[MinuteSpans], kept: list[int], data_set: str
+    ) -> "list[tuple[_Edge, int, int, int]]":
+        without = {m.minute_unix_s for m in minutes} - set(kept)
+        table = self._ask(
+            "kept_calls",
+            {
+                "data_set": data_set,
+                "first": kept[0],
+                "last": kept[-1],
+                "without": sorted(each for each in without if kept[0] < each < kept[-1]),
+            },
+        )
+        return _rows(*(table.column(name).to_pylist() for name in _CELL_COLUMNS))
+
+
+_CELL_COLUMNS = ("caller", "callee", "connection", "inferred_from", "bucket", "calls", "errors")
+
+
+def _rows(
+    caller: list[str],
+    callee: list[str],
+    connection: list[str],
+    inferred_from: list[str],
+    bucket: list[int],
+    calls: list[int],
+    errors: list[int],
+) -> list[tuple[_Edge, int, int, int]]:
+    edges = zip(caller, callee, connection, inferred_from, strict=True)
+    return list(zip(edges, bucket, calls, errors, strict=True))
+
+
+def _cells_of(cells: Cells) -> list[tuple[_Edge, int, int, int]]:
+    return _rows(*(getattr(cells, name).tolist() for name in _CELL_COLUMNS))
+
+
+def _minute_spans(table: pa.Table, window: Window) -> Iterator[MinuteSpans]:
+    rows = table.to_pylist()
+    spans = {(row["data_set"], row["minute_unix_s"]): row["spans"] for row in rows}
+    for row in rows:
+        name, minute = row["data_set"], row["minute_unix_s"]
+        at_unix_ns = minute * 10**9
+        meets = window.start_unix_ns - MINUTE_NS < at_unix_ns < window.end_unix_ns
+        around = tuple(spans.get((name, minute + by), 0) for by in (-60, 0, 60))
+        if meets and around[1]:
+            yield MinuteSpans(name, minute, around, tuple(row["covered"]))
+
+
+def _affordable(minutes: Iterable[MinuteSpans], kept: set[int]) -> tuple[list[int], int]:
+    """Return the minutes to read spans of, by time, and how many are too many; newest first."""
+    live: list[int] = []
+    spans, left_out = 0, 0
+    for each in sorted(minutes, key=lambda m: -m.minute_unix_s):
+        if each.minute_unix_s in kept:
+            continue
+        spans += each.around[1]
+        if spans > _MAX_LIVE_SPANS and live:
+            left_out += 1
+        else:
+            live.append(each.minute_unix_s)
+    return live[::-1], left_out
+
+
+def _stretches(minutes: list[int], window: Window) -> Iterator[Window]:
+    """Join minutes that follow one another, within a window."""
+    start = end = -1
+    for minute in [*minutes, _LAST_SECOND * 2]:
+        if minute != end:
+            if end > 0:
+                yield Window(
+                    max(start * 10**9, window.start_unix_ns), min(end * 10**9, window.end_unix_ns)
+                )
+            start = minute
+        end = minute + 60
+
+
+def _span_ends(table: pa.Table) -> SpanEnds:
+    service = table.column("service").combine_chunks().dictionary_encode()
+    peer = table.column("peer").combine_chunks().dictionary_encode()
+    names = sorted({"", *service.dictionary.to_pylist(), *peer.dictionary.to_pylist()})
+    place = {name: code for code, name in enumerate(names)}
+
+    def codes(column: Any) -> Any:
+        known = np.array([place[name] for name in column.dictionary.to_pylist()], np.int64)
+        return known[column.indices.to_numpy()] if len(known) else known
+
+    return SpanEnds(
+        key=table.column("key").to_numpy(),
+        parent=table.column("parent").to_numpy(),
+        at_unix_ns=integers(table, "at_unix_ns"),
+        service=codes(service),
+        kind=table.column("kind").to_numpy(),
+        inside=table.column("inside").to_numpy().astype(np.bool_),
+        failed=table.column("failed").to_numpy(),
+        connection=table.column("connection").to_numpy(),
+        peer=codes(peer),
+        duration_ns=table.column("duration_ns").to_numpy(),
+        names=tuple(names),
+    )
+
+
+def _edges(cells: Iterable[tuple[_Edge, int, int, int]]) -> tuple[GraphEdge, ...]:
+    lengths: dict[_Edge, Counter[int]] = {}
+    errors: Counter[_Edge] = Counter()
+    for edge, bucket, calls, failed in cells:
+        lengths.setdefault(edge, Counter())[bucket] += calls
+        errors[edge] += failed
+    edges = [
+        GraphEdge(
+            *edge,
+            calls=counts.total(),
+            errors=errors[edge],
+            p50_ns=_quantile_ns(counts, 0.5),
+            p95_ns=_quantile_ns(counts, 0.95),
+        )
+        for edge, counts in lengths.items()
+    ]
+    edges.sort(key=lambda e: (-e.calls, e.caller, e.callee, e.connection, e.inferred_from))
+    return tuple(edges)
+
+
+def _quantile_ns(buckets: Mapping[int, int], share: float) -> int:
+    wanted = share * sum(buckets.values())
+    seen = 0
+    for bucket in sorted(buckets):
+        seen += buckets[bucket]
+        if seen >= wanted:
+            break
+    return bucket_middle_ns(bucket)

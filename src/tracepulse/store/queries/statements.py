@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracepulse.model.question import AttributeFilter, Window
-from tracepulse.store.engine import Engine, Parameter
+from tracepulse.store.engine import Engine, Parameter, QueryLimits
 from tracepulse.store.shapes import shape_sql
 
 __all__ = ["TABLES", "Filters", "Queries", "integers", "strings", "window_parameters"]
@@ -31,26 +31,45 @@ TABLES: Mapping[str, str] = {
     "summaries": "otel_metrics_summary",
     # Beside its bins, a roll-up has a row for each segment that it holds.
     "span_bins": "(SELECT * FROM span_bins WHERE SpanKind != 'segment')",
+    "span_minutes": "(SELECT * FROM span_minutes WHERE SpanKind != 'segment')",
     "log_bins": "(SELECT * FROM log_bins WHERE SeverityNumber != 255)",
+    # A minute that was worked out again has two rows until they are merged.
+    "edge_minutes": "edge_minutes FINAL",
 }
 """What statements read from, by the name that they use for it."""
 
 _HTTP_STATUS = (
-    "toUInt16OrZero(if(child.SpanAttributes['http.response.status_code'] != '',"
-    " child.SpanAttributes['http.response.status_code'], child.SpanAttributes['http.status_code']))"
+    "toUInt16OrZero(if(SpanAttributes['http.response.status_code'] != '',"
+    " SpanAttributes['http.response.status_code'], SpanAttributes['http.status_code']))"
 )
 _EXPRESSIONS: Mapping[str, str] = {
     "shape_of_any_severity": shape_sql(),
-    "in_window": (
-        "Timestamp >= fromUnixTimestamp64Nano({start:Int64})"
-        " AND Timestamp < fromUnixTimestamp64Nano({end:Int64}) AND DataSet = {data_set:String}"
+    "failed": f"toUInt8(StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)",
+    # As in store/edges/calls.py: kinds there, and places in CONNECTIONS.
+    "kind_code": (
+        "toUInt8(multiIf(SpanKind IN ('Server', 'Consumer'), 1,"
+        " SpanKind IN ('Client', 'Producer'), 2, 0))"
     ),
-    "failed": f"toUInt8(child.StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)",
-    "connection": (
-        "multiIf(child.SpanAttributes['db.system.name'] != ''"
-        " OR child.SpanAttributes['db.system'] != '', 'database',"
-        " child.SpanAttributes['messaging.system'] != '', 'messaging',"
-        " child.SpanAttributes['rpc.system'] != '', 'rpc', 'http')"
+    "connection_code": (
+        "toUInt8(multiIf(SpanAttributes['db.system.name'] != ''"
+        " OR SpanAttributes['db.system'] != '', 2,"
+        " SpanAttributes['messaging.system'] != '', 3,"
+        " SpanAttributes['rpc.system'] != '', 1, 0))"
+    ),
+    "peer": (
+        "multiIf("
+        + "".join(
+            f"SpanAttributes['{key}'] != '', SpanAttributes['{key}'], "
+            for key in (
+                "db.namespace",
+                "db.name",
+                "db.system.name",
+                "db.system",
+                "messaging.destination.name",
+                "peer.service",
+            )
+        )
+        + "SpanAttributes['server.address'])"
     ),
 }
 """What several statements work out alike."""
@@ -114,10 +133,11 @@ class Queries:
         parameters: Mapping[str, Parameter],
         filters: Filters | None = None,
         direction: str = "",
+        limits: QueryLimits | None = None,
     ) -> pa.Table:
         chosen = filters or Filters()
         sql = chosen.fill(self._statement(name)).replace("@direction", direction)
-        return self._engine.query(sql, {**parameters, **chosen.parameters})
+        return self._engine.query(sql, {**parameters, **chosen.parameters}, limits)
 
 
 def integers(table: pa.Table, name: str) -> "np.ndarray[Any, np.dtype[np.int64]]":

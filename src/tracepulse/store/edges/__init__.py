@@ -1,0 +1,1 @@
+"""Who calls whom: worked out of spans, and kept by minute."""
