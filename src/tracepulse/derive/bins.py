@@ -47,10 +47,12 @@ def series_rows(
 
 def series_matrix(series: Series, values: Integers) -> Floats:
     """Return `values` summed into a matrix of bins by series."""
-    matrix = np.zeros((series.bins, len(series.keys)))
+    shape = (series.bins, len(series.keys))
     rows = series.inside
-    np.add.at(matrix, (series.bin_of_row[rows], series.series_of_row[rows]), values[rows])
-    return matrix
+    cell = series.bin_of_row[rows] * shape[1] + series.series_of_row[rows]
+    weights = values[rows].astype(np.float64)
+    total = np.bincount(cell, weights, shape[0] * shape[1]).astype(np.float64, copy=False)
+    return total.reshape(shape)
 
 
 def first_instants(series: Series, instants: Integers) -> Integers:

@@ -60,6 +60,14 @@ class BurstRules:
     min_baseline_exposure: float = 0.0
     """Calls that must have been seen before the onset."""
 
+    def of(self, series: Integers) -> "BurstRules":
+        """Return the rules of some of the series."""
+        return replace(
+            self,
+            min_events=self.min_events[series],
+            min_failing_bins=self.min_failing_bins[series],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class KnownBurst:
@@ -144,9 +152,12 @@ def find_bursts(
     model: RateModel,
     rules: BurstRules,
     known: Mapping[int, KnownBurst] | None = None,
-) -> tuple[tuple[Burst, ...], Integers]:
+) -> tuple[tuple[Burst, ...], Flags]:
     """
-    Return the bursts, and how many bins of baseline each series has at the end.
+    Return the bursts, and which series have the baseline that the rules ask for.
+
+    Only series that may burst, or whose baseline depends on their excursions, are walked through:
+    most have no events at all, and a look must cost little when nothing is wrong.
 
     Args:
         events: bins by series.
@@ -156,13 +167,79 @@ def find_bursts(
     Returns:
         Bursts by (series, onset bin); a series may have several.
     """
+    followed = {
+        series: burst for series, burst in (known or {}).items() if series < events.shape[1]
+    }
+    ready: Flags = np.asarray(observed.sum(axis=0) >= rules.min_baseline_bins)
+    wanted = np.zeros(events.shape[1], np.bool_)
+    eventful = np.flatnonzero(events.any(axis=0))
+    some = events[:, eventful]
+    settled = _settled_bins(some, observed[:, eventful])
+    unclear = ready[eventful] & (settled < rules.min_baseline_bins)
+    wanted[eventful] = unclear | _may_alarm(some, rules.of(eventful))
+    wanted[list(followed)] = True
+    chosen = np.flatnonzero(wanted)
+    if not len(chosen):
+        return (), ready
+    place = {series: position for position, series in enumerate(chosen.tolist())}
+    bursts, baseline = _walk(
+        events[:, chosen],
+        exposure[:, chosen],
+        observed[:, chosen],
+        model,
+        rules.of(chosen),
+        {place[series]: burst for series, burst in followed.items()},
+    )
+    ready[chosen] = baseline >= rules.min_baseline_bins
+    return tuple(replace(burst, series=int(chosen[burst.series])) for burst in bursts), ready
+
+
+def _may_alarm(events: Floats, rules: BurstRules) -> Flags:
+    """Return which series ever have as many events, and failing bins, as an alarm takes."""
+    enough = (_recent(events) >= rules.min_events) & (
+        _recent((events > 0).astype(np.float64)) >= np.maximum(rules.min_failing_bins, FAILING_BINS)
+    )
+    return np.asarray(enough.any(axis=0))
+
+
+def _recent(values: Floats) -> Floats:
+    """Return the sum of the last `PERSISTENCE_BINS` bins at each bin; exact for whole numbers."""
+    total: Floats = np.cumsum(values, axis=0)
+    total[PERSISTENCE_BINS:] -= total[:-PERSISTENCE_BINS].copy()
+    return total
+
+
+def _settled_bins(events: Floats, observed: Flags) -> Integers:
+    """
+    Return how many bins are in each baseline for certain, without walking through them.
+
+    Every excursion is over once `ABSORB_BINS` + 1 bins have passed without an event, and none
+    begins without one; all bins up to there are in the baseline.
+    """
+    gap = ABSORB_BINS + 1
+    total = np.cumsum(events > 0, axis=0)
+    before = np.zeros_like(total)
+    before[gap:] = total[:-gap]
+    # From each bin on: whether there is a calm one at it or later.
+    calm_later = np.logical_or.accumulate((total == before)[::-1], axis=0)[::-1]
+    return np.asarray((observed & calm_later).sum(axis=0), np.int64)
+
+
+def _walk(
+    events: Floats,
+    exposure: Floats,
+    observed: Flags,
+    model: RateModel,
+    rules: BurstRules,
+    known: Mapping[int, KnownBurst],
+) -> tuple[list[Burst], Integers]:
+    """Go from bin to bin; return the bursts and how many bins of baseline there are in the end."""
     bins, count = events.shape
-    known = known or {}
     alternatives = model.raised(np.zeros(1)).shape[0]
     state = _State(count, alternatives)
     going: dict[int, _Open] = {}
     done: list[Burst] = []
-    waiting = {series: max(0, burst.onset_bin) for series, burst in known.items() if series < count}
+    waiting = {series: max(0, burst.onset_bin) for series, burst in known.items()}
     for t in range(bins):
         for series in [s for s, begin in waiting.items() if begin <= t]:
             del waiting[series]
@@ -182,7 +259,7 @@ def find_bursts(
         _hold_baseline(state, going)
     done.extend(_closed(going[series], ended=False) for series in sorted(going))
     done.sort(key=lambda burst: (burst.series, burst.onset_bin))
-    return tuple(done), state.base_bins.astype(np.int64)
+    return done, state.base_bins.astype(np.int64)
 
 
 def _step(

@@ -8,6 +8,7 @@ False alarms: with independent calls, 50 operations give less than one burst in 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +69,9 @@ def find_triggers(window: SignalWindow, known: Iterable[Trigger] = ()) -> Detect
     found: list[Trigger] = []
     judged = unjudged = 0
     if window.spans is not None and len(window.spans):
+        counted = _counted_calls(window, window.spans)
         for failure in ("error", "refused"):
-            triggers, ready, young = _span_triggers(window, window.spans, failure, earlier)
+            triggers, ready, young = _span_triggers(window, window.spans, counted, failure, earlier)
             found.extend(triggers)
             judged, unjudged = judged + ready, unjudged + young
     if window.logs is not None and len(window.logs):
@@ -126,23 +128,31 @@ def _min_baseline_bins(window: SignalWindow) -> int:
 # -- calls ---------------------------------------------------------------------------------------
 
 
-def _span_triggers(
-    window: SignalWindow, spans: SpanBins, failure: str, earlier: Sequence[Trigger]
-) -> tuple[list[Trigger], int, int]:
-    """Return the bursts of errors, or of refusals, with how many series were old enough."""
+def _counted_calls(window: SignalWindow, spans: SpanBins) -> tuple[Series, Floats]:
+    """Return the series of calls, and their numbers by bin."""
     bins = bin_count(window.start_unix_ns, window.end_unix_ns)
     series = series_rows(
         (spans.service, spans.operation, spans.kind), spans.bin_start_unix_ns,
         window.start_unix_ns, bins,
     )  # fmt: skip
-    calls = series_matrix(series, spans.calls)
+    return series, series_matrix(series, spans.calls)
+
+
+def _span_triggers(
+    window: SignalWindow,
+    spans: SpanBins,
+    counted: tuple[Series, Floats],
+    failure: str,
+    earlier: Sequence[Trigger],
+) -> tuple[list[Trigger], int, int]:
+    """Return the bursts of errors, or of refusals, with how many series were old enough."""
+    series, calls = counted
     failed, first = (
         (spans.errors, spans.first_error_unix_ns)
         if failure == "error"
         else (spans.refused, spans.first_refused_unix_ns)
     )
     failures = np.minimum(series_matrix(series, failed), calls)
-    is_entry = series_matrix(series, spans.entry.astype(np.int64)).sum(axis=0) > 0
     rise = MIN_ERROR_RISE_RATIO if failure == "error" else MIN_REFUSED_RISE_RATIO
     count = len(series.keys)
     rules = BurstRules(
@@ -161,7 +171,7 @@ def _span_triggers(
         and (trigger.service, trigger.operation) == key[:2]
         and key[2] == trigger.span_kind
     }
-    bursts, baseline = find_bursts(
+    bursts, ready = find_bursts(
         failures,
         calls,
         calls > 0,
@@ -169,13 +179,18 @@ def _span_triggers(
         rules,
         _known_bursts(window, followed, calls=True),
     )
-    instants = first_instants(series, first)
-    found = [
-        _call_trigger(window, series, burst, failure, calls, failures, instants, is_entry, followed)
-        for burst in bursts
-    ]
-    ready = int((baseline >= rules.min_baseline_bins).sum())
-    return found, ready, count - ready
+    found: list[Trigger] = []
+    if bursts:
+        instants = first_instants(series, first)
+        is_entry = series_matrix(series, spans.entry.astype(np.int64)).sum(axis=0) > 0
+        found = [
+            _call_trigger(
+                window, series, burst, failure, calls, failures, instants, is_entry, followed
+            )
+            for burst in bursts
+        ]
+    judged = int(ready.sum())
+    return found, judged, count - judged
 
 
 def _call_trigger(
@@ -253,18 +268,20 @@ def _log_triggers(
         if trigger.kind in log_kinds and (trigger.service, trigger.template_id) == key
     }
     judged_lines = np.where([key[1] != "" for key in series.keys], lines, 0.0)
-    bursts, baseline = find_bursts(
+    bursts, ready = find_bursts(
         judged_lines, exposure, observed, LineRate(), rules,
         _known_bursts(window, followed, calls=False),
     )  # fmt: skip
-    instants = first_instants(series, logs.first_unix_ns)
-    texts = _texts(series, logs)
-    found = [
-        _line_trigger(window, series, burst, lines, instants, severity, texts, followed)
-        for burst in bursts
-    ]
-    ready = int((baseline >= rules.min_baseline_bins).sum())
-    return found, ready, count - ready
+    found: list[Trigger] = []
+    if bursts:
+        instants = first_instants(series, logs.first_unix_ns)
+        texts = _texts(series, logs)
+        found = [
+            _line_trigger(window, series, burst, lines, instants, severity, texts, followed)
+            for burst in bursts
+        ]
+    judged = int(ready.sum())
+    return found, judged, count - judged
 
 
 def _busyness(series: Series, lines: Floats) -> tuple[Floats, Flags]:
@@ -274,14 +291,14 @@ def _busyness(series: Series, lines: Floats) -> tuple[Floats, Flags]:
     Twice the ordinary lines make room for twice the warnings; fewer make no bin shorter. A service
     without ordinary lines gives no hint, and its bins count as one each.
     """
-    services = [key[0] for key in series.keys]
     exposure = np.ones_like(lines)
     observed = np.zeros(lines.shape, np.bool_)
-    for service in sorted(set(services)):
-        members = np.array([name == service for name in services])
-        ordinary = [i for i, key in enumerate(series.keys) if key == (service, "")]
-        if ordinary:
-            quiet = lines[:, ordinary[0]]
+    # Keys are sorted: a service's series lie side by side, the one of ordinary lines first.
+    for service, group in groupby(range(len(series.keys)), key=lambda i: series.keys[i][0]):
+        numbers = list(group)
+        members = slice(numbers[0], numbers[-1] + 1)
+        if series.keys[numbers[0]] == (service, ""):
+            quiet = lines[:, numbers[0]]
             before = np.cumsum(quiet) - quiet
             mean = before / np.maximum(np.arange(len(quiet)), 1)
             busy = np.maximum(quiet / np.maximum(mean, 1.0), 1.0)
