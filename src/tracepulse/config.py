@@ -33,6 +33,14 @@ class Settings:
     storage_url: str = _setting(
         "", "A ClickHouse server, http://user:password@host:8123/database; empty is embedded."
     )
+    in_place_url: str = _setting(
+        "",
+        "A ClickHouse that an OpenTelemetry Collector fills, to be read where it is and never"
+        " written, http://user:password@host:8123/database; then nothing is received.",
+    )
+    in_place_tables: tuple[str, ...] = _setting(
+        (), "Tables there that are not named as the exporter names them: traces=spans,logs=lines."
+    )
     state_url: str = _setting(
         "", "The state database, postgresql+psycopg://…; empty is SQLite in the data folder."
     )
@@ -138,5 +146,13 @@ def _check(settings: Settings) -> None:
     used = [getattr(settings, name) for name in _PORTS if getattr(settings, name)]
     if len(set(used)) != len(used):
         raise BadSetting(f"the ports {', '.join(_PORTS)} must differ; got {used}")
+    if settings.in_place_url:
+        for name in ("storage_url", "log_files"):
+            if getattr(settings, name):
+                raise BadSetting(
+                    f"{name} and in_place_url: what is read in place is not written to; leave one out"
+                )
+    elif settings.in_place_tables:
+        raise BadSetting("in_place_tables: give in_place_url too, the database that they are in")
     if settings.retention_days < 1:
         raise BadSetting(f"retention_days: {settings.retention_days}; at least 1 day must be kept")

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tracepulse.clock import Clock, IdSource, SystemClock, UuidSource
 from tracepulse.config import Settings
 from tracepulse.data_folder import DataFolder
+from tracepulse.errors import BadSetting
 from tracepulse.journal.journal import Journal, JournalLimits
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
@@ -21,6 +23,9 @@ from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
 from tracepulse.store.queries.telemetry import Telemetry
 from tracepulse.store.state.records import StateStore
+
+if TYPE_CHECKING:
+    from tracepulse.store.in_place.opening import InPlace
 
 __all__ = ["Accounting", "Core", "open_core"]
 
@@ -67,6 +72,8 @@ class Core:
     ids: IdSource
     store_check: StoreCheck | None = None
     """Looks after the parts of the embedded store; a server has its own people for that."""
+    in_place: InPlace | None = None
+    """The database of others that is read; then nothing is received or loaded."""
     counters: IngestCounters = field(default_factory=IngestCounters)
     recovered_records: int = 0
     """Records that an earlier process had received and not loaded."""
@@ -104,6 +111,14 @@ class Core:
         self.folder.release()
 
 
+def _in_place(settings: Settings) -> InPlace | None:
+    if not settings.in_place_url:
+        return None
+    from tracepulse.store.in_place.opening import open_in_place
+
+    return open_in_place(settings.in_place_url, settings.in_place_tables, settings.retention_days)
+
+
 def open_core(
     settings: Settings,
     clock: Clock | None = None,
@@ -121,7 +136,11 @@ def open_core(
         # Servers first: where one does not answer, no folder has been made yet.
         engine: Engine | None = None
         state: StateStore | None = None
-        if settings.storage_url:
+        in_place = _in_place(settings)
+        if in_place is not None:
+            engine = in_place.engine
+            opened.callback(engine.close)
+        elif settings.storage_url:
             from tracepulse.store.clickhouse import ClickHouseEngine
 
             engine = ClickHouseEngine(settings.storage_url)
@@ -134,13 +153,20 @@ def open_core(
         if engine is None:
             engine = ChdbEngine(folder.engine)
             opened.callback(engine.close)
-        migrate(engine)
+        if in_place is None:
+            migrate(engine)
         if state is None:
             state = StateStore(folder.state_url)
             opened.callback(state.close)
         journal = Journal(folder.journal, ids.new_id()[:20], journal_limits)
+        if in_place is not None and journal.status().waiting_records:
+            journal.seal_all()
+            raise BadSetting(
+                f"data folder {settings.data_dir}: telemetry waits there to be stored, which is not"
+                " done where telemetry is read in place; choose another folder with --data-dir"
+            )
         opened.pop_all()  # from here on `Core.close` closes them
-    telemetry = Telemetry(engine)
+    telemetry = Telemetry(engine) if in_place is None else in_place.telemetry
     loader = Loader(engine, journal, folder.aside)
     core = Core(
         settings,
@@ -155,8 +181,10 @@ def open_core(
         clock,
         ids,
         StoreCheck(engine, journal, folder.aside) if isinstance(engine, ChdbEngine) else None,
+        in_place=in_place,
         recovered_records=journal.status().waiting_records,
     )
-    loader.start()
-    core.edges.start()
+    if in_place is None:
+        loader.start()
+        core.edges.start()
     return core

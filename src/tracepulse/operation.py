@@ -8,7 +8,9 @@ from dataclasses import asdict
 from tracepulse import __version__
 from tracepulse.core import Core
 from tracepulse.deliver.api.services import Check, DoctorReport, JournalBacklog
+from tracepulse.in_place_checks import in_place_checks
 from tracepulse.storage_checks import journal_damage, store_damage
+from tracepulse.store.in_place.opening import InPlace
 from tracepulse.watch import Watch
 
 __all__ = ["RunningServer"]
@@ -54,8 +56,15 @@ class RunningServer:
                 "altered_records": core.counters.altered_records,
                 "rejected_by_reason": dict(sorted(core.counters.rejected_by_reason.items())),
             },
-            checks=self._checks(),
+            checks=self._checks()
+            if core.in_place is None
+            else self._checks_in_place(core.in_place),
         )
+
+    def _checks_in_place(self, in_place: InPlace) -> tuple[Check, ...]:
+        """Return the checks that mean something where nothing is received and loaded."""
+        usual = tuple(each for each in self._checks() if each.name in ("disk", "watch"))
+        return (*in_place_checks(in_place), *usual)
 
     def _checks(self) -> tuple[Check, ...]:
         core = self._core

@@ -79,6 +79,7 @@ def _sockets(settings: Settings) -> Iterator[dict[str, socket.socket]]:
                 ("otlp_http_port", "OTLP over HTTP", "otlp-http-port"),
                 ("otlp_grpc_port", "OTLP over gRPC", "otlp-grpc-port"),
             )
+            if name == "port" or not settings.in_place_url
         }
         yield sockets
 
@@ -98,38 +99,22 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
-    port, otlp_port, grpc_port = (
-        sockets[name].getsockname()[1] for name in ("port", "otlp_http_port", "otlp_grpc_port")
-    )
+    port = sockets["port"].getsockname()[1]
     door = FrontDoor(lambda: core.journal.status().full)
-    otlp = otlp_app(
-        core.sink,
-        core.gate,
-        core.clock,
-        core.counters,
-        settings.allowed_origins,
-        settings.retention_days,
-    )
-    async with (
-        _http(otlp, sockets["otlp_http_port"]),
-        _http(door, sockets["port"]),
-        _grpc(core, sockets["otlp_grpc_port"]),
-        _followed_files(core),
-    ):
+    async with _http(door, sockets["port"]), _receivers(core, sockets) as taken_in:
         chores = (
-            asyncio.create_task(_retain(core)),
+            *([] if core.in_place else [asyncio.create_task(_retain(core))]),
             asyncio.create_task(_read_keys(core)),
             asyncio.create_task(_look_for_damage(core)),
             asyncio.create_task(_warm_up_derivations(door)),
         )
         answering = asyncio.create_task(_answer(core, door, stop))
         _log.info(
-            "TracePulse %s: http://%s:%d, OTLP on %d (HTTP) and %d (gRPC), data in %s",
+            "TracePulse %s: http://%s:%d, %s, data in %s",
             __version__,
             settings.host,
             port,
-            otlp_port,
-            grpc_port,
+            taken_in,
             core.folder.path,
         )
         await stop.wait()
@@ -138,6 +123,33 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
             chore.cancel()
         door.close()
         await answering
+
+
+@asynccontextmanager
+async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIterator[str]:
+    """Take telemetry in, unless it is read in place; yields what there is, in words."""
+    if core.in_place is not None:
+        for line in core.in_place.tables.describe():
+            _log.info("in place: %s", line)
+        yield f"reading {core.engine.name} and receiving nothing"
+        return
+    otlp = otlp_app(
+        core.sink,
+        core.gate,
+        core.clock,
+        core.counters,
+        core.settings.allowed_origins,
+        core.settings.retention_days,
+    )
+    otlp_port, grpc_port = (
+        sockets[name].getsockname()[1] for name in ("otlp_http_port", "otlp_grpc_port")
+    )
+    async with (
+        _http(otlp, sockets["otlp_http_port"]),
+        _grpc(core, sockets["otlp_grpc_port"]),
+        _followed_files(core),
+    ):
+        yield f"OTLP on {otlp_port} (HTTP) and {grpc_port} (gRPC)"
 
 
 async def _answer(core: Core, door: FrontDoor, stop: asyncio.Event) -> None:

@@ -6,12 +6,20 @@ from typing import NoReturn
 
 import pyarrow as pa
 
-from tracepulse.errors import InternalError
+from tracepulse.errors import EngineError, InternalError, Unavailable
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
 from tracepulse.store.in_place.sources import Sources
 
 __all__ = ["MAX_ROWS_READ", "InPlaceEngine"]
 
+_CHANGED = (
+    "UNKNOWN_TABLE",
+    "UNKNOWN_DATABASE",
+    "UNKNOWN_IDENTIFIER",
+    "NOT_FOUND_COLUMN_IN_BLOCK",
+    "ACCESS_DENIED",
+)
+"""The engine's names for what an ALTER, a DROP or a REVOKE meanwhile leads to."""
 MAX_ROWS_READ = 1_000_000_000
 """Rows that one question may read of somebody else's table; past it, it is refused."""
 
@@ -34,7 +42,15 @@ class InPlaceEngine:
     ) -> pa.Table:
         """Answer a SELECT over tables of ours from theirs; see `Engine.query`."""
         cost = replace(limits or QueryLimits(), rows_read=MAX_ROWS_READ)
-        return self._inside.query(self._sources.expand(sql), parameters, cost)
+        try:
+            return self._inside.query(self._sources.expand(sql), parameters, cost)
+        except EngineError as error:
+            if any(f"({name})" in str(error) for name in _CHANGED):
+                raise Unavailable(
+                    f"{self.name}: the tables are not as they were at the start, or may no longer"
+                    f" be read ({error}); grant SELECT on them, or start again to look anew"
+                ) from error
+            raise
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> NoReturn:
         """Refuse: nothing is changed there."""
