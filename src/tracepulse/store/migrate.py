@@ -98,7 +98,7 @@ def _known(engine: Engine, settings: Mapping[str, int]) -> dict[str, int]:
 
 def _fill(statement: str, engine: Engine, layout: Mapping[str, int]) -> str:
     return (
-        statement.replace("@table_settings", _clause(TABLE_SETTINGS | layout))
+        statement.replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
         .replace("@rollup_settings", _clause(ROLLUP_SETTINGS))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))
         .replace("@replacing_engine", engine.table_engine().replace("Merge", "ReplacingMerge"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -18,8 +18,7 @@ def _at(context: Any, builder: Any, kind: Any, array: Any, offset: Any) -> Any:
     return builder.gep(data, [offset])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load64(typing: Any, array: Any, offset: Any) -> Any:
+def _load64(typing: Any, array: Any, offset: Any) -> Any:
     """Return the eight bytes from an offset as a number; they must lie within the array."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -31,8 +30,7 @@ def load64(typing: Any, array: Any, offset: Any) -> Any:
     return types.uint64(array, types.intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def store64(typing: Any, array: Any, offset: Any, word: Any) -> Any:
+def _store64(typing: Any, array: Any, offset: Any, word: Any) -> Any:
     """Write a number to the eight bytes from an offset."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -44,14 +42,19 @@ def store64(typing: Any, array: Any, offset: Any, word: Any) -> Any:
     return types.void(array, types.intp, types.uint64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def copy(typing: Any, target: Any, at: Any, source: Any, offset: Any, count: Any) -> Any:
+def _copy(typing: Any, target: Any, at: Any, source: Any, offset: Any, count: Any) -> Any:
     """Copy so many bytes from one array of bytes to another; they may not overlap."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         to = _at(context, builder, signature.args[0], arguments[0], arguments[1])
         begin = _at(context, builder, signature.args[2], arguments[2], arguments[3])
-        cgutils.raw_memcpy(builder, to, begin, arguments[4], 1)
+        raw_memcpy: Any = cgutils.raw_memcpy
+        raw_memcpy(builder, to, begin, arguments[4], 1)
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp, types.intp), generate
+
+
+load64: Any = intrinsic(_load64)
+store64: Any = intrinsic(_store64)
+copy: Any = intrinsic(_copy)
