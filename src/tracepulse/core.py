@@ -72,7 +72,7 @@ class Core:
     ids: IdSource
     store_check: StoreCheck | None = None
     """Looks after the parts of the embedded store; a server has its own people for that."""
-    in_place: InPlace | None = None
+    in_place: "InPlace | None" = None
     """The database of others that is read; then nothing is received or loaded."""
     counters: IngestCounters = field(default_factory=IngestCounters)
     recovered_records: int = 0
@@ -111,7 +111,7 @@ class Core:
         self.folder.release()
 
 
-def _in_place(settings: Settings) -> InPlace | None:
+def _in_place(settings: Settings) -> "InPlace | None":
     if not settings.in_place_url:
         return None
     from tracepulse.store.in_place.opening import open_in_place
