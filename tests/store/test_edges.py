@@ -142,7 +142,14 @@ def test_calls_are_those_of_the_slow_way(ends: list[_End], seed: int) -> None:
 
 def test_children_of_a_shared_id_belong_to_the_serving_side() -> None:
     """Client and server of a call with one id, as Zipkin has it, and a child of it."""
-    shared: dict[str, Any] = {"key": 2, "parent": 1, "failed": False, "peer": "b", "duration": 5, "inside": True}
+    shared: dict[str, Any] = {
+        "key": 2,
+        "parent": 1,
+        "failed": False,
+        "peer": "b",
+        "duration": 5,
+        "inside": True,
+    }
     ends = [
         _End(1, 0, T, "a", SERVING, True, False, "", 9),
         _End(**shared, at=T + 1, service="a", kind=CALLING),
