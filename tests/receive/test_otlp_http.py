@@ -142,6 +142,21 @@ def test_a_json_id_that_is_not_hex_is_told_in_json(open_port: Callable[..., Port
     )
 
 
+def test_a_json_record_with_a_bad_field_is_left_out_alone(open_port: Callable[..., Port]) -> None:
+    """The good one is kept, and the sender learns where the bad value stands."""
+    good = {"traceId": "0" * 31 + "1", "spanId": "0" * 15 + "1", "name": "x"}
+    good |= {"startTimeUnixNano": str(FakeClock().unix_ns)}
+    good |= {"endTimeUnixNano": good["startTimeUnixNano"]}
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [good | {"name": 5}, good]}]}]}
+    port = open_port()
+    answer = port.client.post("/v1/traces", json=body)
+    told = answer.json()["partialSuccess"]
+    assert (200, "1") == (answer.status_code, str(told["rejectedSpans"]))
+    assert "first: resourceSpans[0].scopeSpans[0].spans[0].name: a number" in told["errorMessage"]
+    assert [1] == [records for _, _, _, records in port.sink.kept]
+    assert 1 == port.counters.rejected_by_reason["unreadable"]
+
+
 def _status(answer: Any) -> Status:
     return Status.FromString(answer.content)
 

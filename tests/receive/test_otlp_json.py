@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from tests.receive.otlp_messages import messages
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.any_value import DEPTH_MARK, MAX_DEPTH
 from tracepulse.receive.complaints import Complaints
-from tracepulse.receive.json_body import MAX_CONTAINERS
+from tracepulse.receive.json_body import MAX_CONTAINERS, MAX_VALUES
+from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.otlp_json import read_otlp_json
 from tracepulse.receive.otlp_json_text import otlp_json_value, write_otlp_json
 from tracepulse.receive.signals import REQUEST_TYPES, Signal
@@ -204,33 +206,103 @@ def test_a_bad_id_spoils_its_record_only(text: str, length_bytes: int, complaint
 
 
 @pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"traceId": 5}, "traceId: a number"),
+        ({"name": 5}, "name: a number"),
+        ({"startTimeUnixNano": "soon"}, "startTimeUnixNano: 'soon' is not an integer"),
+        ({"startTimeUnixNano": -1}, "startTimeUnixNano: '-1' is out of range"),
+        ({"flags": 2**32}, "flags: '4294967296' is out of range"),
+        ({"events": {}}, "events: an object, need a list"),
+        ({"attributes": [{"key": "k", "value": "v"}]}, "attributes[0].value: a string, need"),
+        ({"events": [{}, {"attributes": [{"key": 1}]}]}, "events[1].attributes[0].key: a number"),
+        ({"status": "OK"}, "status: a string, need an object"),
+    ],
+)
+def test_a_record_with_a_wrong_value_is_left_out_alone(fields: dict[str, Any], path: str) -> None:
+    """Its neighbours stay, and the complaint names the place and the reason."""
+    deep = {"arrayValue": {"values": [{"arrayValue": {"values": [{"stringValue": "deep"}]}}]}}
+    spans = [{"name": "a"}, fields, {"name": "b", "attributes": [{"key": "k", "value": deep}]}]
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+    complaints = Complaints()
+    request: Any = read_otlp_json(body, "traces", complaints)
+    assert ["a", "b"] == [s.name for s in request.resource_spans[0].scope_spans[0].spans]
+    assert (1, 1) == (complaints.refused_records, complaints.count)
+    (told,) = complaints.described
+    assert told.startswith(f"resourceSpans[0].scopeSpans[0].spans[1].{path}")
+
+
+def test_a_resource_with_a_wrong_value_keeps_the_rest() -> None:
+    """Its records are not to lose their service over another attribute."""
+    good = {"key": "service.name", "value": {"stringValue": "shop"}}
+    group = {
+        "resource": {"attributes": [{"key": 1}, good], "droppedAttributesCount": "many"},
+        "scopeSpans": [{"scope": {"name": 5, "version": "1"}, "spans": [{"name": "a"}]}],
+    }
+    complaints = Complaints()
+    request: Any = read_otlp_json(
+        json.dumps({"resourceSpans": [group]}).encode(), "traces", complaints
+    )
+    (held,) = request.resource_spans
+    assert ["shop"] == [each.value.string_value for each in held.resource.attributes]
+    assert "1" == held.scope_spans[0].scope.version
+    assert (["a"], 0, 3) == (
+        [each.name for each in held.scope_spans[0].spans],
+        complaints.refused_records,
+        complaints.count,
+    )
+
+
+def test_points_are_left_out_one_by_one_and_metrics_with_all_theirs() -> None:
+    """A point is a record; a metric that cannot be read counts for its points."""
+    points = [{"asInt": "1"}, {"asInt": "x"}, {"asInt": 3}]
+    made = [
+        {"name": "a", "gauge": {"dataPoints": points}},
+        {"name": 7, "sum": {"dataPoints": points}},
+    ]
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": made}]}]}
+    complaints = Complaints()
+    request: Any = read_otlp_json(json.dumps(body).encode(), "metrics", complaints)
+    (kept,) = request.resource_metrics[0].scope_metrics[0].metrics
+    assert [1, 3] == [point.as_int for point in kept.gauge.data_points]
+    assert 4 == complaints.refused_records
+
+
+@pytest.mark.parametrize(
     ("body", "path"),
     [
-        (_span(traceId=5), "resourceSpans[0].scopeSpans[0].spans[0].traceId: a number"),
-        (_span(name=5), "resourceSpans[0].scopeSpans[0].spans[0].name: a number"),
-        (_span(startTimeUnixNano="soon"), "spans[0].startTimeUnixNano: 'soon' is not an integer"),
-        (_span(startTimeUnixNano=-1), "spans[0].startTimeUnixNano: '-1' is out of range"),
-        (_span(flags=2**32), "spans[0].flags: '4294967296' is out of range"),
-        (_span(events={}), "spans[0].events: an object, need a list"),
-        (_span(attributes=[{"key": "k", "value": "v"}]), "attributes[0].value: a string, need"),
-        (_span(status="OK"), "spans[0].status: a string, need an object"),
         (b"[]", "body: a list, need an object"),
+        (b'{"resourceSpans": {}}', "resourceSpans: an object, need a list"),
+        (b'{"resourceSpans": [{}, {"scopeSpans": [5]}]}', "resourceSpans[1].scopeSpans[0]: a num"),
         (b'{"resourceSpans": [', "body is not JSON"),
         (b"\xff", "body is not JSON"),
         (b"[" * 5000, "body is not JSON"),
     ],
 )
-def test_a_wrong_value_is_named_by_its_path(body: bytes, path: str) -> None:
-    """What cannot be read is refused with the place and the reason."""
+def test_groups_that_cannot_be_read_are_named_by_their_path(body: bytes, path: str) -> None:
+    """What else cannot be read is refused whole, with the place and the reason."""
     with pytest.raises(MalformedBody) as refusal:
         read_otlp_json(body, "traces")
     assert path in str(refusal.value)
+
+
+def test_more_records_than_are_read_are_refused_before_they_are_made() -> None:
+    """An empty span is two letters on the wire and much more in memory; groups count as well."""
+    limits = replace(SERVER_LIMITS, records=10)
+    spans: dict[str, Any] = {"spans": [{}] * 8}
+    body: dict[str, Any] = {"resourceSpans": [{"scopeSpans": [spans]}]}
+    read_otlp_json(json.dumps(body).encode(), "traces", limits=limits)
+    spans["spans"].append({})
+    with pytest.raises(LimitExceeded, match="more than 10 records"):
+        read_otlp_json(json.dumps(body).encode(), "traces", limits=limits)
 
 
 def test_a_body_of_millions_of_objects_is_refused_before_it_is_decoded() -> None:
     """Tiny objects cost more in memory than on the wire, so their number is bounded."""
     with pytest.raises(LimitExceeded):
         read_otlp_json(b"[" + b"{}," * (MAX_CONTAINERS + 1) + b"{}]", "traces")
+    with pytest.raises(LimitExceeded):
+        read_otlp_json(b"[" + b"1," * (MAX_VALUES + 1) + b"1]", "traces")
 
 
 def test_partial_success_is_answered_as_otlp_json() -> None:

@@ -35,7 +35,7 @@ from tracepulse.receive.limits import ANY_TIME, Limits, TimeWindow
 from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire import scan
 
-__all__ = ["Admitted", "Receipt", "Sink", "admit", "data_set_name_fault"]
+__all__ = ["UNREADABLE", "Admitted", "Receipt", "Sink", "admit", "data_set_name_fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Admitted:
     altered: int = 0
     mended: Counter[str] = field(default_factory=Counter)
     """Records kept with other times than they came with, by reason."""
+    example: str = ""
+    """Where the first value stands that could not be read, and why."""
 
     @property
     def rejected_records(self) -> int:
@@ -74,13 +76,15 @@ class Admitted:
 
     def explanation(self) -> str:
         """Say for `partial_success` why records were left out or mended; '' when none was."""
-        return "; ".join(
+        told = [
             f"{count} {outcome}: {_REASONS.get(reason, reason)}"
             for outcome, reasons in (("rejected", self.rejected), ("mended", self.mended))
             for reason, count in sorted(reasons.items())
-        )
+        ]
+        return "; ".join(told + [f"first: {self.example}"] * bool(told and self.example))
 
 
+UNREADABLE = "unreadable"
 _REASONS = {
     "id_length": "a trace id must be 16 bytes and a span id 8, not all zero",
     CLAMPED: "an instant before retention begins or more than a day ahead was moved",
@@ -88,7 +92,7 @@ _REASONS = {
     REVERSED: "the end is before the start; it has no length",
     "record_size": "the record is larger than 256 KiB",
     "utf8": "text that is not UTF-8",
-    "unreadable": "a field of the wrong type",
+    UNREADABLE: "a field of the wrong type",
 }
 
 

@@ -11,7 +11,7 @@ import ipaddress
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ from tracepulse.errors import (
 from tracepulse.receive.access import Caller, Gate
 from tracepulse.receive.access import Scope as KeyScope
 from tracepulse.receive.admission import (
+    UNREADABLE,
     Admitted,
     Receipt,
     Sink,
@@ -41,6 +42,7 @@ from tracepulse.receive.admission import (
     admit_clean,
     data_set_name_fault,
 )
+from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.compression import UnsupportedEncoding, decompress
 from tracepulse.receive.limits import (
     ANY_TIME,
@@ -173,9 +175,14 @@ def _open(
     body: bytes, encoding: str, signal: Signal, limits: Limits, window: TimeWindow, as_json: bool
 ) -> Admitted:
     plain = decompress(body, encoding, limits)
-    if as_json:
-        plain = read_otlp_json(plain, signal).SerializeToString()
-    return admit(plain, signal, limits, window)
+    if not as_json:
+        return admit(plain, signal, limits, window)
+    complaints = Complaints()
+    message = read_otlp_json(plain, signal, complaints, limits)
+    admitted = admit(message.SerializeToString(), signal, limits, window)
+    if complaints.refused_records:
+        admitted.rejected[UNREADABLE] += complaints.refused_records
+    return replace(admitted, example="".join(complaints.described[:1]))
 
 
 def partial_success(signal: Signal, admitted: Admitted) -> ProtobufMessage:

@@ -14,6 +14,9 @@ class Complaints:
 
     count: int = 0
     described: list[str] = field(default_factory=list)
+    refused_records: int = 0
+    """Spans, log records and points that were left out; the others were altered, or their fate is
+    decided later."""
 
     def add(self, where: str, why: str) -> None:
         """Count one complaint; `where` is a path such as `spans[3].traceId`."""

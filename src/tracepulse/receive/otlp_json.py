@@ -4,6 +4,10 @@ OTLP/JSON to protobuf messages, by the OTLP specification ("JSON Protobuf Encodi
 It is proto3 JSON with these differences: trace and span ids are hex, not base64; enums are numbers
 (names are taken too); keys are lowerCamelCase (snake_case is taken too); unknown fields are
 ignored. One table of field readers is built per message type from its descriptor, once.
+
+A value that cannot be read costs its span, log record or point and nothing else; in a resource or
+scope it costs that one field or attribute. Only where the groups themselves cannot be read is the body
+refused.
 """
 
 import base64
@@ -15,10 +19,11 @@ from typing import Any, cast
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from tracepulse.errors import MalformedBody
+from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.any_value import DEPTH_MARK, MAX_DEPTH
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.json_body import decode_json
+from tracepulse.receive.limits import Limits
 from tracepulse.receive.signals import ExportRequest, Signal, new_request
 
 __all__ = ["ID_BYTES", "fill_from_json", "read_otlp_json", "read_otlp_value"]
@@ -47,16 +52,27 @@ class _UnreadableError(Exception):
 class _Reading:
     """What one body's reading carries along: complaints, lists it is inside of, depth in values."""
 
-    __slots__ = ("complaints", "depth", "lists")
+    __slots__ = ("complaints", "depth", "limits", "lists", "records")
 
-    def __init__(self, complaints: Complaints) -> None:
+    def __init__(self, complaints: Complaints, limits: Limits | None) -> None:
         self.complaints = complaints
+        self.limits = limits
         self.depth = 0
+        self.records = 0
         self.lists: list[list[Any]] = []
 
-    def complain(self, field: FieldDescriptor, why: str) -> None:
+    def complain(self, path: str, why: str) -> None:
         steps = "".join(f"{name}[{index}]." for name, index in self.lists)
-        self.complaints.add(steps + str(field.json_name), why)
+        self.complaints.add(steps + path, why)
+
+    def count_records(self, more: int) -> None:
+        """Count records and groups before any is made, since an empty one costs much more so."""
+        self.records += more
+        if self.limits is not None and self.records > self.limits.records:
+            raise LimitExceeded(
+                f"more than {self.limits.records:,} records and groups in one request;"
+                " send smaller batches"
+            )
 
 
 _Put = Callable[[Message, Any, _Reading], None]
@@ -64,39 +80,55 @@ _tables: dict[str, dict[str, _Put]] = {}
 
 
 def read_otlp_json(
-    body: bytes, signal: Signal, complaints: Complaints | None = None
+    body: bytes,
+    signal: Signal,
+    complaints: Complaints | None = None,
+    limits: Limits | None = None,
 ) -> ExportRequest:
     """
     Read the body of an OTLP/HTTP JSON request.
 
+    A record with a value that cannot be read is left out, and counted and described in `complaints`.
     An id of the wrong length goes through as it is (one that is not hex as one zero byte), so that
-    admission refuses that record alone; each is described in `complaints`.
+    admission refuses that record alone; each is described too.
 
+    Args:
+        limits: how many records are read; None for files, which are divided afterwards.
     Raises:
-        MalformedBody: not JSON, or a value of the wrong kind; the text names the path.
-        LimitExceeded: more objects and lists than are read.
+        MalformedBody: not JSON, or groups that cannot be read; the text names the path.
+        LimitExceeded: more records, or more objects and lists, than are read.
     """
-    return read_otlp_value(decode_json(body), signal, complaints)
+    return read_otlp_value(decode_json(body), signal, complaints, limits)
 
 
 def read_otlp_value(
-    value: Any, signal: Signal, complaints: Complaints | None = None
+    value: Any,
+    signal: Signal,
+    complaints: Complaints | None = None,
+    limits: Limits | None = None,
 ) -> ExportRequest:
     """Read an already decoded OTLP/JSON request; errors and complaints as in `read_otlp_json`."""
     message = new_request(signal)
-    fill_from_json(message, value, complaints)
+    fill_from_json(message, value, complaints, limits)
     return message
 
 
-def fill_from_json(message: Message, value: Any, complaints: Complaints | None = None) -> None:
+def fill_from_json(
+    message: Message,
+    value: Any,
+    complaints: Complaints | None = None,
+    limits: Limits | None = None,
+) -> None:
     """
     Fill any OTLP message from its decoded JSON form.
 
     Raises:
         MalformedBody: a value is of the wrong kind; the text names the path.
+        LimitExceeded: it holds more records than the limits allow.
     """
+    reading = _Reading(Complaints() if complaints is None else complaints, limits)
     try:
-        _fill(message, value, _Reading(Complaints() if complaints is None else complaints))
+        _fill(message, value, reading)
     except _UnreadableError as error:
         where = error.path()
         raise MalformedBody(f"{where}: {error}" if where else f"body: {error}") from None
@@ -117,6 +149,18 @@ def _fill(message: Message, value: Any, reading: _Reading) -> None:
             raise
 
 
+def _fill_owner(message: Message, value: Any, reading: _Reading) -> None:
+    """Fill a resource or scope as far as it can be read: its records are not to suffer for it."""
+    if type(value) is not dict:
+        reading.complain("resource or scope", f"{_kind(value)}, need an object")
+        return
+    for key, item in value.items():
+        try:
+            _fill(message, {key: item}, reading)
+        except _UnreadableError as error:
+            reading.complain(error.path(), str(error))
+
+
 def _table_of(descriptor: Descriptor) -> dict[str, _Put]:
     table = _tables.get(descriptor.full_name)
     if table is None:
@@ -131,11 +175,14 @@ def _put_for(field: FieldDescriptor) -> _Put:
     """Return the function that writes a JSON value into one field of a message."""
     name = field.name
     if field.message_type is not None:
-        nested = field.message_type.full_name
-        fill = _fill_value if nested.endswith(".AnyValue") else _fill
-        if nested.endswith(".KeyValue"):
-            fill = _fill_key_value
-        return _put_messages(field, fill) if field.is_repeated else _put_message(name, fill)
+        nested = field.message_type.name
+        fill = _FILLS.get(nested, _fill)
+        if not field.is_repeated:
+            return _put_message(name, fill)
+        owner = cast(Descriptor, field.containing_type).name
+        if nested in _RECORDS or owner in _OWNERS:
+            return _put_each(field, fill, is_record=nested in _RECORDS)
+        return _put_messages(field, fill, is_group=nested.startswith(("Resource", "Scope")))
     if name in ID_BYTES and field.type == FieldDescriptor.TYPE_BYTES:
         return _put_id(field)
     convert = _scalar_reader(field)
@@ -151,23 +198,65 @@ def _put_message(name: str, fill: _Put) -> _Put:
     return put
 
 
-def _put_messages(field: FieldDescriptor, fill: _Put) -> _Put:
+def _put_messages(field: FieldDescriptor, fill: _Put, is_group: bool) -> _Put:
     name, json_name = field.name, field.json_name
 
     def put(message: Message, value: Any, reading: _Reading) -> None:
         add = getattr(message, name).add
+        items = _list(value)
+        if is_group:
+            reading.count_records(len(items))
         step: list[Any] = [json_name, 0]
         reading.lists.append(step)
-        for index, item in enumerate(_list(value)):
-            step[1] = index
-            try:
+        try:
+            for index, item in enumerate(items):
+                step[1] = index
                 fill(add(), item, reading)
-            except _UnreadableError as error:
-                error.steps.append(f"[{index}]")
-                raise
-        reading.lists.pop()
+        except _UnreadableError as error:
+            error.steps.append(f"[{step[1]}]")
+            raise
+        finally:
+            reading.lists.pop()
 
     return put
+
+
+def _put_each(field: FieldDescriptor, fill: _Put, is_record: bool) -> _Put:
+    """Return a writer of a list from which what cannot be read is left out."""
+    name, json_name = field.name, field.json_name
+
+    def put(message: Message, value: Any, reading: _Reading) -> None:
+        held = getattr(message, name)
+        items = _list(value)
+        if is_record:
+            reading.count_records(len(items))
+        step: list[Any] = [json_name, 0]
+        reading.lists.append(step)
+        depth = reading.depth
+        try:
+            for index, item in enumerate(items):
+                step[1] = index
+                try:
+                    fill(held.add(), item, reading)
+                except _UnreadableError as error:
+                    del held[-1]
+                    reading.depth = depth
+                    reading.complain(error.path() or "value", str(error))
+                    if is_record:
+                        reading.complaints.refused_records += _records_in(item)
+        finally:
+            reading.lists.pop()
+
+    return put
+
+
+def _records_in(item: Any) -> int:
+    """Return how many records went with one that was left out: a metric's points, else itself."""
+    if type(item) is not dict:
+        return 1
+    kinds = [kind for kind in item.values() if type(kind) is dict]
+    points = [kind.get("dataPoints", kind.get("data_points")) for kind in kinds]
+    return max(1, sum(len(each) for each in points if type(each) is list))
 
 
 def _put_scalar(name: str, convert: Callable[[Any], Any]) -> _Put:
@@ -210,7 +299,7 @@ def _put_id(field: FieldDescriptor) -> _Put:
         if 2 * len(raw) != len(value):
             raw = _UNUSABLE_ID
         if raw and len(raw) != need:
-            reading.complain(field, _id_complaint(value, need))
+            reading.complain(str(field.json_name), _id_complaint(value, need))
         setattr(message, name, raw)
 
     return put
@@ -261,6 +350,25 @@ def _fill_value(message: Message, value: Any, reading: _Reading) -> None:
         reading.depth -= 1
 
 
+_FILLS: dict[str, _Put] = {
+    "AnyValue": _fill_value,
+    "KeyValue": _fill_key_value,
+    "Resource": _fill_owner,
+    "InstrumentationScope": _fill_owner,
+}
+_OWNERS = frozenset({"Resource", "InstrumentationScope"})
+_RECORDS = frozenset(
+    {
+        "Span",
+        "LogRecord",
+        "Metric",
+        "NumberDataPoint",
+        "HistogramDataPoint",
+        "ExponentialHistogramDataPoint",
+        "SummaryDataPoint",
+    }
+)
+"""What is refused alone; a metric whose own fields cannot be read goes with its points."""
 _NESTING_KEYS = frozenset({"arrayValue", "kvlistValue", "array_value", "kvlist_value"})
 
 

@@ -11,9 +11,10 @@ from enum import IntFlag
 from functools import cache
 
 import numpy as np
+from google.protobuf.internal import api_implementation
 from numpy.typing import NDArray
 
-from tracepulse.errors import LimitExceeded, MalformedBody, SenderError
+from tracepulse.errors import LimitExceeded, MalformedBody, SenderError, Unavailable
 from tracepulse.receive.limits import ANY_TIME, Limits, TimeWindow
 from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire_kernel import (
@@ -145,5 +146,15 @@ def scan(
 
 
 def warm_up() -> None:
-    """Compile the scan, or fetch it from the cache, before the first request needs it."""
+    """
+    Compile the scan, or fetch it from the cache, before the first request needs it.
+
+    Raises:
+        Unavailable: protobuf runs without its C parser here, which bounds what hostile bytes cost.
+    """
+    if api_implementation.Type() != "upb":
+        raise Unavailable(
+            f"protobuf runs as {api_implementation.Type()!r} here, and 'upb' is needed: unset"
+            " PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION, or install protobuf's wheel for this platform"
+        )
     scan(b"\x0a\x00", "traces", Limits())
