@@ -30,6 +30,8 @@ _Bins = TypeVar("_Bins", SpanBins, LogBins)
 class InPlaceTelemetry(Telemetry):
     """Asks the tables of others; what roll-ups would hold is kept here once it has been read."""
 
+    keeps_edges = False
+
     def __init__(self, engine: Engine, sources: Sources) -> None:
         super().__init__(engine)
         self._sources = sources
