@@ -1,25 +1,29 @@
-"""How long after its acknowledgement a span is found, as a reader on another connection sees it."""
+"""How long after its request a span is found, as a reader in another process sees it."""
 
-import queue
-import threading
+import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Sequence
+from multiprocessing.queues import Queue
+from typing import Any
 
 import httpx
 import numpy as np
 from benchmarks.data import Body
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-__all__ = ["Freshness"]
+__all__ = ["FreshnessReader", "Markers"]
 
 MOST_MARKERS = 300
-POLL_S = 0.01
+POLL_S = 0.02
 GIVE_UP_S = 15.0
 
+Marker = tuple[str, str]
+"""Trace and span id."""
 
-def _marker(body: Body) -> tuple[str, str]:
-    """Return trace and span id of a span in the body, of a trace with few spans there."""
+
+def _marker(body: Body) -> Marker:
+    """Return a span of the body, of a trace with few spans there."""
     spans = [
         span
         for group in ExportTraceServiceRequest.FromString(body.payload).resource_spans
@@ -31,57 +35,84 @@ def _marker(body: Body) -> tuple[str, str]:
     return chosen.trace_id.hex(), chosen.span_id.hex()
 
 
-class Freshness:
+def _read(api_url: str, asked: "Queue[Any]", found: "Queue[Any]") -> None:
+    """Ask for each marker until it is there; on None, report the delays since the last None."""
+    delays: list[float] = []
+    missing = 0
+    with httpx.Client(base_url=api_url, timeout=GIVE_UP_S) as client:
+        found.put("ready")
+        while (item := asked.get()) != "end":
+            if item is None:
+                found.put((delays, missing))
+                delays, missing = [], 0
+                continue
+            (trace_id, span_id), at_unix_s = item
+            while span_id not in client.get(f"/api/traces/{trace_id}").text:
+                if time.time() - at_unix_s > GIVE_UP_S:
+                    missing += 1
+                    break
+                time.sleep(POLL_S)
+            delays.append(max(0.0, time.time() - at_unix_s))
+
+
+class Markers:
+    """The spans that are asked for, one of each of some bodies."""
+
+    def __init__(self, bodies: Sequence[Body], asked: "Queue[Any]") -> None:
+        step = -(-len(bodies) // MOST_MARKERS)
+        self._markers = {id(body): _marker(body) for body in bodies[::step]}
+        self._asked = asked
+
+    def acknowledged(self, body: Body, began_unix_s: float) -> None:
+        """Take note that a body was answered 2xx, and of when its request began."""
+        marker = self._markers.get(id(body))
+        if marker is not None:
+            self._asked.put((marker, began_unix_s))
+
+
+class FreshnessReader:
     """
-    Asks for one span of each acknowledged body until it is found.
+    Asks for one span of each acknowledged body until it is found, over a connection of its own.
 
     Bodies that become queryable together are met in the order of their acknowledgement, so that
     each is seen at most a poll and a query after it could have been.
     """
 
-    def __init__(self, api_url: str, bodies: Sequence[Body]) -> None:
-        step = -(-len(bodies) // MOST_MARKERS)
-        self._markers = {id(body): _marker(body) for body in bodies[::step]}
-        self._api_url = api_url
-        self._waiting: queue.Queue[tuple[tuple[str, str], float] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.delays_s: list[float] = []
-        self.missing = 0
-        """Acknowledged spans that were not found in time."""
+    def __init__(self, api_url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._asked: Queue[Any] = context.Queue()
+        self._found: Queue[Any] = context.Queue()
+        self._process = context.Process(
+            target=_read, args=(api_url, self._asked, self._found), daemon=True
+        )
 
-    def acknowledged(self, body: Body, at_unix_s: float) -> None:
-        """Take note that a body was answered 2xx."""
-        marker = self._markers.get(id(body))
-        if marker is not None:
-            self._waiting.put((marker, at_unix_s))
-
-    def _watch(self) -> None:
-        with httpx.Client(base_url=self._api_url, timeout=GIVE_UP_S) as client:
-            while (item := self._waiting.get()) is not None:
-                (trace_id, span_id), at_unix_s = item
-                while span_id not in client.get(f"/api/traces/{trace_id}").text:
-                    if time.time() - at_unix_s > GIVE_UP_S:
-                        self.missing += 1
-                        break
-                    time.sleep(POLL_S)
-                self.delays_s.append(max(0.0, time.time() - at_unix_s))
-
-    def __enter__(self) -> "Freshness":
-        self._thread.start()
+    def __enter__(self) -> "FreshnessReader":
+        self._process.start()
+        self._found.get(timeout=60)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
-        self._thread.join()
+        self._asked.put("end")
+        self._process.join(GIVE_UP_S)
+        self._process.terminate()
+
+    def markers(self, bodies: Sequence[Body]) -> Markers:
+        """Choose what to ask for."""
+        return Markers(bodies, self._asked)
 
     def percentiles(self) -> dict[str, float]:
-        """Return the delays in seconds; spans never found count with the time that was waited."""
-        delays = self.delays_s or [float("nan")]
-        p50, p95, p99 = np.percentile(delays, [50, 95, 99]).tolist()
+        """
+        Wait for the answers and return the delays in seconds since the last call.
+
+        Spans never found count with the time that was waited.
+        """
+        self._asked.put(None)
+        delays, missing = self._found.get(timeout=10 * GIVE_UP_S)
+        p50, p95, p99 = np.percentile(delays or [float("nan")], [50, 95, 99]).tolist()
         return {
             "p50_s": p50,
             "p95_s": p95,
             "p99_s": p99,
-            "samples": len(self.delays_s),
-            "missing": self.missing,
+            "samples": len(delays),
+            "missing": missing,
         }

@@ -1,5 +1,6 @@
 """Sends generated bodies over OTLP/HTTP as fast as they are taken, or at a given pace."""
 
+import gzip
 import http.client
 import queue
 import sys
@@ -13,9 +14,11 @@ from urllib.parse import urlsplit
 from benchmarks.data import Body
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-__all__ = ["BodyFile", "Sent", "progress", "send"]
+__all__ = ["BodyFile", "Sent", "progress", "send", "within"]
 
 CONNECTIONS = 4
+_GZIP_MAGIC = b"\x1f\x8b"
+"""No protobuf message begins so."""
 _RETRYABLE = {429, 502, 503, 504}
 
 
@@ -31,6 +34,8 @@ class Sent:
     elapsed_s: float = 0.0
     errors: list[str] = field(default_factory=list)
     """What the server said where it refused for good."""
+    latencies_s: list[float] = field(default_factory=list)
+    """From the first byte of a request to the end of its answer, for each that was accepted."""
     behind_s: float = 0.0
     """By how much the last request was late, when there was a pace to keep."""
 
@@ -55,13 +60,18 @@ class BodyFile:
     """Where each payload ends in the file."""
 
     @classmethod
-    def write(cls, bodies: Iterable[Body], path: Path) -> "BodyFile":
-        """Write all bodies."""
+    def write(cls, bodies: Iterable[Body], path: Path, packed: bool = False) -> "BodyFile":
+        """
+        Write all bodies.
+
+        `packed` is with gzip at its usual level, as Collectors send; SDKs send plain bytes unless
+        told otherwise.
+        """
         facts: list[Body] = []
         ends: list[int] = []
         with path.open("wb") as file:
             for body in bodies:
-                file.write(body.payload)
+                file.write(gzip.compress(body.payload, 6, mtime=0) if packed else body.payload)
                 facts.append(replace(body, payload=b""))
                 ends.append(file.tell())
         return cls(path, tuple(facts), tuple(ends))
@@ -110,6 +120,9 @@ class _Sender(threading.Thread):
 
     def _post(self, body: Body) -> None:
         headers = {"content-type": "application/x-protobuf"}
+        if body.payload.startswith(_GZIP_MAGIC):
+            headers["content-encoding"] = "gzip"
+        began_unix_s, began = time.time(), time.perf_counter()
         while True:
             self._connection.request("POST", f"/v1/{body.signal}", body.payload, headers)
             answer = self._connection.getresponse()
@@ -121,8 +134,9 @@ class _Sender(threading.Thread):
         if answer.status != 200 or _rejected(text):
             self.sent.errors.append(f"{answer.status} {text[:200]!r}")
             return
+        self.sent.latencies_s.append(time.perf_counter() - began)
         if self._acknowledged is not None:
-            self._acknowledged(body, time.time())
+            self._acknowledged(body, began_unix_s)
         self.sent.records += body.records
         self.sent.requests += 1
         self.sent.payload_bytes += len(body.payload)
@@ -131,6 +145,15 @@ class _Sender(threading.Thread):
 def _rejected(answer: bytes) -> int:
     """Return how many records an answer says were not taken; the three kinds agree in layout."""
     return ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans
+
+
+def within(bodies: Iterable[Body], seconds: float) -> Iterator[Body]:
+    """Yield bodies until so much time has passed since the first was asked for."""
+    give_up = time.monotonic() + seconds
+    for body in bodies:
+        if time.monotonic() > give_up:
+            return
+        yield body
 
 
 def send(
@@ -146,7 +169,8 @@ def send(
         url: of the OTLP/HTTP port, without a path.
         bodies: taken when there is room, so there may be more than memory holds.
         records_per_second: the pace; 0 is as fast as the server answers.
-        acknowledged: called for each body with the Unix time of its 2xx, from several threads.
+        acknowledged: called for each body after its 2xx with the Unix time at which its request
+            began, from several threads.
 
     """
     work: queue.Queue[tuple[float, Body] | None] = queue.Queue(CONNECTIONS)
@@ -170,5 +194,6 @@ def send(
         total.payload_bytes += sender.sent.payload_bytes
         total.retries += sender.sent.retries
         total.errors += sender.sent.errors
+        total.latencies_s += sender.sent.latencies_s
         total.behind_s = max(total.behind_s, sender.sent.behind_s)
     return total

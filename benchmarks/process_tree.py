@@ -3,9 +3,10 @@
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PeakMemory", "cpu_seconds", "resident_bytes", "settle"]
+__all__ = ["Drained", "PeakMemory", "cpu_seconds", "drain", "resident_bytes", "settle"]
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -47,23 +48,42 @@ def resident_bytes(pid: int) -> int:
     return total * _PAGE_BYTES
 
 
-def settle(pid: int, *, idle_ratio: float, within_s: float) -> bool:
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a family had cost when its work in the background was done."""
+
+    cpu_s: float
+    """Since it began, up to the start of the quiet that showed it: waiting costs nothing."""
+    in_time: bool
+    """False: it was busy all the time that there was, so some of the cost is missing."""
+
+
+def drain(pid: int, *, idle_ratio: float, within_s: float) -> Drained:
     """
     Wait until the family has cost hardly more than when it had nothing to do, for two seconds.
 
     Work in the background, such as merges, is done then. `idle_ratio` is the share of a core that
-    the family uses when idle. False says that it was busy all the time that there was.
+    the family uses when idle.
     """
     busy_ratio = idle_ratio + 0.05
     deadline = time.monotonic() + within_s
-    quiet = 0
+    quiet, quiet_from = 0, cpu_seconds(pid)
     while time.monotonic() < deadline:
         before = cpu_seconds(pid)
         time.sleep(0.5)
-        quiet = quiet + 1 if cpu_seconds(pid) - before < busy_ratio * 0.5 else 0
+        if cpu_seconds(pid) - before >= busy_ratio * 0.5:
+            quiet = 0
+            continue
+        quiet_from = before if quiet == 0 else quiet_from
+        quiet += 1
         if quiet == 4:
-            return True
-    return False
+            return Drained(quiet_from, in_time=True)
+    return Drained(cpu_seconds(pid), in_time=False)
+
+
+def settle(pid: int, *, idle_ratio: float, within_s: float) -> bool:
+    """Wait as `drain` does; False where it was busy all the time that there was."""
+    return drain(pid, idle_ratio=idle_ratio, within_s=within_s).in_time
 
 
 class PeakMemory:

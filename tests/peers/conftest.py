@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.running_server import ROOT, RunningServer, running_server
+from benchmarks.peers import COLLECTOR
+from tests.running_server import RunningServer, running_server
 
 
 @pytest.fixture(scope="module")
 def collector() -> Path:
     """Where the Collector's program is; its tests are skipped until it has been built."""
-    program = ROOT / "build" / "peers" / "otelcol" / "otelcol-peer"
-    if not program.exists():
+    if not COLLECTOR.exists():
         pytest.skip("the OpenTelemetry Collector is not built; run `make peers`")
-    return program
+    return COLLECTOR
 
 
 @pytest.fixture(scope="module")
