@@ -380,8 +380,11 @@ def test_a_stored_segment_can_be_loaded_again(open_journal: Callable[..., Journa
     journal.load_again(kept)
     again = _take(journal)
     assert (kept.segment_id, True, [1]) == (again.segment_id, again.suspect, _numbers([again.path]))
-    assert (1, 0) == (journal.status().waiting_records, journal.status().stored_bytes)
+    assert again.again
+    assert (0, 0) == (journal.status().waiting_records, journal.status().stored_bytes)
     assert [] == journal.stored_segments()
+    journal.stored(again)
+    assert [kept.path] == [each.path for each in journal.stored_segments()]
 
 
 def test_stored_segments_are_bounded(open_journal: Callable[..., Journal]) -> None:

@@ -22,7 +22,7 @@ from tracepulse.errors import Overloaded
 from tracepulse.journal.disk import no_room, sync_folder, write_all, write_durably
 from tracepulse.journal.framing import frame
 from tracepulse.journal.recovery import CLEAN_MARK, Damage, Tally, damages, mend, recover
-from tracepulse.journal.segment import OPEN, SEALED, Segment, contents
+from tracepulse.journal.segment import OPEN, REPEATED, SEALED, Segment, contents
 from tracepulse.journal.stored import StoredSegments
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.signals import Signal
@@ -199,7 +199,7 @@ class Journal:
             data = mend(segment, segment.path, self._sync)
         except OSError:
             return  # the loader will meet the same, and says so
-        if known is not None and len(data) == known[0]:
+        if known is None or len(data) == known[0]:
             return
         held = contents(data, segment.signal)
         with self._wake:
@@ -219,12 +219,14 @@ class Journal:
         return self._stored.segments()
 
     def load_again(self, segment: Segment) -> None:
-        """Hand a kept segment to the store once more, which lost rows of it."""
-        path = self._stored.give_back(segment)
-        held = contents(path.read_bytes(), segment.signal)
+        """
+        Hand a kept segment to the store once more, which lost rows of it.
+
+        Its file stays a stored one: whatever happens, it is never taken for a new one.
+        """
+        self._stored.take_out(segment.path)
         with self._wake:
-            self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
-            self._state.sealed.append(replace(segment, path=path, suspect=True))
+            self._state.sealed.append(replace(segment, suspect=True, again=True))
             self._wake.notify_all()
 
     def split(self, segment: Segment, part: str, data: bytes, records: int) -> Segment:
@@ -240,6 +242,7 @@ class Journal:
     def discard(self, segment: Segment) -> None:
         """Remove a segment whose parts have been written as segments of their own."""
         segment.path.unlink(missing_ok=True)
+        segment.path.with_suffix(REPEATED).unlink(missing_ok=True)
         Tally(segment.path).remove()
         with self._wake:
             self._state.waiting.pop(segment.segment_id, None)

@@ -8,9 +8,11 @@ from tracepulse.receive.limits import Limits
 from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire import scan
 
-__all__ = ["OPEN", "SEALED", "STORED", "Contents", "Segment", "contents", "parse_name"]
+__all__ = ["OPEN", "REPEATED", "SEALED", "STORED", "Contents", "Segment", "contents", "parse_name"]
 
 OPEN, SEALED, STORED = ".open", ".sealed", ".stored"
+REPEATED = ".repeated"
+"""Ending of a note beside a segment: which of its records had come before."""
 _UNLIMITED = Limits(records=2**40, containers=2**40, record_bytes=2**40)
 
 
@@ -28,6 +30,8 @@ class Segment:
     path: Path
     suspect: bool = False
     """True when an earlier process may have loaded a part of it."""
+    again: bool = False
+    """True when it was stored once and the store has lost some of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tracepulse.journal.segment import SEALED, STORED, Segment, parse_name
+from tracepulse.journal.segment import REPEATED, STORED, Segment, parse_name
 
 __all__ = ["StoredSegments"]
 
@@ -50,15 +50,12 @@ class StoredSegments:
             paths = [each.path for each in self._kept]
         return [replace(found, path=p) for p in paths if (found := parse_name(p)) is not None]
 
-    def give_back(self, segment: Segment) -> Path:
-        """Take a segment out, as one that waits to be loaded; return where it is then."""
+    def take_out(self, path: Path) -> None:
+        """Let a segment be loaded again; it is not dropped before it is taken back."""
         with self._lock:
-            (found,) = (each for each in self._kept if each.path == segment.path)
+            (found,) = (each for each in self._kept if each.path == path)
             self._kept.remove(found)
             self.total_bytes -= found.size_bytes
-        path = segment.path.with_suffix(SEALED)
-        os.rename(segment.path, path)
-        return path
 
     def drop(self, before_unix_s: float, max_bytes: int) -> int:
         """Remove what was stored before an instant, and the oldest of too much; return how many."""
@@ -77,4 +74,5 @@ class StoredSegments:
             oldest = self._kept.popleft()
             self.total_bytes -= oldest.size_bytes
         oldest.path.unlink(missing_ok=True)
+        oldest.path.with_suffix(REPEATED).unlink(missing_ok=True)
         return 1

@@ -18,8 +18,7 @@ from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import Segment, contents
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
-from tracepulse.store.load.tables import tables
-from tracepulse.store.migrate import ROLLUPS
+from tracepulse.store.load.tables import ROLLUPS, tables
 
 __all__ = ["DamagedPart", "StoreCheck"]
 
@@ -40,7 +39,10 @@ WHERE database = currentDatabase() AND active
 ORDER BY table, partition_id, first
 """
 _COUNT = """
-SELECT SegmentId AS id, count() AS n FROM @table WHERE has({ids:Array(String)}, SegmentId) GROUP BY id
+SELECT substringIndex(SegmentId, '.', 1) AS id, count() AS n
+FROM @table
+WHERE has({ids:Array(String)}, id)
+GROUP BY id
 """
 _NEWEST = """
 SELECT table, name, partition, bytes_on_disk AS bytes, toString(modification_time) AS written

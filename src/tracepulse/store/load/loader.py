@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from tracepulse.errors import (
 )
 from tracepulse.journal.framing import Frame, frames
 from tracepulse.journal.journal import Journal
-from tracepulse.journal.segment import Segment, contents
+from tracepulse.journal.segment import REPEATED, Segment, contents
 from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.duplicates import Duplicates, Keys
@@ -45,6 +46,10 @@ _log = logging.getLogger("tracepulse")
 _RETRY_S = 1.0
 _REMEMBERED_BYTES = 64 * 1024 * 1024
 """Of stored segments, read at the start: about a third of a second."""
+_MUTATIONS_S = 60.0
+_UNFINISHED = """
+SELECT mutation_id FROM system.mutations WHERE database = currentDatabase() AND NOT is_done
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +110,25 @@ class Loader:
 
     def _run(self) -> None:
         warm_up()
+        self._await_mutations()
         self._remember_stored()
         while not self._stop.is_set():
             segment = self._journal.next_sealed(timeout_s=0.25)
             if segment is not None:
                 self.load(segment)
+
+    def _await_mutations(self) -> None:
+        """Let deletions end that a crash interrupted: the engine goes on with them by itself."""
+        deadline = time.monotonic() + _MUTATIONS_S
+        while not self._stop.is_set() and time.monotonic() < deadline:
+            try:
+                left = self._engine.query(_UNFINISHED)
+            except (BadQuestion, EngineError, Overloaded, Unavailable) as error:
+                self._note(last_error=f"loading waits for the storage engine: {error}")
+            else:
+                if not left.num_rows:
+                    return
+            self._stop.wait(0.1)
 
     def load(self, segment: Segment) -> None:
         """
@@ -159,10 +178,10 @@ class Loader:
             self._journal.discard(segment)
         else:
             self._journal.stored(segment)
-        self._decision(segment).unlink(missing_ok=True)
         if not halves:
             self._duplicates.remember(read.keys)
-        self._note(stored_records=stored, deduplicated_records=repeated, segments=1)
+        if not segment.again:
+            self._note(stored_records=stored, deduplicated_records=repeated, segments=1)
         if not halves:
             self._note(last_error="")
         self._on_loaded(segment.signal)
@@ -247,22 +266,20 @@ class Loader:
         """
         Say what of a segment is new.
 
-        Where something is not, the answer is kept on disk until the segment is stored: counting
-        after a crash needs to know what was meant to be there, and memory is gone by then.
+        Where something is not, the answer is kept on disk as long as the segment is: counting
+        after a crash or a damage needs to know what was meant to be there, and memory is gone by then.
         """
-        decision = self._decision(segment)
+        decision = segment.path.with_suffix(REPEATED)
         if segment.suspect and decision.exists():
             bits = np.fromfile(decision, np.uint8)
             if len(bits) == (len(read.keys.keys) + 7) // 8:
                 return np.unpackbits(bits, count=len(read.keys.keys)).astype(np.bool_)
+        if segment.again:  # and without a decision beside it, so nothing had come before
+            return np.ones(len(read.keys.keys), np.bool_)
         is_new = self._duplicates.new_ones(read.keys)
         if not is_new.all():
-            decision.parent.mkdir(parents=True, exist_ok=True)
             _write_durably(decision, np.packbits(is_new).tobytes())
         return is_new
-
-    def _decision(self, segment: Segment) -> Path:
-        return self._aside.parent / "repeated" / f"{segment.segment_id}.{segment.signal}"
 
     # -- what the engine refuses ---------------------------------------------------------------
 
