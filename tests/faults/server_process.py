@@ -19,7 +19,7 @@ __all__ = ["ENVIRONMENT", "Server", "serve_command", "start"]
 
 DRIVER = Path(__file__).with_name("driven.py")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 
 
 def serve_command(folder: Path, ports: list[int], *flags: str) -> list[str]:
