@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
 from tracepulse.store.queries.telemetry import Telemetry
-from tracepulse.store.state.records import StateStore
+from tracepulse.store.state.keys_at_start import keys_at_start
 
 if TYPE_CHECKING:
     from tracepulse.store.in_place.opening import InPlace
+    from tracepulse.store.state.records import StateStore
 
 __all__ = ["Accounting", "Core", "open_core"]
 
@@ -55,6 +57,29 @@ class JournalSink:
         await asyncio.wrap_future(self._journal.append(signal, body, receipt, records))
 
 
+class DeferredState:
+    """The state database, opened when it is first asked: the libraries for it take long to load."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._opened: StateStore | None = None
+        self._lock = threading.Lock()
+
+    def store(self) -> "StateStore":
+        """Return the open database; raises OperatorError when it cannot be used."""
+        from tracepulse.store.state.records import StateStore
+
+        with self._lock:
+            self._opened = self._opened or StateStore(self._url)
+            return self._opened
+
+    def close(self) -> None:
+        """Close it, if it was ever opened."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+
+
 @dataclass(slots=True)
 class Core:
     """The open stages: journal, store and state."""
@@ -62,7 +87,7 @@ class Core:
     settings: Settings
     folder: DataFolder
     engine: Engine
-    state: StateStore
+    deferred_state: DeferredState
     journal: Journal
     loader: Loader
     telemetry: Telemetry
@@ -77,6 +102,11 @@ class Core:
     counters: IngestCounters = field(default_factory=IngestCounters)
     recovered_records: int = 0
     """Records that an earlier process had received and not loaded."""
+
+    @property
+    def state(self) -> "StateStore":
+        """Incidents, changes, alerts and keys."""
+        return self.deferred_state.store()
 
     @property
     def sink(self) -> JournalSink:
@@ -107,7 +137,7 @@ class Core:
         else:
             _log.warning("some telemetry waits in the journal; it is loaded at the next start")
         self.engine.close()
-        self.state.close()
+        self.deferred_state.close()
         self.folder.release()
 
 
@@ -135,7 +165,7 @@ def open_core(
     with contextlib.ExitStack() as opened:
         # Servers first: where one does not answer, no folder has been made yet.
         engine: Engine | None = None
-        state: StateStore | None = None
+        state: DeferredState | None = None
         in_place = _in_place(settings)
         if in_place is not None:
             engine = in_place.engine
@@ -146,8 +176,9 @@ def open_core(
             engine = ClickHouseEngine(settings.storage_url)
             opened.callback(engine.close)
         if settings.state_url:
-            state = StateStore(settings.state_url)
+            state = DeferredState(settings.state_url)
             opened.callback(state.close)
+            keys = state.store().keys()
         folder = DataFolder.open(settings.data_dir)
         opened.callback(folder.release)
         if engine is None:
@@ -156,8 +187,10 @@ def open_core(
         if in_place is None:
             migrate(engine)
         if state is None:
-            state = StateStore(folder.state_url)
+            state = DeferredState(folder.state_url)
             opened.callback(state.close)
+            found = keys_at_start(folder.state_path)
+            keys = state.store().keys() if found is None else found
         journal = Journal(folder.journal, ids.new_id()[:20], journal_limits)
         if in_place is not None and journal.status().waiting_records:
             journal.seal_all()
@@ -177,7 +210,7 @@ def open_core(
         loader,
         telemetry,
         EdgeKeeper(engine, telemetry, clock, settings.retention_days),
-        Gate(state.keys()),
+        Gate(keys),
         clock,
         ids,
         StoreCheck(engine, journal, folder.aside) if isinstance(engine, ChdbEngine) else None,

@@ -41,7 +41,12 @@ class DataFolder:
     @property
     def state_url(self) -> str:
         """The state database when no other is configured."""
-        return f"sqlite:///{self.path / 'state.db'}"
+        return f"sqlite:///{self.state_path}"
+
+    @property
+    def state_path(self) -> Path:
+        """The file of that database."""
+        return self.path / "state.db"
 
     @classmethod
     def open(cls, path: Path) -> "DataFolder":

@@ -94,30 +94,34 @@ def start(
         plan: the faults that are put into it, see `driven.py`.
         log_folder: where its log goes; beside the data folder as a rule.
     """
-    ports = free_ports(3)
     program = [str(DRIVER), json.dumps(dict(plan))] if plan else ["-m", "tracepulse.cli"]
     log_path = (log_folder or folder.parent) / "server.log"
-    with (
-        log_path.open("ab") as log,
-        subprocess.Popen(
-            [sys.executable, *program, *serve_command(folder, ports, *flags)],
-            stdout=log,
-            stderr=log,
-            env=ENVIRONMENT,
-        ) as process,
-    ):
-        try:
-            deadline = time.monotonic() + _PATIENCE_S
-            while process.poll() is None and not _healthy(ports[0]):
-                assert time.monotonic() < deadline, "the server did not become healthy"
-                time.sleep(0.05)
-            ended = process.poll()
-            killed = plan is not None and "kill" in plan and ended == -signal.SIGKILL
-            assert ended is None or killed, f"the server ended at once:\n{log_path.read_text()}"
-            yield Server(process, ports, log_path)
-        finally:
-            if process.poll() is None:
-                process.kill()
+    with log_path.open("ab") as log:
+        while True:
+            ports = free_ports(3)
+            process = subprocess.Popen(
+                [sys.executable, *program, *serve_command(folder, ports, *flags)],
+                stdout=log,
+                stderr=log,
+                env=ENVIRONMENT,
+            )
+            try:
+                deadline = time.monotonic() + _PATIENCE_S
+                while process.poll() is None and not _healthy(ports[0]):
+                    assert time.monotonic() < deadline, "the server did not become healthy"
+                    time.sleep(0.05)
+                ended = process.poll()
+                said = log_path.read_text()
+                if ended == 2 and "is in use by another program" in said[-200:]:
+                    continue  # somebody else took the port meanwhile
+                killed = plan is not None and "kill" in plan and ended == -signal.SIGKILL
+                assert ended is None or killed, f"the server ended at once:\n{said}"
+                yield Server(process, ports, log_path)
+                return
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
 
 
 def _healthy(port: int) -> bool:

@@ -20,7 +20,8 @@ from tracepulse.model.change import Change
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.trigger import ExternalAlert, Trigger, TriggerKind
 from tracepulse.receive.access import ApiKey, Scope, key_hash
-from tracepulse.store.state.records import VERSION, StateStore
+from tracepulse.store.state.keys_at_start import VERSION, keys_at_start
+from tracepulse.store.state.records import StateStore
 
 
 def _program(name: str) -> str:
@@ -204,3 +205,17 @@ def test_the_version_that_needs_nothing_done_is_the_newest() -> None:
     config.set_main_option("script_location", str(folder))
     config.set_main_option("path_separator", "os")
     assert VERSION == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_keys_at_the_start_are_those_of_the_store(tmp_path: Path) -> None:
+    """Read the quick way they are the same; where that cannot be, the ordinary way is asked for."""
+    path = tmp_path / "it's state.db"
+    assert keys_at_start(path) is None
+    store = StateStore(f"sqlite:///{path}")
+    for name, scope in (("b", Scope.READ), ("a", Scope.ADMIN), ("c", Scope.INGEST)):
+        store.put_key(ApiKey(name, name, scope, key_hash(name)), 1)
+    store.revoke_key("b", 2)
+    assert store.keys() == keys_at_start(path)
+    store.close()
+    (tmp_path / "rubbish.db").write_bytes(b"this is no database" * 100)
+    assert keys_at_start(tmp_path / "rubbish.db") is None

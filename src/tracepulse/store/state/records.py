@@ -12,12 +12,10 @@ from tracepulse.model.change import Change
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.trigger import ExternalAlert
 from tracepulse.receive.access import ApiKey, Scope
+from tracepulse.store.state.keys_at_start import VERSION
 from tracepulse.store.state.models import AlertRow, ApiKeyRow, Base, ChangeRow, IncidentRow
 
-__all__ = ["VERSION", "StateStore"]
-
-VERSION = "0001"
-"""The newest migration; a database that has it needs nothing done."""
+__all__ = ["StateStore"]
 _CHANGE = TypeAdapter(Change)
 _ALERT = TypeAdapter(ExternalAlert)
 _INCIDENT = TypeAdapter(Incident)
