@@ -52,7 +52,8 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for talkative in ("alembic", "httpx"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     kept_elsewhere = settings.state_url or (settings.data_dir / "state.db").exists()
     if not kept_elsewhere:
         _refuse_open_network(settings, has_keys=False)  # before anything is made

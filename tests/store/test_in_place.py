@@ -1,5 +1,6 @@
 """The tables of a Collector's exporter, in their forms, answer as our own do; and stay as they are."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -7,15 +8,23 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import quote
 
+import httpx
 import numpy as np
+import pyarrow as pa
 import pytest
+from tests.running_server import running_server, wait_until
 from tests.store.exporter_tables import VARIANTS, Variant
 from tests.store.in_place_telemetry import END, ONSET, START, TRACES, fill, trace_id
 
+import tracepulse.store.queries
+import tracepulse.store.schema
 from tracepulse.context.incident_bundle import incident_bundle
 from tracepulse.context.render_json import render_json
 from tracepulse.core import Core
+from tracepulse.errors import BadSetting, EngineError, InternalError, Unavailable
+from tracepulse.model.bins import LogBins
 from tracepulse.model.findings import Window as FindingsWindow
 from tracepulse.model.question import (
     AttributeFilter,
@@ -25,8 +34,12 @@ from tracepulse.model.question import (
     Window,
 )
 from tracepulse.store.clickhouse import ClickHouseEngine
-from tracepulse.store.in_place.detect import detect, named_tables
+from tracepulse.store.engine import Engine
+from tracepulse.store.in_place.columns import Role
+from tracepulse.store.in_place.detect import Tables, detect, named_tables
 from tracepulse.store.in_place.engine import InPlaceEngine
+from tracepulse.store.in_place.opening import InPlace, open_in_place
+from tracepulse.store.in_place.recent import RecentBins
 from tracepulse.store.in_place.sources import Sources
 from tracepulse.store.in_place.telemetry import InPlaceTelemetry
 from tracepulse.store.migrate import migrate
@@ -35,6 +48,10 @@ from tracepulse.store.state.records import StateStore
 from tracepulse.watch import Watch
 
 FRONT = Path(__file__).with_name("http_front.py")
+SCHEMA = "".join(
+    path.read_text()
+    for path in sorted(Path(next(iter(tracepulse.store.schema.__path__))).glob("*.sql"))
+)
 ALL = Window(START, END)
 PAST = FindingsWindow(START, ONSET, END)
 NOT_KEPT = {"trust", "origin"}
@@ -194,3 +211,235 @@ def test_an_incident_is_found_and_told_alike(
     expected = _bundle(own, tmp_path / "own")
     assert "declined" in expected
     assert expected == _bundle(theirs, tmp_path / "theirs")
+
+
+# -- how it reads, and what it never does ------------------------------------------------------------
+
+
+def _opened(server: str, variant: Variant, user: str = "reader") -> InPlace:
+    address = f"http://{user}:secret@{server}/{quote(variant.database)}"
+    return open_in_place(address, _named(variant), 30)
+
+
+def _everything(server: str) -> list[Any]:
+    """Return every table there is, with what it holds."""
+    engine = ClickHouseEngine(f"http://owner:secret@{server}/default")
+    try:
+        found: list[Any] = engine.query(
+            "SELECT database, name, engine, create_table_query, total_rows, metadata_modification_time"
+            " FROM system.tables WHERE database NOT IN ('system', 'INFORMATION_SCHEMA',"
+            " 'information_schema') ORDER BY database, name"
+        ).to_pylist()
+        return found
+    finally:
+        engine.close()
+
+
+def test_a_server_reads_in_place_and_leaves_everything_as_it_was(
+    server: str, tmp_path: Path
+) -> None:
+    """A user that may set nothing will do: traces, logs and an incident, and not one statement more."""
+    before = _everything(server)
+    address = f"http://strict:secret@{server}/{quote(VARIANTS[0].database)}"
+    with running_server(tmp_path, None, "--in-place-url", address) as run:
+        trace = run.get(f"/api/traces/{trace_id(341)}")
+        assert 6 == len(trace["spans"])
+        lines = run.get("/api/logs", since=str(START), until=str(END), limit=5)
+        assert 5 == len(lines["records"])
+        assert run.get("/api/overview")["services"] == []  # all of it is two hours old
+        report = run.get("/api/doctor")
+        checks = {each["name"]: each["detail"] for each in report["checks"] if each["ok"]}
+        wait_until(
+            lambda: run.get("/api/doctor")["checks"][-1],
+            lambda check: check["name"] == "watch" and check["detail"] != "has not looked yet",
+            "a look of the watch",
+        )
+        with pytest.raises(httpx.ConnectError):
+            httpx.post(f"{run.otlp_http_url}/v1/traces", content=b"")
+        assert 0 == run.stop()
+    assert "readonly = 1" in checks["in place: limits"]
+    assert "their map, newest.otel_traces (MergeTree, map attributes)" in checks["in place: traces"]
+    assert f"{6 * TRACES:,} records" in checks["in place: time of traces"]
+    assert "READONLY" not in (tmp_path / "server.log").read_text()
+    assert before == _everything(server)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=[each.name for each in VARIANTS])
+def test_what_was_detected_is_told(variant: Variant, server: str) -> None:
+    """Form, names and absent columns of each table, one line for each kind of telemetry."""
+    in_place = _opened(server, variant)
+    lines = dict(line.split(": ", 1) for line in in_place.tables.describe())
+    in_place.engine.close()
+    assert len(Role) == len(lines)
+    form = "JSON attributes" if variant.json else "map attributes"
+    assert all(form in lines[each] for each in ("traces", "logs", "sum", "summary"))
+    assert ("without ScopeName, ScopeVersion" in lines["traces"]) == variant.old
+    assert ("TimestampTime" in lines["logs"]) == (not variant.seconds)
+    assert ("EventName" in lines["logs"]) == (not variant.event_name)
+    assert variant.exponential in lines["exponential_histogram"]
+    assert ("no table" in lines["trace_ids"]) == (not variant.look_up)
+
+
+def test_conditions_reach_the_indexes_through_the_view(server: str) -> None:
+    """Partitions, keys and skip indexes of theirs are used, or a question would read everything."""
+    in_place = _opened(server, VARIANTS[0])
+    inside = ClickHouseEngine(f"http://reader:secret@{server}/default")
+    window = {"start": START, "end": END}
+
+    def plan(sql: str, **parameters: Any) -> str:
+        expanded = in_place.engine.expanded(sql)
+        rows = inside.query(f"EXPLAIN indexes = 1 {expanded}", parameters).column(0).to_pylist()
+        return "\n".join(rows)
+
+    between = (
+        "Timestamp >= fromUnixTimestamp64Nano({start:Int64})"
+        " AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
+    )
+    lines = plan(f"SELECT count() FROM otel_logs WHERE {between} AND ServiceName = 'pay'", **window)
+    assert "Partition" in lines
+    assert "toDate(Timestamp)" in lines
+    assert "ServiceName" in lines
+    one = "SELECT SpanName FROM otel_traces WHERE has({trace_ids:Array(String)}, TraceId)"
+    trace = plan(one, trace_ids=[trace_id(4)])
+    assert "idx_trace_id" in trace
+    assert "toDate(Timestamp)" in trace
+    calls = plan("SELECT sum(Calls) FROM span_bins WHERE {start:Int64} < {end:Int64}", **window)
+    assert "toDate(Timestamp)" in calls
+    in_place.engine.close()
+    inside.close()
+
+
+def test_nothing_but_questions_passes(server: str) -> None:
+    """Whatever would change something is refused before it leaves this process."""
+    in_place = _opened(server, VARIANTS[0])
+    with pytest.raises(InternalError):
+        in_place.engine.execute("DROP TABLE otel_traces")
+    with pytest.raises(InternalError):
+        in_place.engine.insert("otel_traces", ["TraceId"], [b""])
+    with pytest.raises(InternalError):
+        migrate(in_place.engine)
+    in_place.engine.close()
+
+
+def test_traces_alone_will_do(server: str, own: Telemetry) -> None:
+    """Where there is no table of logs or metrics, their part of an answer is empty."""
+    engine = ClickHouseEngine(f"http://reader:secret@{server}/default")
+    for variant in (VARIANTS[0], VARIANTS[3]):
+        all_of_it = detect(engine, variant.database)
+        tables = Tables(all_of_it.database, {Role.TRACES: all_of_it.found[Role.TRACES]})
+        sources = Sources(tables, 30)
+        telemetry = InPlaceTelemetry(InPlaceEngine(engine, sources), sources)
+        for question, ask in QUESTIONS.items():
+            if question.startswith("a trace") or "graph" in question or question == "span bins":
+                assert _plain(ask(own)) == _plain(ask(telemetry))
+        assert () == telemetry.search_logs(LogQuestion(ALL))
+        assert () == telemetry.metric_names()
+        assert {"traces"} == {each["signal"] for each in telemetry.coverage(ALL)}
+        assert 0 == len(telemetry.log_bins(ALL))
+    engine.close()
+
+
+def ours_read_by_statements() -> set[str]:
+    """Return the tables that the statements of all questions name."""
+    folder = Path(next(iter(tracepulse.store.queries.__path__)))
+    texts = [path.read_text() for path in (*folder.glob("*.sql"), *folder.glob("*.py"))]
+    return {
+        name
+        for text in texts
+        for name in re.findall(r"\b(otel_\w+|\w+_bins|\w+_minutes)\b", text)
+        if f"CREATE TABLE IF NOT EXISTS {name}" in SCHEMA
+    }
+
+
+def test_every_statement_reads_what_is_known_there(server: str) -> None:
+    """A table of ours that has no place here would fail in front of a user."""
+    in_place = _opened(server, VARIANTS[0])
+    for name in ours_read_by_statements():
+        assert f"FROM {name}" != in_place.engine.expanded(f"FROM {name}"), name
+    in_place.engine.close()
+
+
+def test_a_database_without_such_tables_is_refused(server: str) -> None:
+    """The message says what is missing, where, and what to do."""
+    with pytest.raises(
+        Unavailable, match=r"no table otel_traces in the database nowhere.*in-place"
+    ):
+        open_in_place(f"http://reader:secret@{server}/nowhere", (), 30)
+    database = quote(VARIANTS[0].database)
+    with pytest.raises(Unavailable, match=r"no table spans .*it has otel_logs.*traces=TABLE"):
+        open_in_place(f"http://reader:secret@{server}/{database}", ("traces=spans",), 30)
+    with pytest.raises(
+        Unavailable, match=r"otel_logs has no column ParentSpanId, .*GRANT SELECT ON"
+    ):
+        open_in_place(f"http://reader:secret@{server}/{database}", ("traces=otel_logs",), 30)
+    with pytest.raises(Unavailable, match="Authentication failed"):
+        open_in_place(f"http://reader:wrong@{server}/{database}", (), 30)
+    with pytest.raises(BadSetting, match="'spans'; write KIND=TABLE"):
+        open_in_place(f"http://reader:secret@{server}/{database}", ("spans",), 30)
+
+
+class _Refusing:
+    """An engine whose user sees no table, and may read none."""
+
+    name = "http://us@there:8123/otel"
+
+    def query(self, sql: str, parameters: Any = None, limits: Any = None) -> pa.Table:
+        if "system.tables" in sql:
+            return pa.table({"table": [], "name": []})
+        raise EngineError("Code: 497. DB::Exception: us: Not enough privileges (ACCESS_DENIED)")
+
+
+def test_a_user_without_rights_is_told_which() -> None:
+    """A table that may not be read is not called missing."""
+    with pytest.raises(Unavailable, match=r"may not read `otel`.`otel_traces`; GRANT SELECT ON"):
+        detect(cast(Engine, _Refusing()), "otel")
+
+
+def test_a_right_that_is_taken_away_is_told(server: str) -> None:
+    """A table that is gone or closed since the start is the surroundings' fault, not ours."""
+    in_place = _opened(server, VARIANTS[0])
+    sources = Sources(in_place.tables, 30)
+    engine = InPlaceEngine(cast(Engine, _Refusing()), sources)
+    with pytest.raises(Unavailable, match=r"not as they were at the start.*ACCESS_DENIED"):
+        InPlaceTelemetry(engine, sources).search_logs(LogQuestion(ALL))
+    in_place.engine.close()
+
+
+# -- bins that are kept ------------------------------------------------------------------------------
+
+_BIN = 5 * 10**9
+
+
+def _bins(*starts: int) -> LogBins:
+    text, number = np.array([""] * len(starts), object), np.array([1] * len(starts))
+    at = np.array([each * _BIN for each in starts], np.int64)
+    return LogBins(at, text, number, text, text, number, at, text)
+
+
+def test_bins_are_read_again_only_while_rows_may_still_come() -> None:
+    """A look every five seconds must not read half an hour of somebody else's rows each time."""
+    there = set(range(0, 1000, 2))
+    asked: list[tuple[int, int]] = []
+
+    def ask(window: Window) -> LogBins:
+        start, end = window.start_unix_ns // _BIN, window.end_unix_ns // _BIN
+        asked.append((start, end))
+        return _bins(*sorted(each for each in there if start <= each < end))
+
+    recent = RecentBins[LogBins](ask)
+
+    def read(start: int, end: int) -> list[int]:
+        found = recent.read(Window(start * _BIN, end * _BIN))
+        return [int(at) // _BIN for at in found.bin_start_unix_ns]
+
+    assert list(range(100, 460, 2)) == read(100, 460)
+    there |= {459, 301}
+    assert [*range(102, 458, 2), 458, 459, 460] == read(102, 461), "what came late is there"
+    assert [*range(280, 458, 2), 458, 459, 460] == read(280, 461)
+    assert [(100, 460), (436, 461), (437, 461)] == asked
+    assert list(range(10, 20, 2)) == read(10, 20), "long ago"
+    assert [*range(102, 458, 2), 458, 459, 460, 462] == read(102, 463)
+    assert [(10, 20), (437, 463)] == asked[3:]
+    there |= set(range(4000, 4010))
+    assert [*range(4000, 4010)] == read(3990, 4010)
+    assert (3990, 4010) == asked[-1], "after a long silence, what is asked for and no more"

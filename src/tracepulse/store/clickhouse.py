@@ -47,7 +47,7 @@ class ClickHouseEngine:
         self._cluster = cluster
         self.sets_limits = True
         """False where the server's own limits are all there is."""
-        self.database = parts.path.strip("/") or "default"
+        self.database = unquote(parts.path.strip("/")) or "default"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         port = parts.port or (8443 if parts.scheme == "https" else 8123)
         headers = {}

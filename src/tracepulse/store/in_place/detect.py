@@ -191,7 +191,7 @@ def _lacking(found: Found, lacking: Sequence[str], where: str) -> str:
         f"{where}: the table {found.database}.{found.name} has no column {', '.join(lacking)}, or"
         f" this user may not read it; it has {there}. Is it a {found.role.value} table of the"
         " OpenTelemetry Collector's ClickHouse exporter? Name another with --in-place-tables"
-        f" {found.role.value}=TABLE, or GRANT SELECT ON {found.database}.{found.name}"
+        f" {found.role.value}=TABLE, or GRANT SELECT ON {found.source}"
     )
 
 
@@ -221,16 +221,17 @@ def _split(text: str) -> list[str]:
 
 def _missing(engine: Engine, database: str, name: str, role: Role) -> str:
     """Say why a table cannot be seen: it is not there, or its user may not."""
+    full = f"{quoted(database)}.{quoted(name)}"
     try:
-        engine.query(f"SELECT 1 AS one FROM {quoted(database)}.{quoted(name)} LIMIT 0")  # noqa: S608
+        engine.query(f"SELECT 1 AS one FROM {full} LIMIT 0")  # noqa: S608
     except EngineError as error:
         reason = str(error)
     else:
         reason = ""
     if "ACCESS_DENIED" in reason:
         return (
-            f"{engine.name}: this user may not read {database}.{name};"
-            f" GRANT SELECT ON {database}.{name} (and the exporter's other tables) to it"
+            f"{engine.name}: this user may not read {full};"
+            f" GRANT SELECT ON {full} (and the exporter's other tables) to it"
         )
     others = engine.query(_OTHERS, {"database": database}).column("name").to_pylist()
     seen = f"it has {', '.join(others)}" if others else "it has none like it that this user may see"

@@ -34,6 +34,10 @@ class InPlaceEngine:
         self.name = f"{inside.name} (in place)"
         """What it is and where."""
 
+    def expanded(self, sql: str) -> str:
+        """Return a statement of ours as it is sent."""
+        return self._sources.expand(sql)
+
     def query(
         self,
         sql: str,
@@ -43,7 +47,7 @@ class InPlaceEngine:
         """Answer a SELECT over tables of ours from theirs; see `Engine.query`."""
         cost = replace(limits or QueryLimits(), rows_read=MAX_ROWS_READ)
         try:
-            return self._inside.query(self._sources.expand(sql), parameters, cost)
+            return self._inside.query(self.expanded(sql), parameters, cost)
         except EngineError as error:
             if any(f"({name})" in str(error) for name in _CHANGED):
                 raise Unavailable(

@@ -48,7 +48,12 @@ _EMPTY_TYPES = {
     Form.MAP: "Map(String, String)",
     Form.SERIES: "Map(String, String)",
 }
-_EMPTY_NUMBERS = {"Value": "Float64", "Sum": "Float64", "Count": "UInt64"}
+_EMPTY_PLAIN = {
+    "TimestampTime": "DateTime",
+    "Value": "Float64",
+    "Sum": "Float64",
+    "Count": "UInt64",
+}
 
 
 class Sources:
@@ -137,8 +142,10 @@ class Sources:
             and "TimestampTime" not in found.computed
             else ""
         )
-        if "{start:Int64}" in whole and "{end:Int64}" in whole:
-            return _window(time, coarse, around_ns)
+        # Some read a little around their window too, and say how far.
+        for start, end in (("{before:Int64}", "{after:Int64}"), ("{start:Int64}", "{end:Int64}")):
+            if start in whole and end in whole:
+                return _window(time, coarse, start, end, around_ns)
         if found.role is Role.TRACES and "{trace_ids:Array(String)}" in whole:
             times = self._tables.found.get(Role.TRACE_IDS)
             if times is not None:
@@ -156,9 +163,9 @@ class Sources:
         )
 
 
-def _window(time: str, coarse: str, around_ns: int) -> list[str]:
-    start = f"greatest({{start:Int64}} - {around_ns}, 0)"
-    end = f"least({{end:Int64}}, {2**63 - 1 - around_ns}) + {around_ns}"
+def _window(time: str, coarse: str, start: str, end: str, around_ns: int) -> list[str]:
+    start = f"greatest({start} - {around_ns}, 0)"
+    end = f"least({end}, {2**63 - 1 - around_ns}) + {around_ns}"
     bounds = [
         f"{time} >= fromUnixTimestamp64Nano(toInt64({start}))",
         f"{time} < fromUnixTimestamp64Nano(toInt64({end}))",
@@ -247,5 +254,5 @@ def _empty(column: Column) -> str:
 
 def _empty_type(column: Column) -> str:
     if column.form is Form.PLAIN:
-        return _EMPTY_NUMBERS.get(column.name, "String")
+        return _EMPTY_PLAIN.get(column.name, "String")
     return _EMPTY_TYPES.get(column.form, "String")

@@ -1,10 +1,7 @@
 """The questions of `Telemetry`, where no roll-ups answer them: from raw rows, and few of those."""
 
-import threading
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import fields, replace
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -13,30 +10,26 @@ from tracepulse.model.question import Window
 from tracepulse.store.engine import Engine
 from tracepulse.store.in_place.columns import Role
 from tracepulse.store.in_place.detect import Found
+from tracepulse.store.in_place.recent import BIN_NS, RecentBins
 from tracepulse.store.in_place.sources import Sources
 from tracepulse.store.queries.telemetry import DataSetSummary, Telemetry
 
-__all__ = ["UNSETTLED_NS", "InPlaceTelemetry"]
+__all__ = ["InPlaceTelemetry"]
 
-_BIN_NS = 5_000_000_000
-UNSETTLED_NS = 120_000_000_000
-"""How far back bins are read again, for rows that come late; later ones are not counted."""
-_KEPT_NS = 3_600_000_000_000
 _SERVED = ("Server", "Consumer")
-
-_Bins = TypeVar("_Bins", SpanBins, LogBins)
 
 
 class InPlaceTelemetry(Telemetry):
     """Asks the tables of others; what roll-ups would hold is kept here once it has been read."""
 
     keeps_edges = False
+    """Who calls whom is found among the spans of the window."""
 
     def __init__(self, engine: Engine, sources: Sources) -> None:
         super().__init__(engine)
         self._sources = sources
-        self._span_bins = _Recent[SpanBins](super().span_bins)
-        self._log_bins = _Recent[LogBins](super().log_bins)
+        self._span_bins = RecentBins[SpanBins](super().span_bins)
+        self._log_bins = RecentBins[LogBins](super().log_bins)
 
     def span_bins(self, window: Window, data_set: str = "") -> SpanBins:
         """Return calls of operations by 5-second bin; only what is new is read."""
@@ -80,7 +73,7 @@ class InPlaceTelemetry(Telemetry):
     def first_telemetry_unix_ns(self) -> int | None:
         """Return the bin in which telemetry began; None without any."""
         first = min((each.first_unix_ns for each in self.data_sets()), default=None)
-        return None if first is None else first // _BIN_NS * _BIN_NS
+        return None if first is None else first // BIN_NS * BIN_NS
 
     def _extent(self, found: Found) -> dict[str, Any]:
         """
@@ -108,51 +101,4 @@ def _edge(found: Found, which: str) -> str:
     return (
         f"(SELECT {which}(Timestamp) FROM {found.source}"  # noqa: S608 - as above
         f" WHERE TimestampTime = (SELECT {which}(TimestampTime) FROM {found.source}))"
-    )
-
-
-class _Recent(Generic[_Bins]):
-    """The bins of the last hour, of which only the newest are asked for again."""
-
-    def __init__(self, ask: Callable[[Window], _Bins]) -> None:
-        self._ask_for: Callable[[Window], _Bins] = ask
-        self._lock = threading.Lock()
-        self._held: _Bins | None = None
-        self._start = self._end = 0
-
-    def read(self, window: Window) -> _Bins:
-        """Return the bins that begin in a window."""
-        with self._lock:
-            start = window.start_unix_ns // _BIN_NS * _BIN_NS
-            settled = (self._end - UNSETTLED_NS) // _BIN_NS * _BIN_NS
-            if self._held is None or not self._start <= start <= settled:
-                if self._held is not None and window.end_unix_ns < settled:
-                    return self._ask_for(window)  # long ago: not worth forgetting the present for
-                self._held = self._ask_for(Window(start, window.end_unix_ns))
-                self._start, self._end = start, window.end_unix_ns
-            elif window.end_unix_ns > settled:
-                end = max(self._end, window.end_unix_ns)
-                fresh = self._ask_for(Window(settled, end))
-                self._start = max(self._start, end - _KEPT_NS)
-                self._held = _joined(_between(self._held, self._start, settled), fresh)
-                self._end = end
-            return _between(self._held, window.start_unix_ns, window.end_unix_ns)
-
-
-def _between(bins: _Bins, start_unix_ns: int, end_unix_ns: int) -> _Bins:
-    at = bins.bin_start_unix_ns
-    # As the statements have it: bounds are whole seconds.
-    kept = (at >= start_unix_ns // 10**9 * 10**9) & (at < end_unix_ns // 10**9 * 10**9)
-    if kept.all():
-        return bins
-    return replace(bins, **{each.name: getattr(bins, each.name)[kept] for each in fields(bins)})
-
-
-def _joined(before: _Bins, after: _Bins) -> _Bins:
-    return replace(
-        before,
-        **{
-            each.name: np.concatenate((getattr(before, each.name), getattr(after, each.name)))
-            for each in fields(before)
-        },
     )
