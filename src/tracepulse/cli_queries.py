@@ -77,6 +77,9 @@ def logs(
         str, typer.Option(help="At least: trace, debug, info, warn, error or fatal.")
     ] = "",
     text: Annotated[str, typer.Option(help="In the body, whatever the case.")] = "",
+    word: Annotated[
+        str, typer.Option(help="In the body, whole and as written: an id, say. Fast.")
+    ] = "",
     trace_id: Annotated[str, typer.Option(metavar="ID", help="Lines of this trace.")] = "",
     attr: Attributes = None,
     since: Since = "",
@@ -95,6 +98,7 @@ def logs(
             "service": service,
             "severity": severity,
             "text": text,
+            "word": word,
             "trace_id": trace_id,
             "attr": attr,
             "since": since,

@@ -1,5 +1,6 @@
 """Questions to the store, on data small enough to answer by hand."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,79 @@ def test_logs_are_found(engine: ChdbEngine, tmp_path: Path) -> None:
     assert [5] == found(trace_id="05" * 16)
     assert [19, 17] == found(attributes=(AttributeFilter("odd", "true"),), limit=2)
     assert [3, 2] == found(window=Window(T + 2, T + 4))
+
+
+WORDS = [
+    "cart",
+    "CART",
+    "ord-1234-77",
+    "1234",
+    "é",
+    "né",
+    "a",
+    "--",
+    "cart.put",
+    "x_1",
+    "'",
+    "id=9",
+]
+_PIECES = st.sampled_from([*WORDS, " ", " ", "-", "1234-77", "cartwheel", "näh", "\n", ".put", "="])
+
+
+def _has_word(body: str, word: str) -> bool:
+    """Look through a line plainly: each run of letters and digits whole, and all of it somewhere."""
+
+    def runs(text: str) -> set[str]:
+        spaced = (c if ord(c) > 127 or c.isalnum() else " " for c in text)
+        return set("".join(spaced).split(" ")) - {""}
+
+    return runs(word) <= runs(body) and word in body
+
+
+@given(bodies=st.lists(st.lists(_PIECES, max_size=6).map("".join), min_size=20, max_size=20))
+@settings(
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_words_are_those_of_a_plain_scan(
+    engine: ChdbEngine, tmp_path: Path, bodies: list[str]
+) -> None:
+    """The index loses nothing and adds nothing."""
+    name = f"words-{sha256(repr(bodies).encode()).hexdigest()[:16]}"
+    records = [log(f"{n} {body}", at=T + n) for n, body in enumerate(bodies)]
+    telemetry = _load(engine, tmp_path, name, "logs", logs(*records))
+    for word in WORDS:
+        found = telemetry.search_logs(LogQuestion(ALWAYS, name, word=word, limit=100))
+        assert [n for n, body in enumerate(bodies) if _has_word(f"{n} {body}", word)] == sorted(
+            int(record.body.split()[0]) for record in found
+        )
+
+
+# -- one trace, in pieces --------------------------------------------------------------------------
+
+
+def test_a_long_trace_is_read_in_pieces(any_engine: Engine, tmp_path: Path) -> None:
+    """Each piece tells what the whole is like; together they are it, in order; copies count once."""
+    trace = 777
+    spans = [span(trace, n, 1 if n > 1 else 0, start=T + n % 7, duration=n) for n in range(1, 26)]
+    name = f"long-{any_engine.name[:4]}"
+    telemetry = _load(any_engine, tmp_path, name, "traces", traces(*spans))
+    other = _load(any_engine, tmp_path, f"{name}-2", "traces", traces(*spans[:3]))
+    whole = telemetry.trace(f"{trace:032x}", name)
+    assert whole is not None
+    assert (25, False) == (whole.total_spans, whole.truncated)
+    pieces = [telemetry.trace(f"{trace:032x}", name, 10, offset) for offset in (0, 10, 20)]
+    ids: list[str] = []
+    for piece, truncated in zip(pieces, (True, True, False), strict=True):
+        assert piece is not None
+        assert (25, truncated) == (piece.total_spans, piece.truncated)
+        assert (whole.start_unix_ns, whole.end_unix_ns) == (piece.start_unix_ns, piece.end_unix_ns)
+        ids += piece.spans.span_id.tolist()
+    assert whole.spans.span_id.tolist() == ids
+    # Of two data sets that have it, one is read, to its end.
+    first = other.trace(f"{trace:032x}", None, 10, 20)
+    assert first is not None
+    assert (name, 25, 5) == (first.data_set, first.total_spans, len(first.spans))
+    assert telemetry.trace(f"{778:032x}", None, 10, 10) is None
 
 
 # -- what must not be ------------------------------------------------------------------------------

@@ -70,6 +70,8 @@ class LogQuestion:
     min_severity: int = 0
     text: str = ""
     """Found in the body, whatever the case."""
+    word: str = ""
+    """Found in the body as it is written, each run of letters and digits in it a whole one there."""
     trace_id: str = ""
     attributes: tuple[AttributeFilter, ...] = ()
     limit: int = 100

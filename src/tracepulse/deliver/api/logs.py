@@ -61,6 +61,13 @@ async def search_logs(
         str, Query(description="At least: trace, debug, info, warn, error, fatal or 1 to 24.")
     ] = "",
     text: Annotated[str, Query(description="Found in the body, whatever the case.")] = "",
+    word: Annotated[
+        str,
+        Query(
+            description="Found in the body as it is written, each run of letters and digits in it a"
+            " whole one there: an id, a class name. An index finds these; `text` reads every line."
+        ),
+    ] = "",
     trace_id: Annotated[str, Query(description="Records of this trace, of any time.")] = "",
     attr: Attributes = None,
     since: Since = None,
@@ -80,6 +87,7 @@ async def search_logs(
         service=service,
         min_severity=severity_number(severity),
         text=text,
+        word=word,
         trace_id=trace_id_of(trace_id) if trace_id else "",
         attributes=attribute_filters(attr),
         limit=limit + 1,

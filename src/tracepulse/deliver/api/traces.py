@@ -26,6 +26,11 @@ __all__ = ["TraceId", "one_trace", "router", "trace_id_of"]
 router = APIRouter(tags=["traces"])
 
 MAX_TRACES = 1_000
+MAX_SPANS = 50_000
+"""About 15 MB of JSON."""
+MAX_OFFSET = 10_000_000
+WHOLE_TRACE_SPANS = 250_000
+"""Spans of a trace that a blocking path is found among."""
 
 
 class TraceListed(Shape):
@@ -85,14 +90,16 @@ class SpanShape(Shape):
 
 
 class TraceShape(Shape):
-    """All spans of a trace, by start and id."""
+    """The spans of a trace, by start and id."""
 
     trace_id: str
     start_unix_ns: str = instant_field()
     start_at: str = text_instant_field()
     duration_ns: int = Field(description="From the first start to the last end.")
     data_set: str = Field(description="Empty for live telemetry.")
-    truncated: bool = Field(description="True when it has more spans than are read at once.")
+    total_spans: int = Field(description="How many it has, listed or not.")
+    truncated: bool = Field(description="True when more spans follow than are listed.")
+    next_offset: int | None = Field(description="The `offset` to read on with; null at the end.")
     spans: list[SpanShape]
 
 
@@ -151,10 +158,15 @@ async def search_traces(
     response_model=TraceShape,
     responses=failures(404),
 )
-async def get_trace(asker: Reader, trace_id: TraceId) -> Response:
-    """Return all spans of a trace, of whatever age or data set."""
+async def get_trace(
+    asker: Reader,
+    trace_id: TraceId,
+    limit: Annotated[int, Query(ge=1, le=MAX_SPANS, description="Spans at most.")] = 10_000,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="Spans to pass over.")] = 0,
+) -> Response:
+    """Return the spans of a trace, of whatever age or data set, from its start on."""
     wanted = trace_id_of(trace_id)
-    return await asker.json(lambda: _trace(wanted, one_trace(asker, wanted)))
+    return await asker.json(lambda: _trace(wanted, one_trace(asker, wanted, limit, offset)))
 
 
 def trace_id_of(text: str) -> str:
@@ -165,9 +177,11 @@ def trace_id_of(text: str) -> str:
     return wanted
 
 
-def one_trace(asker: Reader, trace_id: str) -> TraceDetail:
-    """Return all spans of a trace; raises NotFound."""
-    found = asker.services.telemetry.trace(trace_id)
+def one_trace(
+    asker: Reader, trace_id: str, limit: int = WHOLE_TRACE_SPANS, offset: int = 0
+) -> TraceDetail:
+    """Return the spans of a trace; raises NotFound."""
+    found = asker.services.telemetry.trace(trace_id, limit=limit, offset=offset)
     if found is None:
         raise NotFound(
             f"no spans of trace {trace_id} are stored; it may not have arrived yet, or be too old"
@@ -195,15 +209,16 @@ def _listed(trace: TraceSummary) -> dict[str, Any]:
 
 def _trace(trace_id: str, trace: TraceDetail) -> dict[str, Any]:
     starts = trace.spans.start_unix_ns
-    start = int(starts.min())
-    end = int((starts + trace.spans.duration_ns).max())
+    start, end = trace.start_unix_ns, trace.end_unix_ns
     order = sorted(range(len(trace.spans)), key=lambda i: (starts[i], trace.spans.span_id[i]))
     return {
         "trace_id": trace_id,
         **instant("start", start),
         "duration_ns": end - start,
         "data_set": trace.data_set,
+        "total_spans": trace.total_spans,
         "truncated": trace.truncated,
+        "next_offset": trace.offset + len(trace.spans) if trace.truncated else None,
         "spans": [_span(trace, row, start) for row in order],
     }
 

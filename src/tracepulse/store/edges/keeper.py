@@ -34,7 +34,9 @@ _ALL_EVERY_S = 600.0
 """All that is stored is looked through this often, for what came in later than `_RECENT_NS`."""
 _SPANS_AT_ONCE = 500_000
 _SHARE = 0.05
-"""Of the time at most so much is spent at work: with more to do than that, what is kept lags."""
+"""Of the time at most so much is spent on what just came in: with more to do, what is kept lags."""
+_SHARE_OLD = 0.3
+"""The same for minutes of long ago, which were imported, or came late."""
 _ALL_TIME = Window(0, (2**32 - 1) * 10**9)
 _INSERT = """
 INSERT INTO edge_minutes
@@ -147,7 +149,9 @@ class EdgeKeeper:
         for piece in _pieces(stale):
             started = time.monotonic()
             self._keep(piece)
-            if self._stop.wait((time.monotonic() - started) * (1 / _SHARE - 1)):
+            age_ns = self._clock.now_unix_ns() - piece[0].minute_unix_s * 10**9
+            share = _SHARE_OLD if age_ns > 2 * _RECENT_NS else _SHARE
+            if self._stop.wait((time.monotonic() - started) * (1 / share - 1)):
                 return
 
     def _keep(self, piece: Sequence[MinuteSpans]) -> None:

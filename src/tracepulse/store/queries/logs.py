@@ -1,10 +1,15 @@
 """Questions about log records."""
 
+import re
+
 from tracepulse.model.log import LogRecord
 from tracepulse.model.question import LogQuestion
 from tracepulse.store.queries.statements import Filters, Queries, window_parameters
 
 __all__ = ["LogQueries"]
+
+_TOKEN = re.compile(r"[^\x00-/:-@\[-`{-\x7f]+")
+"""Letters and digits of ASCII, and all beyond it: what the engine takes for a token."""
 
 
 class LogQueries(Queries):
@@ -23,6 +28,8 @@ class LogQueries(Queries):
             filters.add("TraceId = {trace_id:String}", trace_id=question.trace_id)
         if question.text:
             filters.add("positionCaseInsensitiveUTF8(Body, {text:String}) > 0", text=question.text)
+        if question.word:
+            _add_word(filters, question.word)
         filters.attributes(question.attributes, ("LogAttributes", "ResourceAttributes"))
         table = self._ask(
             "search_logs",
@@ -50,3 +57,12 @@ class LogQueries(Queries):
             )
             for row in table.to_pylist()
         )
+
+
+def _add_word(filters: Filters, word: str) -> None:
+    """Ask for the tokens by which the index knows lines, and where that leaves a doubt for it all."""
+    tokens = sorted(set(_TOKEN.findall(word)))
+    for n, token in enumerate(tokens):
+        filters.add(f"hasToken(Body, {{token{n}:String}})", **{f"token{n}": token})
+    if tokens != [word]:
+        filters.add("position(Body, {word:String}) > 0", word=word)

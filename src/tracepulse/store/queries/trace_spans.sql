@@ -27,4 +27,4 @@ WHERE has({trace_ids:Array(String)}, TraceId)
     AND ({any_data_set:UInt8} OR DataSet = {data_set:String})
 ORDER BY data_set, trace_id, start_unix_ns, span_id, parent_span_id, service, name, duration_ns
 LIMIT 1 BY data_set, trace_id, span_id, start_unix_ns, kind
-LIMIT {limit:UInt64}
+LIMIT {limit:UInt64} OFFSET {offset:UInt64}

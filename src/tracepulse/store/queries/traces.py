@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tracepulse.model.question import TraceQuestion
 from tracepulse.model.span import SpanColumns
+from tracepulse.store.engine import Parameter
 from tracepulse.store.queries.statements import (
     Filters,
     Queries,
@@ -32,7 +33,7 @@ class SpanEvent:
 
 @dataclass(frozen=True, slots=True)
 class TraceDetail:
-    """All stored spans of a trace."""
+    """The stored spans of a trace, or some of them, by start and id."""
 
     spans: SpanColumns
     events: tuple[tuple[SpanEvent, ...], ...]
@@ -42,8 +43,19 @@ class TraceDetail:
     scope_name: tuple[str, ...]
     trust: tuple[str, ...]
     data_set: str
-    truncated: bool
-    """True when the trace has more spans than are read at once."""
+    start_unix_ns: int
+    """When the first span of the whole trace begins."""
+    end_unix_ns: int
+    """When the last of all ends."""
+    total_spans: int
+    """How many there are, here or not."""
+    offset: int
+    """How many there are before those that are here."""
+
+    @property
+    def truncated(self) -> bool:
+        """Tell whether there are spans after those that are here."""
+        return self.offset + len(self.spans) < self.total_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +77,58 @@ class TraceSummary:
 class TraceQueries(Queries):
     """What can be asked of spans."""
 
-    def trace(self, trace_id: str, data_set: str | None = None) -> TraceDetail | None:
+    def trace(
+        self,
+        trace_id: str,
+        data_set: str | None = None,
+        limit: int = _MAX_TRACE_SPANS,
+        offset: int = 0,
+    ) -> TraceDetail | None:
         """
-        Return all spans of a trace, of whatever age; None when there are none.
+        Return the spans of a trace, of whatever age, by start and id; None when there are none.
 
         Args:
             data_set: where to look; None is live telemetry, else the first data set that has it.
+            limit: how many spans at most.
+            offset: how many to pass over, for whoever reads on.
         """
-        table = _one_data_set(self._spans((trace_id,), _MAX_TRACE_SPANS, data_set), data_set)
-        if table.num_rows == 0:
+        extent = None
+        if offset:
+            extent = self._trace_extent(trace_id, data_set)
+            if extent is None:
+                return None
+            data_set = extent["data_set"]
+        table = self._spans((trace_id,), limit, data_set, offset)
+        full = table.num_rows >= limit
+        table = _one_data_set(table, data_set)
+        if table.num_rows == 0 and extent is None:
             return None
+        spans = _span_columns(table)
+        if extent is None and full:
+            extent = self._trace_extent(trace_id, data_set)
+        if extent is None:
+            extent = {
+                "data_set": table.column("data_set")[0].as_py(),
+                "spans": len(spans),
+                "start_unix_ns": int(spans.start_unix_ns.min()),
+                "end_unix_ns": int((spans.start_unix_ns + spans.duration_ns).max()),
+            }
         rows = table.select(
             ["event_unix_ns", "event_name", "event_attributes", "link_trace_id", "link_span_id"]
         ).to_pylist()
         return TraceDetail(
-            spans=_span_columns(table),
+            spans=spans,
             events=tuple(_events(row) for row in rows),
             links=tuple(
                 tuple(zip(row["link_trace_id"], row["link_span_id"], strict=True)) for row in rows
             ),
             scope_name=tuple(table.column("scope_name").to_pylist()),
             trust=tuple(table.column("trust").to_pylist()),
-            data_set=table.column("data_set")[0].as_py(),
-            truncated=table.num_rows >= _MAX_TRACE_SPANS,
+            data_set=extent["data_set"],
+            start_unix_ns=extent["start_unix_ns"],
+            end_unix_ns=extent["end_unix_ns"],
+            total_spans=extent["spans"],
+            offset=offset,
         )
 
     def spans_of(
@@ -141,16 +182,25 @@ class TraceQueries(Queries):
             for row in table.to_pylist()
         )
 
-    def _spans(self, trace_ids: Sequence[str], limit: int, data_set: str | None) -> pa.Table:
+    def _spans(
+        self, trace_ids: Sequence[str], limit: int, data_set: str | None, offset: int = 0
+    ) -> pa.Table:
         return self._ask(
             "trace_spans",
-            {
-                "trace_ids": list(trace_ids),
-                "limit": limit,
-                "data_set": data_set or "",
-                "any_data_set": data_set is None,
-            },
+            {**_of_traces(trace_ids, data_set), "limit": limit, "offset": offset},
         )
+
+    def _trace_extent(self, trace_id: str, data_set: str | None) -> dict[str, Any] | None:
+        rows = self._ask("trace_extent", _of_traces((trace_id,), data_set)).to_pylist()
+        return rows[0] if rows else None
+
+
+def _of_traces(trace_ids: Sequence[str], data_set: str | None) -> dict[str, Parameter]:
+    return {
+        "trace_ids": list(trace_ids),
+        "data_set": data_set or "",
+        "any_data_set": data_set is None,
+    }
 
 
 def _one_data_set(table: pa.Table, data_set: str | None) -> pa.Table:
