@@ -11,6 +11,12 @@ from tests.running_server import ROOT, RunningServer, running_server, wait_until
 
 __all__ = ["measured_server", "wait_stored"]
 
+_COMPILE = """
+import importlib
+for module in ("receive.wire", "store.load.warm_up", "derive.warm_up"):
+    importlib.import_module(f"tracepulse.{module}").warm_up()
+"""
+
 
 @contextmanager
 def measured_server(
@@ -23,7 +29,7 @@ def measured_server(
     """
     folder.mkdir(parents=True, exist_ok=True)
     variables = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    subprocess.run([sys.executable, "-m", "tracepulse.derive.warm_up"], env=variables, check=True)
+    subprocess.run([sys.executable, "-c", _COMPILE], env=variables, check=True)
     with running_server(folder, environment, module=module) as server:
         yield server
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 __all__ = ["STAGES", "read_stages"]
@@ -30,12 +31,16 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("journal: write, fsync", "tracepulse.journal.journal:Journal._write_signal"),
     ("journal: seal", "tracepulse.journal.journal:Journal._seal"),
     ("load: a segment", "tracepulse.store.load.loader:Loader.load"),
-    ("load: read", "tracepulse.journal.segment:contents"),
-    ("load: decode", "tracepulse.store.load.decode:decode"),
-    ("load: engine insert", "tracepulse.store.chdb:ChdbEngine.load"),
+    ("load: read", "tracepulse.store.load.inserts:read_segment"),
+    ("load: decode", "tracepulse.store.load.decoded:decode"),
+    ("load: what is new", "tracepulse.store.load.loader:Loader._decide"),
+    ("load: engine insert", "tracepulse.store.chdb:ChdbEngine.insert"),
     ("load: count", "tracepulse.store.load.loader:Loader._count"),
+    ("journal: stored", "tracepulse.journal.journal:Journal.stored"),
     ("engine: execute", "tracepulse.store.chdb:ChdbEngine.execute"),
     ("engine: query", "tracepulse.store.chdb:ChdbEngine.query"),
+    ("journal: verify", "tracepulse.journal.journal:Journal._verify"),
+    ("store: damage check", "tracepulse.store.damage:StoreCheck.look"),
     ("watch: a look", "tracepulse.watch:Watch.look"),
     ("watch: read bins", "tracepulse.watch:Watch._signals"),
     ("watch: find triggers", "tracepulse.derive.triggers:find_triggers"),
@@ -87,6 +92,8 @@ def _watch_stages(path: Path) -> None:
                 owner = getattr(owner, each)
             call = getattr(owner, name)
         except (ImportError, AttributeError):
+            continue
+        if not isinstance(call, FunctionType):
             continue
         watched = _watched(call, number * _SLOT.size, memory)
         setattr(owner, name, watched)

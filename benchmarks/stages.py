@@ -114,7 +114,7 @@ def measure(scale: Scale, seed: int, folder: Path) -> list[Phase]:
     phases = []
     with measured_server(folder, environment, "benchmarks.stage_server") as server:
         stages = _Stages(server, watched)
-        time.sleep(3)
+        settle(server.process.pid, idle_ratio=0.1, within_s=scale.settle_s * 2)
         with stages.phase("nothing at all", scale.idle_s, "second") as phase:
             time.sleep(scale.idle_s / 2)
         phases.append(phase)
