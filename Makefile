@@ -9,7 +9,7 @@ WEB_STAMP := web/node_modules/.installed
 E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-power-cuts peers bench clean
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-power-cuts test-hostile peers bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,9 @@ test-faults:  ## 200 kills, damaged files, full and failing disks, jumping clock
 
 test-power-cuts:  ## 50 power cuts under a server, on a file system of its own (needs root; CUTS=n)
 	@TRACEPULSE_PROGRESS=1 TRACEPULSE_CUTS=$(or $(CUTS),50) $(BIN)/python -m pytest -q -s -rs tests/faults/test_power_cut.py -m slow
+
+test-hostile:  ## a million mutated requests, and bombs, with what they cost
+	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'
 
 peers:  ## build the OpenTelemetry Collector and run the tests against it (needs Go)
 	@tests/peers/build && $(BIN)/python -m pytest -q tests/peers

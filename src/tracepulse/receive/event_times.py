@@ -61,7 +61,7 @@ def mend_span_times(span: Any, window: TimeWindow) -> frozenset[str]:
         marks.append(KeyValue(key="tracepulse.end_before_start", value=AnyValue(bool_value=True)))
     else:
         new_end = max(new_start, _clamped(end + shift, window))
-    if shift or (end >= start and new_end != end):
+    if shift or (end and end >= start and new_end != end):
         reasons.add(CLAMPED)
     marks += _marks(("", start, new_start), ("end_", end, new_end))
     span.start_time_unix_nano, span.end_time_unix_nano = new_start, new_end
@@ -108,15 +108,14 @@ def mend_point_times(point: Any, window: TimeWindow) -> frozenset[str]:
     if start > window.latest_unix_ns:
         point.start_time_unix_nano = 0
     marks = _marks(("", time, point.time_unix_nano), ("start_", start, point.start_time_unix_nano))
+    missing = {MISSING} if point.time_unix_nano and not time else set()
     if not marks:
-        return frozenset()
-    if not time and len(marks) == 1:
-        return frozenset({MISSING})
+        return frozenset(missing)
     if hasattr(point, "exemplars"):
         point.exemplars.add(time_unix_nano=point.time_unix_nano, filtered_attributes=marks)
     else:
         _put_first(point, marks)
-    return frozenset({CLAMPED})
+    return frozenset({CLAMPED, *missing})
 
 
 def clamp_exemplar(exemplar: Any, window: TimeWindow) -> None:
@@ -134,11 +133,11 @@ def _clamped(instant: int, window: TimeWindow) -> int:
 
 
 def _marks(*changes: tuple[str, int, int]) -> list[KeyValue]:
-    """Return attributes that keep what was written where something else stands now."""
+    """Return attributes that keep what was written where something else stands now; 0 is nothing."""
     return [
         KeyValue(key=_ORIGINAL.format(kind), value=AnyValue(string_value=str(written)))
         for kind, written, now in changes
-        if written != now
+        if written not in (0, now)
     ]
 
 

@@ -708,6 +708,10 @@ def walk(body, root, limit_array, wires, actions, children, enters, out):  # typ
                 links[top] += 1
                 if links[top] > _i64(limits + _LINKS):
                     found |= 32
+            elif 15 <= child <= 19:  # the kinds of a metric, of which it has one
+                if seen[top] & ~(np.uint64(1) << np.uint64(child)):
+                    found |= 4
+                seen[top] |= np.uint64(1) << np.uint64(child)
             elif enter == 7:
                 if size > _i64(limits + _RECORD_BYTES):
                     out[STATUS], out[OFFSET] = RESOURCE_TOO_LARGE, start_of_field - start
