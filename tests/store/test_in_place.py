@@ -361,6 +361,33 @@ def test_every_statement_reads_what_is_known_there(server: str) -> None:
     in_place.engine.close()
 
 
+def test_bytes_that_are_no_text_are_shown_as_such(server: str) -> None:
+    """A String of theirs may hold anything; one such row must not spoil a whole answer."""
+    owner = ClickHouseEngine(f"http://owner:secret@{server}/default")
+    owner.execute("CREATE DATABASE bytes")
+    for table in ("otel_traces", "otel_logs"):
+        theirs = VARIANTS[1].table(table)
+        owner.execute(f"CREATE TABLE bytes.{table} AS {theirs}")
+    at = f"fromUnixTimestamp64Nano({START})"
+    owner.execute(
+        "INSERT INTO bytes.otel_logs (Timestamp, ServiceName, Body, LogAttributes) SELECT"
+        f" {at}, unhex('ff41'), unhex('c328'), map(unhex('fe'), unhex('80'), 'good', 'é')"
+    )
+    owner.execute(
+        "INSERT INTO bytes.otel_traces (Timestamp, TraceId, SpanId, SpanName, Events.Timestamp,"
+        f" Events.Name, Events.Attributes) SELECT {at}, unhex('ff'), 'a', unhex('f0'), [{at}],"
+        " [unhex('f1')], [map(unhex('f2'), 'v')]"
+    )
+    owner.close()
+    in_place = open_in_place(f"http://reader:secret@{server}/bytes", (), 30)
+    (line,) = in_place.telemetry.search_logs(LogQuestion(ALL))
+    assert ("\ufffdA", "\ufffd(") == (line.service, line.body)
+    assert {"\ufffd": "\ufffd", "good": "é"} == line.attributes
+    (trace,) = in_place.telemetry.search_traces(TraceQuestion(ALL))
+    assert ("\ufffd", "\ufffd") == (trace.trace_id, trace.root_operation)
+    in_place.engine.close()
+
+
 def test_a_database_without_such_tables_is_refused(server: str) -> None:
     """The message says what is missing, where, and what to do."""
     with pytest.raises(

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tracepulse.errors import EngineError, InternalError, Unavailable
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
+from tracepulse.store.in_place.readable import readable
 from tracepulse.store.in_place.sources import Sources
 
 __all__ = ["MAX_ROWS_READ", "InPlaceEngine"]
@@ -47,7 +48,7 @@ class InPlaceEngine:
         """Answer a SELECT over tables of ours from theirs; see `Engine.query`."""
         cost = replace(limits or QueryLimits(), rows_read=MAX_ROWS_READ)
         try:
-            return self._inside.query(self.expanded(sql), parameters, cost)
+            return readable(self._inside.query(self.expanded(sql), parameters, cost))
         except EngineError as error:
             if any(f"({name})" in str(error) for name in _CHANGED):
                 raise Unavailable(
