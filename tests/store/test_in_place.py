@@ -204,6 +204,9 @@ def _bundle(telemetry: Telemetry, folder: Path) -> str:
         state.close()
 
 
+@pytest.mark.parametrize(
+    "theirs", [VARIANTS[2], VARIANTS[4]], ids=lambda each: each.name, indirect=True
+)
 def test_an_incident_is_found_and_told_alike(
     theirs: Telemetry, own: Telemetry, tmp_path: Path
 ) -> None:
