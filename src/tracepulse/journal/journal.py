@@ -46,9 +46,9 @@ class JournalLimits:
     """Least time between two rounds of segments with few records. A load costs the same for one record
     as for a thousand; the first after a silence does not wait."""
     few_records: int = 16
-    seal_bytes: int = 8 * 1024 * 1024
-    """One block of the engine; larger ones cost memory and gain little."""
-    seal_records: int = 60_000
+    seal_bytes: int = 32 * 1024 * 1024
+    """One block of the engine, which takes some ten times that in memory while it is loaded."""
+    seal_records: int = 100_000
     max_bytes: int = 2 * 1024**3
     """Waiting to be loaded; past it senders are asked to come back."""
     min_free_bytes: int = 256 * 1024 * 1024
