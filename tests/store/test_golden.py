@@ -63,6 +63,8 @@ def _read(engine: Engine, table: str, segment_id: str, order: str) -> list[dict[
     described = engine.query(_COLUMNS, {"table": table})
     columns = []
     for row in described.to_pylist():
+        if row["name"] == "ResourceText":
+            continue  # how the table keeps ResourceAttributes
         name, kind = f"`{row['name']}`", row["type"]
         if kind.startswith("DateTime64"):
             columns.append(f"toUnixTimestamp64Nano({name}) AS {name}")
@@ -78,6 +80,8 @@ def _read(engine: Engine, table: str, segment_id: str, order: str) -> list[dict[
         {"id": segment_id},
     ).to_pylist()
     for column in described.to_pylist():
+        if column["name"] == "ResourceText":
+            continue
         for row in answer:
             if column["type"].startswith("Map("):
                 row[column["name"]] = dict(row[column["name"]])

@@ -9,8 +9,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from tests.otlp_requests import SECOND, log, logs, span, traces
 from tests.store.segments import load_all, rows, write_segment
 
-from tracepulse.model.question import Window
+from tracepulse.model.question import AttributeFilter, LogQuestion, Window
 from tracepulse.store.chdb import ChdbEngine
+from tracepulse.store.engine import Engine
 from tracepulse.store.load.duplicates import Duplicates, Keys
 from tracepulse.store.load.rollup_blocks import OTHER, Vocabulary
 from tracepulse.store.queries.telemetry import Telemetry
@@ -71,6 +72,29 @@ def test_shapes_are_those_of_the_engine(engine: ChdbEngine, tmp_path: Path) -> N
         " GROUP BY Shape ORDER BY Shape",
     )
     assert wanted == kept
+
+
+def test_resources_come_back_as_they_were_and_are_found(any_engine: Engine, tmp_path: Path) -> None:
+    """Keys and values that JSON must escape, that look like JSON, or that contain each other."""
+    texts = ('"', "\\", '\\"', "a", 'a"', "a\\", '","a":"a', "\x00\x1f\n\t\x7f", "é😀/", "{}", "1")
+    resources = [{"service.name": "s", key: value} for key in texts for value in texts]
+    resources.append({"service.name": "s", "a": "first", "b": "a"})
+    requests = [
+        logs(log(str(n), at=T + n), service="s", **{k: v for k, v in resource.items() if v != "s"})
+        for n, resource in enumerate(resources)
+    ]
+    load_all(any_engine, write_segment(tmp_path, "resources", "logs", requests, "resources"))
+    found = rows(
+        any_engine,
+        "SELECT ResourceAttributes AS map FROM otel_logs WHERE DataSet = 'resources'"
+        " ORDER BY Timestamp",
+    )
+    assert resources == [dict(row["map"]) for row in found]
+    for n, resource in enumerate(resources):
+        asked = tuple(AttributeFilter(*pair) for pair in resource.items())
+        question = LogQuestion(Window(T, T + SECOND), attributes=asked, data_set="resources")
+        records = Telemetry(any_engine).search_logs(question)
+        assert [str(n)] == [each.body for each in records]
 
 
 def test_names_past_the_bound_are_counted_together() -> None:

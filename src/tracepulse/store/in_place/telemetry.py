@@ -12,11 +12,16 @@ from tracepulse.store.in_place.columns import Role
 from tracepulse.store.in_place.detect import Found
 from tracepulse.store.in_place.recent import BIN_NS, RecentBins
 from tracepulse.store.in_place.sources import Sources
+from tracepulse.store.queries.statements import TABLES
 from tracepulse.store.queries.telemetry import DataSetSummary, Telemetry
 
 __all__ = ["InPlaceTelemetry"]
 
 _SERVED = ("Server", "Consumer")
+_RESOURCES = {
+    "resource": "ResourceAttributes",
+    "version_of_resource": "resource['service.version']",
+}
 
 
 class InPlaceTelemetry(Telemetry):
@@ -26,7 +31,7 @@ class InPlaceTelemetry(Telemetry):
     """Who calls whom is found among the spans of the window."""
 
     def __init__(self, engine: Engine, sources: Sources) -> None:
-        super().__init__(engine)
+        super().__init__(engine, {**TABLES, **_RESOURCES})
         self._sources = sources
         self._span_bins = RecentBins[SpanBins](super().span_bins)
         self._log_bins = RecentBins[LogBins](super().log_bins)

@@ -17,6 +17,7 @@ from tracepulse.store.load.texts import (
     equal_to,
     gather,
     hex_texts,
+    json_objects,
     renumber,
     repeated,
     string_offsets,
@@ -103,11 +104,7 @@ class Decoded:
         Args:
             chosen: for each row of the column the index of its place; None: one after the other.
         """
-        codes, distinct = dictionary(self.text, places)
-        if chosen is None:
-            return low_cardinality(codes, strings(self.text, distinct), len(distinct))
-        codes, kept = renumber(codes[chosen], len(distinct))
-        return low_cardinality(codes, strings(self.text, distinct[kept]), len(kept))
+        return _names(self.text, places, chosen)
 
     def attributes(self, row: Row, chosen: Indices) -> Column:
         """Return a column of maps: the attributes of some rows of a type."""
@@ -130,6 +127,17 @@ class Decoded:
         values = repeated(strings(self.text, places), starts, chosen)
         return self._map(ends, numbers.view(np.int32), kept, values)
 
+    def resources(self, group: Indices) -> Column:
+        """Return a column of texts by number: the attributes of resource groups, as JSON objects."""
+        pairs = self.pairs(Row.GROUP)
+        text, places = json_objects(
+            self.text,
+            pairs.offsets,
+            self.key_places[self.key_codes[pairs.elements]],
+            self.pair_text[pairs.elements],
+        )
+        return _names(text, places, group)
+
     def _map(
         self,
         ends: Indices,
@@ -143,6 +151,14 @@ class Decoded:
     def text_at(self, place: int) -> str:
         """Return the text at a place."""
         return bytes_at(self.text, place).decode()
+
+
+def _names(text: NDArray[np.uint8], places: Indices, chosen: Indices | None) -> Column:
+    codes, distinct = dictionary(text, places)
+    if chosen is None:
+        return low_cardinality(codes, strings(text, distinct), len(distinct))
+    codes, kept = renumber(codes[chosen], len(distinct))
+    return low_cardinality(codes, strings(text, distinct[kept]), len(kept))
 
 
 def nested(offsets: Indices, inner: Column) -> Column:

@@ -20,6 +20,7 @@ __all__ = [
     "equal_to",
     "gather",
     "hex_texts",
+    "json_objects",
     "renumber",
     "repeated",
     "string_offsets",
@@ -267,6 +268,72 @@ def string_offsets(places: Places) -> NDArray[np.int64]:
     out = np.zeros(len(places) + 1, np.int64)
     _ends(places, out)
     return out
+
+
+_ESCAPES = np.zeros((32, 6), np.uint8)
+for _code in range(32):
+    _ESCAPES[_code] = np.frombuffer(f"\\u{_code:04x}".encode(), np.uint8)
+for _code, _letter in zip(b"\b\f\n\r\t", b"bfnrt", strict=True):
+    _ESCAPES[_code] = (92, _letter, 0, 0, 0, 0)
+
+
+@njit(cache=True, nogil=True)
+def _json_string(buf, place, escapes, out, at):  # type: ignore[no-untyped-def]
+    out[at] = 34
+    at += 1
+    for pos in range(place >> 24, (place >> 24) + (place & 0xFFFFFF)):
+        byte = buf[pos]
+        if byte < 32:
+            for i in range(6):
+                if escapes[byte, i] != 0:
+                    out[at] = escapes[byte, i]
+                    at += 1
+        else:
+            if byte == 34 or byte == 92:
+                out[at] = 92
+                at += 1
+            out[at] = byte
+            at += 1
+    out[at] = 34
+    return at + 1
+
+
+@njit(cache=True, nogil=True)
+def _json_objects(buf, offsets, keys, values, escapes, out, places):  # type: ignore[no-untyped-def]
+    at = np.int64(0)
+    for row in range(len(offsets) - 1):
+        begin = at
+        out[at] = 123
+        at += 1
+        for pair in range(offsets[row], offsets[row + 1]):
+            if pair > offsets[row]:
+                out[at] = 44
+                at += 1
+            at = _json_string(buf, keys[pair], escapes, out, at)
+            out[at] = 58
+            at = _json_string(buf, values[pair], escapes, out, at + 1)
+        out[at] = 125
+        at += 1
+        places[row] = (begin << 24) | (at - begin)
+
+
+def json_objects(
+    text: NDArray[np.uint8], offsets: NDArray[np.int64], keys: Places, values: Places
+) -> tuple[NDArray[np.uint8], Places]:
+    """
+    Return pairs of texts as JSON objects, in their order and without blanks.
+
+    Args:
+        offsets: where each object's pairs begin, and at last where the last one's end.
+    Returns:
+        The bytes of all objects, and the place of each in them. Escapes are those of Python's
+        `json.dumps(…, ensure_ascii=False)`.
+    """
+    lengths = int((keys & LENGTH_MASK).sum() + (values & LENGTH_MASK).sum())
+    out = np.empty(6 * lengths + 6 * len(keys) + 2 * len(offsets) + SLACK, np.uint8)
+    places = np.empty(len(offsets) - 1, np.int64)
+    _json_objects(text, offsets, keys, values, _ESCAPES, out, places)
+    return out, places
 
 
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)

@@ -30,7 +30,7 @@ class LogQueries(Queries):
             filters.add("positionCaseInsensitiveUTF8(Body, {text:String}) > 0", text=question.text)
         if question.word:
             _add_word(filters, question.word)
-        filters.attributes(question.attributes, ("LogAttributes", "ResourceAttributes"))
+        filters.attributes(question.attributes, ("LogAttributes", self._resource))
         table = self._ask(
             "search_logs",
             {

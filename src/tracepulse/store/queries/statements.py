@@ -5,6 +5,7 @@ What several statements share is written here once, above all what they read fro
 `@logs` are the telemetry, `@span_bins` and `@log_bins` the roll-ups of it (see `TABLES`).
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ TABLES: Mapping[str, str] = {
     "span_bins": "(SELECT * FROM span_bins WHERE SpanKind != 'segment')",
     "span_minutes": "(SELECT * FROM span_minutes WHERE SpanKind != 'segment')",
     "log_bins": "(SELECT * FROM log_bins WHERE SeverityNumber != 255)",
+    # Resources of spans and log records, in the form that is cheapest to compare.
+    "resource": "ResourceText",
+    "version_of_resource": "JSONExtractString(resource, 'service.version')",
     # A minute that was worked out again has two rows until they are merged.
     "edge_minutes": "edge_minutes FINAL",
 }
@@ -90,8 +94,19 @@ class Filters:
     def attributes(self, wanted: Sequence[AttributeFilter], columns: Sequence[str]) -> None:
         """Ask for attributes that stand in any of these columns."""
         for i, each in enumerate(wanted):
-            either = " OR ".join(f"{c}[{{key{i}:String}}] = {{value{i}:String}}" for c in columns)
-            self.add(f"({either})", **{f"key{i}": each.key, f"value{i}": each.value})
+            values: dict[str, Parameter] = {f"key{i}": each.key, f"value{i}": each.value}
+            tests = [f"{c}[{{key{i}:String}}] = {{value{i}:String}}" for c in columns]
+            if "ResourceText" in columns:
+                # As it stands in the JSON text: within its strings a quote follows a backslash,
+                # never a comma or brace.
+                tests[columns.index("ResourceText")] = (
+                    f"startsWith(ResourceText, concat('{{', {{pair{i}:String}}))"
+                    f" OR position(ResourceText, concat(',', {{pair{i}:String}})) > 0"
+                )
+                values[f"pair{i}"] = ":".join(
+                    json.dumps(text, ensure_ascii=False) for text in (each.key, each.value)
+                )
+            self.add(f"({' OR '.join(tests)})", **values)
 
     def fill(self, sql: str) -> str:
         """Return a statement with the conditions in place of `@filters`."""
@@ -125,6 +140,7 @@ class Queries:
                 that yield the same columns.
         """
         self._engine = engine
+        self._resource = tables["resource"]
         self._statement = cache(lambda name: _statement(name, tables))
 
     def _ask(

@@ -156,7 +156,7 @@ class TraceQueries(Queries):
                 " OR positionCaseInsensitiveUTF8(StatusMessage, {text:String}) > 0)",
                 text=question.text,
             )
-        filters.attributes(question.attributes, ("SpanAttributes", "ResourceAttributes"))
+        filters.attributes(question.attributes, ("SpanAttributes", self._resource))
         table = self._ask(
             "search_traces",
             {

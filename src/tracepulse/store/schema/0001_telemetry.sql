@@ -2,6 +2,10 @@
 -- map variant, as of late 2026), column for column. Behind them stand our own columns: when and by
 -- whom a row was received, and which segment of the journal it came from.
 --
+-- A process sends the same resource with every span and line, often longer than these. Of spans and
+-- log records it is kept as JSON text that is there once in each part; the map is worked out when it
+-- is read (docs/decisions/0011-resources-once.md).
+--
 -- Parts follow the day of *receipt*: hostile or very old event times cannot make partitions, and an
 -- import of old data is not expired on arrival. Statements are separated by a line of two dashes.
 
@@ -15,7 +19,9 @@ CREATE TABLE IF NOT EXISTS otel_traces
     SpanName LowCardinality(String) CODEC(ZSTD(1)),
     SpanKind LowCardinality(String) CODEC(ZSTD(1)),
     ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ResourceText LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String)
+        ALIAS CAST(JSONExtractKeysAndValues(ResourceText, 'String'), 'Map(LowCardinality(String), String)'),
     ScopeName String CODEC(ZSTD(1)),
     ScopeVersion String CODEC(ZSTD(1)),
     SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
@@ -65,7 +71,9 @@ CREATE TABLE IF NOT EXISTS otel_logs
     ServiceName LowCardinality(String) CODEC(ZSTD(1)),
     Body String CODEC(ZSTD(1)),
     ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ResourceText LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String)
+        ALIAS CAST(JSONExtractKeysAndValues(ResourceText, 'String'), 'Map(LowCardinality(String), String)'),
     ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
     ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
