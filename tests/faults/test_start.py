@@ -179,3 +179,45 @@ def test_a_start_that_fails_late_ends_as_plainly(tmp_path: Path) -> None:
         server.stop()
     (folder / "state.db").write_bytes(b"this is no database" * 100)
     assert "state database" in _refused(folder)
+
+
+_FORK = """
+import os, sys
+from pathlib import Path
+from tracepulse.errors import InternalError
+from tracepulse.journal.journal import Journal
+from tracepulse.receive.admission import Receipt
+from tracepulse.store.chdb import ChdbEngine
+engine = ChdbEngine(Path(sys.argv[1]) / "engine")
+journal = Journal(Path(sys.argv[1]) / "journal", "run")
+if os.fork() == 0:
+    for attempt in (
+        lambda: engine.query("SELECT 1 AS one"),
+        lambda: engine.execute("CREATE TABLE t (x UInt8) ENGINE = Memory"),
+        lambda: journal.append("traces", b"", Receipt(1, "otlp_http", "loopback"), 1),
+    ):
+        try:
+            attempt()
+        except InternalError as error:
+            print(error, flush=True)
+    os._exit(0)
+os.wait()
+print(engine.query("SELECT 1 AS one").num_rows, "row for the parent", flush=True)
+journal.seal_all()
+engine.close()
+"""
+
+
+def test_a_fork_is_refused(tmp_path: Path) -> None:
+    """A child would hang for ever, or write what its parent never sees; it is told instead."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FORK, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=120,
+        check=False,
+    )
+    *told, parent = ran.stdout.splitlines()
+    assert 3 == len([line for line in told if "after a fork" in line]), ran.stdout + ran.stderr
+    assert "1 row for the parent" == parent

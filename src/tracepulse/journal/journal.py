@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from io import FileIO
 from pathlib import Path
 
-from tracepulse.errors import Overloaded
+from tracepulse.errors import InternalError, Overloaded
 from tracepulse.journal.disk import no_room, sync_folder, write_all, write_durably
 from tracepulse.journal.framing import frame
 from tracepulse.journal.recovery import CLEAN_MARK, Damage, Tally, damages, mend, recover
@@ -130,6 +130,7 @@ class Journal:
         self._run_id = run_id
         self._limits = limits or JournalLimits()
         self._sync = sync
+        self._pid = os.getpid()
         self._counter = 0
         self._state = _State()
         self._wake = threading.Condition()
@@ -154,6 +155,8 @@ class Journal:
         Raises:
             Overloaded: the journal or the disk is full; nothing was kept.
         """
+        if os.getpid() != self._pid:
+            raise InternalError("the journal was used after a fork, where nobody writes it")
         framed = frame(body, receipt)
         done: Future[None] = Future()
         with self._wake:
