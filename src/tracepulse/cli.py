@@ -12,6 +12,7 @@ from tracepulse.cli_keys import keys
 from tracepulse.cli_mcp import mcp
 from tracepulse.cli_queries import add_queries
 from tracepulse.cli_serve import serve
+from tracepulse.cli_set_aside import set_aside
 from tracepulse.errors import TracePulseError
 
 __all__ = ["app", "main"]
@@ -28,6 +29,7 @@ app.command("import")(import_files)
 add_queries(app)
 app.command("mcp")(mcp)
 app.add_typer(keys, name="keys")
+app.add_typer(set_aside, name="set-aside")
 
 
 @app.command("version")

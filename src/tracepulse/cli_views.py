@@ -1,5 +1,6 @@
 """The answers of the API as people read them in a terminal."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -189,15 +190,28 @@ def show_doctor(answer: Answer) -> None:
         folded=(2,),
     )
     say()
-    counts = {**answer["accounting"]}
+    accounting = answer["accounting"]
+    names = ("received", "stored", "deduplicated", "rejected", "queued")
     print_table(
-        ("records since the start", ""),
-        ((name.replace("_", " "), format_count(count)) for name, count in counts.items()),
-        right=(1,),
+        (f"records since {moment(accounting['since_at'])}", *names),
+        (
+            (each["signal"], *(format_count(_total(each[name])) for name in names))
+            for each in (*accounting["signals"], {**accounting, "signal": "all"})
+        ),
+        right=tuple(range(1, len(names) + 1)),
     )
+    reasons: Counter[str] = Counter()
+    for each in accounting["signals"]:
+        reasons.update(each["rejected"])
+    for reason, count in sorted(reasons.items()):
+        say(f"Rejected as {reason}: {format_count(count)}")
     waiting = answer["journal"].get("waiting_bytes")
     if waiting is not None:
         say(f"The journal holds {format_bytes(waiting)} that the store does not have yet.")
+
+
+def _total(amount: int | Mapping[str, int]) -> int:
+    return amount if isinstance(amount, int) else sum(amount.values())
 
 
 def _severity_style(number: int) -> str:

@@ -48,17 +48,28 @@ class Api:
         """Return the answer to GET as text; see `get`."""
         return str(self._get(path, parameters).text)
 
+    def post(self, path: str) -> Any:
+        """Return the JSON answer to POST without a body; see `get`."""
+        return self._ask("POST", path, {}).json()
+
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer to DELETE; see `get`."""
+        return self._ask("DELETE", path, {}).json()
+
     def _get(self, path: str, parameters: Mapping[str, Any] | None) -> Any:
+        return self._ask("GET", path, parameters or {})
+
+    def _ask(self, method: str, path: str, parameters: Mapping[str, Any]) -> Any:
         import httpx  # a quarter of a second, which `--help` need not wait for
 
-        wanted = {k: v for k, v in (parameters or {}).items() if v not in (None, "", [], ())}
+        wanted = {k: v for k, v in parameters.items() if v not in (None, "", [], ())}
         # A proxy from the environment has no business between two programs of one machine.
         near = urlsplit(self._url).hostname in ("localhost", "127.0.0.1", "::1")
         try:
             with httpx.Client(
                 headers=self._headers, timeout=self._timeout_s, trust_env=not near
             ) as client:
-                response = client.get(self._url + path, params=wanted)
+                response = client.request(method, self._url + path, params=wanted)
         except httpx.TimeoutException as error:
             raise Unavailable(f"{self._url} did not answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:

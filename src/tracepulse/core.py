@@ -7,11 +7,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tracepulse.accounting.accounts import Accounts
 from tracepulse.clock import Clock, IdSource, SystemClock, UuidSource
 from tracepulse.config import Settings
 from tracepulse.data_folder import DataFolder
-from tracepulse.errors import BadSetting
+from tracepulse.errors import BadSetting, Unavailable
 from tracepulse.journal.journal import Journal, JournalLimits
+from tracepulse.journal.set_aside import SetAside
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.app import IngestCounters
@@ -29,21 +31,10 @@ if TYPE_CHECKING:
     from tracepulse.store.in_place.opening import InPlace
     from tracepulse.store.state.records import StateStore
 
-__all__ = ["Accounting", "Core", "open_core"]
+__all__ = ["Core", "open_core"]
 
 _log = logging.getLogger("tracepulse")
 _DRAIN_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Accounting:
-    """Every record received since the start, by what became of it; `received` is their sum."""
-
-    received: int
-    stored: int
-    queued: int
-    rejected: int
-    set_aside: int
 
 
 class JournalSink:
@@ -95,11 +86,15 @@ class Core:
     gate: Gate
     clock: Clock
     ids: IdSource
+    accounts: Accounts
+    set_aside: SetAside
     store_check: StoreCheck | None = None
     """Looks after the parts of the embedded store; a server has its own people for that."""
     in_place: "InPlace | None" = None
     """The database of others that is read; then nothing is received or loaded."""
     counters: IngestCounters = field(default_factory=IngestCounters)
+    parts: dict[str, int] = field(default_factory=dict)
+    """Active parts by table, as counted last."""
     recovered_records: int = 0
     """Records that an earlier process had received and not loaded."""
 
@@ -113,19 +108,6 @@ class Core:
         """Where receivers put what they admit."""
         return JournalSink(self.journal)
 
-    def accounting(self) -> Accounting:
-        """Return what became of every record since the start."""
-        queued = self.journal.status().waiting_records
-        loaded = self.loader.status()
-        rejected = self.counters.rejected_records
-        return Accounting(
-            received=loaded.stored_records + queued + rejected + loaded.set_aside_records,
-            stored=loaded.stored_records,
-            queued=queued,
-            rejected=rejected,
-            set_aside=loaded.set_aside_records,
-        )
-
     def close(self) -> None:
         """Load what was received, then let go of everything."""
         self.edges.stop()
@@ -136,9 +118,19 @@ class Core:
             self.journal.close_cleanly()
         else:
             _log.warning("some telemetry waits in the journal; it is loaded at the next start")
+        self.accounts.close()
         self.engine.close()
         self.deferred_state.close()
         self.folder.release()
+
+
+def _accounts(folder: DataFolder, clock: Clock) -> Accounts:
+    try:
+        return Accounts(folder.accounts, clock.now_unix_ns())
+    except OSError as error:
+        raise Unavailable(
+            f"{folder.accounts} cannot be written: {error.strerror}; see to the disk's room and health"
+        ) from error
 
 
 def _in_place(settings: Settings) -> "InPlace | None":
@@ -191,7 +183,9 @@ def open_core(
             opened.callback(state.close)
             found = keys_at_start(folder.state_path)
             keys = state.store().keys() if found is None else found
-        journal = Journal(folder.journal, ids.new_id()[:20], journal_limits)
+        accounts = _accounts(folder, clock)
+        opened.callback(accounts.close)
+        journal = Journal(folder.journal, ids.new_id()[:20], journal_limits, accounts=accounts)
         if in_place is not None and journal.status().waiting_records:
             journal.seal_all()
             raise BadSetting(
@@ -200,6 +194,8 @@ def open_core(
             )
         opened.pop_all()  # from here on `Core.close` closes them
     telemetry = Telemetry(engine) if in_place is None else in_place.telemetry
+    set_aside = SetAside(folder.aside, journal, accounts)
+    set_aside.recover()
     loader = Loader(engine, journal, folder.aside)
     core = Core(
         settings,
@@ -213,6 +209,8 @@ def open_core(
         Gate(keys),
         clock,
         ids,
+        accounts,
+        set_aside,
         StoreCheck(engine, journal, folder.aside) if isinstance(engine, ChdbEngine) else None,
         in_place=in_place,
         recovered_records=journal.status().waiting_records,

@@ -39,6 +39,11 @@ class DataFolder:
         return self.path / "aside"
 
     @property
+    def accounts(self) -> Path:
+        """What became of every record received."""
+        return self.path / "accounts.log"
+
+    @property
     def state_url(self) -> str:
         """The state database when no other is configured."""
         return f"sqlite:///{self.state_path}"

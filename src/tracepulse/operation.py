@@ -3,13 +3,12 @@
 import shutil
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from tracepulse import __version__
 from tracepulse.core import Core
-from tracepulse.deliver.api.services import Check, DoctorReport, JournalBacklog
+from tracepulse.deliver.api.services import Check, DoctorReport, JournalBacklog, ServerNumbers
 from tracepulse.in_place_checks import in_place_checks
-from tracepulse.storage_checks import journal_damage, store_damage
+from tracepulse.storage_checks import balance, journal_damage, store_damage
 from tracepulse.store.in_place.opening import InPlace
 from tracepulse.watch import Watch
 
@@ -46,7 +45,7 @@ class RunningServer:
             uptime_s=(core.clock.now_unix_ns() - self._started_unix_ns) / 1e9,
             data_dir=str(core.folder.path),
             engine=core.engine.name,
-            accounting=asdict(core.accounting()),
+            accounting=core.accounts.accounting(),
             journal={
                 "waiting_bytes": status.waiting_bytes,
                 "waiting_records": status.waiting_records,
@@ -54,7 +53,6 @@ class RunningServer:
                 "recovered_records": core.recovered_records,
                 "refused_requests": core.counters.refused_requests,
                 "altered_records": core.counters.altered_records,
-                "rejected_by_reason": dict(sorted(core.counters.rejected_by_reason.items())),
             },
             checks=self._checks()
             if core.in_place is None
@@ -66,28 +64,36 @@ class RunningServer:
         usual = tuple(each for each in self._checks() if each.name in ("disk", "watch"))
         return (*in_place_checks(in_place), *usual)
 
+    def numbers(self) -> ServerNumbers:
+        """Return what the server counts."""
+        core = self._core
+        status, loaded = core.journal.status(), core.loader.status()
+        return ServerNumbers(
+            version=__version__,
+            started_unix_ns=self._started_unix_ns,
+            accounting=core.accounts.accounting(),
+            answered=dict(core.counters.answered),
+            altered_records=core.counters.altered_records,
+            journal_waiting_bytes=status.waiting_bytes,
+            journal_waiting_segments=status.waiting_segments,
+            journal_stored_bytes=status.stored_bytes,
+            journal_full=bool(status.full),
+            damaged=status.damaged,
+            set_aside_messages=len(core.accounts.set_aside()),
+            loaded_segments=loaded.segments,
+            repaired_segments=loaded.repaired_segments,
+            last_load_age_s=core.accounts.last_settled_age_s(),
+            parts=dict(core.parts),
+        )
+
     def _checks(self) -> tuple[Check, ...]:
         core = self._core
         status, loaded = core.journal.status(), core.loader.status()
         usage = shutil.disk_usage(core.folder.path)
-        accounting = core.accounting()
-        kept = accounting.stored + accounting.queued + accounting.rejected + accounting.set_aside
-        detection = self._watch.detection
         alive = {thread.name for thread in threading.enumerate()}
         ended = sorted({"journal", "loader", "watch"} - alive)
-        if self._watch.last_error:
-            watch = Check("watch", False, self._watch.last_error)
-        elif detection is None:
-            watch = Check("watch", True, "has not looked yet")
-        elif detection.cold_start:
-            watch = Check("watch", True, "too little telemetry so far to judge anything")
-        else:
-            watch = Check(
-                "watch",
-                True,
-                f"{detection.series_judged} series judged,"
-                f" {detection.series_without_baseline} too young",
-            )
+        aside = len(core.accounts.set_aside())
+        hint = "; see `tracepulse set-aside list`" if aside else ""
         return (
             Check("receiving", not status.full, status.full or "telemetry is taken in"),
             Check(
@@ -95,22 +101,26 @@ class RunningServer:
                 not loaded.last_error,
                 loaded.last_error or f"{loaded.segments} segments stored",
             ),
-            Check(
-                "set aside",
-                loaded.set_aside_messages == 0,
-                f"{loaded.set_aside_messages} messages refused by the engine"
-                + (f", kept in {core.folder.aside}" if loaded.set_aside_messages else ""),
-            ),
-            Check(
-                "accounting",
-                accounting.received == kept,
-                f"{accounting.received} received = {accounting.stored} stored"
-                f" + {accounting.queued} queued + {accounting.rejected} rejected"
-                f" + {accounting.set_aside} set aside",
-            ),
+            Check("set aside", not aside, f"{aside} messages refused by the engine{hint}"),
+            balance(core.accounts.accounting()),
             journal_damage(status.damaged),
             store_damage(core.store_check),
             Check("threads", not ended, f"ended: {', '.join(ended)}" if ended else "all run"),
             Check("disk", usage.free > 2 * 1024**3, f"{usage.free:,} bytes free"),
-            watch,
+            self._watching(),
+        )
+
+    def _watching(self) -> Check:
+        detection = self._watch.detection
+        if self._watch.last_error:
+            return Check("watch", False, self._watch.last_error)
+        if detection is None:
+            return Check("watch", True, "has not looked yet")
+        if detection.cold_start:
+            return Check("watch", True, "too little telemetry so far to judge anything")
+        return Check(
+            "watch",
+            True,
+            f"{detection.series_judged} series judged,"
+            f" {detection.series_without_baseline} too young",
         )

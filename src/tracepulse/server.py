@@ -28,6 +28,7 @@ from tracepulse.receive.app import is_loopback, otlp_app
 from tracepulse.receive.grpc import grpc_server
 from tracepulse.receive.pull.files import FollowedFiles
 from tracepulse.receive.wire import warm_up
+from tracepulse.store.parts import active_parts
 from tracepulse.store.retention import drop_expired
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _log = logging.getLogger("tracepulse")
 _RETENTION_EVERY_S = 3600.0
 _JUMP_S = 86_400.0
 _KEYS_EVERY_S = 2.0
+_PARTS_EVERY_S = 60.0
 _DAMAGE_EVERY_S = 10.0
 
 
@@ -106,6 +108,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         chores = (
             *([] if core.in_place else [asyncio.create_task(_retain(core))]),
             asyncio.create_task(_read_keys(core)),
+            *([] if core.in_place else [asyncio.create_task(_count_parts(core))]),
             asyncio.create_task(_look_for_damage(core)),
             asyncio.create_task(_warm_up_derivations(door)),
         )
@@ -275,6 +278,16 @@ async def _look_for_damage(core: Core) -> None:
         except TracePulseError as error:
             _log.error("the store cannot be checked: %s", error)
         await asyncio.sleep(_DAMAGE_EVERY_S)
+
+
+async def _count_parts(core: Core) -> None:
+    """Keep the number of parts at hand, so that whoever asks for it asks nothing of the store."""
+    while True:
+        try:
+            core.parts = await asyncio.to_thread(active_parts, core.engine)
+        except TracePulseError as error:
+            _log.warning("the parts of the tables cannot be counted: %s", error)
+        await asyncio.sleep(_PARTS_EVERY_S)
 
 
 async def _read_keys(core: Core) -> None:

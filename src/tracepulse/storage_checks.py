@@ -1,14 +1,34 @@
-"""What the doctor says of damage that was done to stored files."""
+"""What the doctor says of the accounts, and of damage that was done to stored files."""
 
+from tracepulse.accounting.terms import Accounting
 from tracepulse.deliver.api.services import Check
 from tracepulse.instants import rfc3339
 from tracepulse.journal.recovery import Damage
 from tracepulse.store.damage import StoreCheck
 
-__all__ = ["journal_damage", "store_damage"]
+__all__ = ["balance", "journal_damage", "store_damage"]
 
 _SAID = 5
 """More are only counted."""
+
+
+def balance(accounting: Accounting) -> Check:
+    """Say whether the accounts add up, and where they do not."""
+    sums = (
+        f"{accounting.stored:,} stored + {accounting.deduplicated:,} deduplicated"
+        f" + {accounting.rejected:,} rejected + {accounting.queued:,} queued"
+    )
+    if accounting.holds:
+        return Check("accounting", True, f"adds up: {accounting.received:,} received = {sums}")
+    where = [
+        f"{each.signal}: {abs(each.difference):,} records"
+        f" {'are nowhere' if each.difference > 0 else 'came from nowhere'}"
+        for each in accounting.signals
+        if each.difference
+    ]
+    found = "; ".join((*where, *accounting.faults[-_SAID:]))
+    text = f"does not add up: {accounting.received:,} received, but {sums}; {found}"
+    return Check("accounting", False, text)
 
 
 def journal_damage(damaged: tuple[Damage, ...]) -> Check:

@@ -26,6 +26,8 @@ def web_app(core: Core, watch: Watch) -> Starlette:
             gate=core.gate,
             investigator=StoreInvestigator(core, watch.collector),
             operation=RunningServer(core, watch),
+            aside=core.set_aside,
+            redaction_key=core.folder.secret("redaction"),
             allowed_hosts=(core.settings.host, *core.settings.allowed_hosts),
             static_folder=page if (page / "index.html").exists() else None,
             on_signal=watch.look_now,

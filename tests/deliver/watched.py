@@ -1,23 +1,27 @@
 """A server without its ports: the API over the real engine, with the rest of it faked."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 import orjson
 
+from tracepulse.accounting.terms import Accounting, SignalAccounting
 from tracepulse.deliver.api.services import (
     Check,
     DoctorReport,
     Explanation,
     Hypothesis,
     JournalBacklog,
+    ServerNumbers,
     Services,
 )
 from tracepulse.errors import NotFound
 from tracepulse.journal.journal import Journal
+from tracepulse.journal.recovery import Damage
+from tracepulse.journal.set_aside import AsideMessage
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.trigger import Trigger, TriggerKind
 from tracepulse.receive.access import ApiKey, Gate
@@ -32,6 +36,7 @@ from tracepulse.store.state.records import StateStore
 from tracepulse.testing import FakeClock
 
 __all__ = [
+    "FakeAside",
     "FakeInvestigator",
     "FakeOperation",
     "S",
@@ -74,6 +79,48 @@ class FakeInvestigator:
         return f"# Incident {incident_id} within {max_tokens}\n".encode()
 
 
+ACCOUNTING = Accounting(
+    1_700_000_000 * S,
+    (SignalAccounting("logs", {"otlp_http": 10, "files": 2}, 7, 1, {"utf8": 3}, 1),),
+)
+
+
+@dataclass(slots=True)
+class FakeAside:
+    """One message that was set aside, and what was asked of it."""
+
+    message: AsideMessage = AsideMessage(
+        "run-1", "logs", 2, 99, "no such column: password=hunter2", 1_700_000_000 * S, None
+    )
+    body: bytes = b""
+    retried: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
+
+    def messages(self) -> tuple[AsideMessage, ...]:
+        """See `AsideDesk.messages`."""
+        return (self.message,)
+
+    def damaged(self) -> tuple[Damage, ...]:
+        """See `AsideDesk.damaged`."""
+        return (Damage("run-2", "logs", 17, 57, 3, 1_700_000_000 * S, 1_700_000_001 * S),)
+
+    def get(self, message_id: str) -> tuple[AsideMessage, bytes]:
+        """See `AsideDesk.get`."""
+        if message_id != self.message.message_id:
+            raise NotFound(f"no message {message_id!r} is set aside")
+        return self.message, self.body
+
+    def retry(self, message_id: str) -> str:
+        """See `AsideDesk.retry`."""
+        self.retried.append(self.get(message_id)[0].message_id)
+        return "run-r1"
+
+    def discard(self, message_id: str) -> int:
+        """See `AsideDesk.discard`."""
+        self.discarded.append(self.get(message_id)[0].message_id)
+        return self.message.records
+
+
 @dataclass(slots=True)
 class FakeOperation:
     """A server that is well unless told otherwise."""
@@ -91,8 +138,16 @@ class FakeOperation:
 
     def doctor(self) -> DoctorReport:
         """See `Operation.doctor`."""
-        return DoctorReport(
-            "0.1.0", 12.5, "/data", "chDB", {"received": 12, "stored": 12}, {}, self.checks
+        return DoctorReport("0.1.0", 12.5, "/data", "chDB", ACCOUNTING, {}, self.checks)
+
+    def numbers(self) -> ServerNumbers:
+        """See `Operation.numbers`."""
+        return ServerNumbers(
+            "0.1.0",
+            1_700_000_000 * S,
+            ACCOUNTING,
+            {("otlp_http", "413"): 2},
+            parts={"otel_logs": 3},
         )
 
     def failure(self) -> str:
@@ -125,6 +180,8 @@ def services(
         gate=Gate(keys),
         investigator=FakeInvestigator(),
         operation=FakeOperation(),
+        aside=FakeAside(),
+        redaction_key=b"k" * 32,
         allowed_hosts=("testserver",),
     )
     return replace(made, **others)

@@ -6,11 +6,11 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tests.faults.server_process import ENVIRONMENT
 
-__all__ = ["Held", "Ledger", "change_folder", "read_folder"]
+__all__ = ["Held", "Ledger", "account_faults", "change_folder", "read_folder"]
 
 Signal = Literal["traces", "logs", "metrics"]
 
@@ -89,6 +89,18 @@ def _run(program: str, folder: Path, *statements: str) -> str:
     )
     assert 0 == ran.returncode, ran.stderr
     return ran.stdout
+
+
+def account_faults(accounting: dict[str, Any], held: Held) -> list[str]:
+    """Return where the accounts of a server do not add up, or say other than its tables."""
+    wrong = list(accounting["faults"])
+    for each in accounting["signals"]:
+        rows = len(getattr(held, each["signal"]))
+        if each["difference"]:
+            wrong.append(f"{each['signal']}: {each['difference']} records are in no account")
+        if each["stored"] != rows:
+            wrong.append(f"{each['signal']}: {each['stored']} stored, where {rows} rows are")
+    return wrong
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.faults.ledger import Ledger, read_folder
+from tests.faults.ledger import Ledger, account_faults, read_folder
 from tests.faults.server_process import Server, start
 from tests.faults.writers import Writer
 from tests.running_server import wait_until
@@ -82,12 +82,14 @@ def test_a_damaged_segment(tmp_path: Path, ending: str, injury: str) -> None:
     assert segments, "the test shows nothing"
     INJURIES[injury](segments[0], random.Random(5))
     with start(folder) as server:
-        server.wait_loaded()
+        accounting = server.wait_loaded()["accounting"]
         check = server.check("journal")
         server.stop()
     held = read_folder(folder)
+    assert [] == account_faults(accounting, held)
     lost = writer.ledger.acknowledged["traces"] - set(held.traces)
     told = writer.ledger.faults(held)
+    assert len(lost) == accounting["signals"][0]["rejected"].get("lost", 0)
     if lost:
         assert not check["ok"], "a silent gap"
         assert f"{len(lost)} records of traces" in check["detail"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.faults.ledger import Ledger, change_folder, read_folder
+from tests.faults.ledger import Ledger, account_faults, change_folder, read_folder
 from tests.faults.server_process import Server, start
 from tests.faults.writers import Writer, writing
 
@@ -32,6 +32,8 @@ POINTS: dict[str, tuple[str, int]] = {
     "later checkpoint": (r"^rename \S+\.sealed \S+\.stored", 3),
     "journal": (r"^sync \S+\.open", 7),
     "dropping": (r"^unlink", 1),
+    "account": (r"^sync accounts\.log", 2),
+    "accounts anew": (r"^replace accounts\.new", 1),
 }
 """Operations at which a server is killed: a pattern, and which of them it is."""
 _PATIENCE_S = 6.0
@@ -96,9 +98,11 @@ class Scene:
     def settle(self) -> None:
         """Start once more without faults, load everything, and hold the ledger against it."""
         with start(self.folder) as server:
-            server.wait_loaded()
+            report = server.wait_loaded()
             server.stop()
-        assert [] == self.ledger.faults(read_folder(self.folder))
+        held = read_folder(self.folder)
+        assert [] == self.ledger.faults(held)
+        assert [] == account_faults(report["accounting"], held)
         assert [] == self.wrong
         assert {"traces", "logs"} <= set(self.ledger.acknowledged), "the test shows nothing"
 
@@ -115,6 +119,7 @@ def test_ten_kills(tmp_path: Path) -> None:
         "rows",
         "any write",
         "checkpoint",
+        "account",
         "repair",
         "",
         "spans rolled up",
@@ -168,8 +173,8 @@ def _refuse_and_kill(folder: Path, kill: dict[str, Any] | None) -> Ledger:
 @pytest.mark.parametrize(
     "at",
     [
-        pytest.param((r"^sync \S+-a\.\S+", "after"), id="first half written"),
-        pytest.param((r"^sync \S+-b\.\S+", "before"), id="second half not written", marks=pytest.mark.slow),
+        pytest.param((r"^sync \S+-\d+a\.\S+", "after"), id="first half written"),
+        pytest.param((r"^sync \S+-\d+b\.\S+", "before"), id="second half not written", marks=pytest.mark.slow),
         pytest.param((r"^unlink \S+\.sealed", "before"), id="whole not discarded"),
         pytest.param((r"^unlink \S+\.sealed", "after"), id="whole discarded", marks=pytest.mark.slow),
     ],
@@ -179,10 +184,12 @@ def test_a_kill_while_a_refused_segment_is_split(tmp_path: Path, at: tuple[str, 
     folder = tmp_path / "data"
     ledger = _refuse_and_kill(folder, {"at": at[0], "nth": 1, "when": at[1]})
     with start(folder) as server:
-        server.wait_loaded()
+        report = server.wait_loaded()
         server.stop()
+    held = read_folder(folder)
     assert ledger.acknowledged["traces"]
-    assert [] == ledger.faults(read_folder(folder))
+    assert [] == ledger.faults(held)
+    assert [] == account_faults(report["accounting"], held)
 
 
 # -- the test of the test ------------------------------------------------------------------------

@@ -18,10 +18,20 @@ from dataclasses import dataclass, field, replace
 from io import FileIO
 from pathlib import Path
 
+from tracepulse.accounting.accounts import Accounts
+from tracepulse.accounting.terms import Arrival, Outcome
 from tracepulse.errors import InternalError, Overloaded
 from tracepulse.journal.disk import no_room, sync_folder, write_all, write_durably
 from tracepulse.journal.framing import frame
-from tracepulse.journal.recovery import CLEAN_MARK, Damage, Tally, damages, mend, recover
+from tracepulse.journal.recovery import (
+    CLEAN_MARK,
+    UNFINISHED,
+    Damage,
+    Tally,
+    damages,
+    mend,
+    recover,
+)
 from tracepulse.journal.segment import OPEN, REPEATED, SEALED, Segment, contents
 from tracepulse.journal.stored import StoredSegments
 from tracepulse.receive.admission import Receipt
@@ -79,7 +89,7 @@ class JournalStatus:
 class _Append:
     signal: Signal
     framed: bytes
-    records: int
+    arrival: Arrival
     done: "Future[None]"
 
 
@@ -117,6 +127,7 @@ class Journal:
         run_id: str,
         limits: JournalLimits | None = None,
         sync: Callable[[int], None] = os.fdatasync,
+        accounts: Accounts | None = None,
     ) -> None:
         """
         Open a journal and take stock of what an earlier process left.
@@ -125,23 +136,31 @@ class Journal:
             folder: its own folder, made if need be.
             run_id: an id never used before; segments of this process are named by it.
             sync: makes a file descriptor's data durable; replaced by tests of failing disks.
+            accounts: told of every record that is durable here, and of what became of it.
         """
         self._folder = folder
         self._run_id = run_id
         self._limits = limits or JournalLimits()
         self._sync = sync
         self._pid = os.getpid()
+        self._accounts = accounts or Accounts()
         self._counter = 0
+        self._again = 0
         self._state = _State()
         self._wake = threading.Condition()
         self._round_until = -math.inf
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
         found = recover(folder, sync)
-        for segment, size, records in found.sealed:
-            self._state.sealed.append(segment)
-            self._state.waiting[segment.segment_id] = (size, records)
         self._stored = StoredSegments(found.stored)
+        self._accounts.started(
+            each.segment_id for each in (*self._stored.segments(), *found.segments())
+        )
+        for segment, held in found.sealed:
+            self._accounts.received(segment.segment_id, segment.signal, held.arrivals)
+            self._accounts.damaged(segment.segment_id, held.records)
+            self._state.sealed.append(segment)
+            self._state.waiting[segment.segment_id] = (held.durable_bytes, held.records)
         self._damaged = tuple(damages(folder))
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -171,7 +190,8 @@ class Journal:
                     f"the journal holds {waiting:,} bytes that are not in the store yet",
                     retry_after_s=2,
                 )
-            state.pending.append(_Append(signal, framed, records, done))
+            arrival = Arrival(receipt.origin, records, receipt.rejected, receipt.mended)
+            state.pending.append(_Append(signal, framed, arrival, done))
             state.pending_bytes += len(framed)
             self._wake.notify_all()
         return done
@@ -205,12 +225,21 @@ class Journal:
         if known is None or len(data) == known[0]:
             return
         held = contents(data, segment.signal)
+        self._accounts.damaged(segment.segment_id, held.records)
         with self._wake:
             self._state.waiting[segment.segment_id] = (held.trusted_bytes, held.records)
             self._damaged = tuple(damages(self._folder))
 
-    def stored(self, segment: Segment) -> None:
-        """Note that every row of a segment is in the tables."""
+    def stored(self, segment: Segment, outcome: Outcome | None = None) -> None:
+        """
+        Note that a segment is done with.
+
+        Args:
+            outcome: what became of its records; all are stored where nothing else is said.
+        Raises:
+            OSError: that cannot be noted; the segment is still to be loaded.
+        """
+        self._accounts.settle(segment.segment_id, outcome)
         self._stored.take(segment.path)
         Tally(segment.path).remove()
         with self._wake:
@@ -240,10 +269,21 @@ class Journal:
         sync_folder(self._folder)
         with self._wake:
             self._state.waiting[segment_id] = (len(data), records)
+        brought = contents(data, segment.signal).arrivals
+        self._accounts.divided(segment.segment_id, segment_id, brought)
         return Segment(segment_id, segment.signal, path)
 
-    def discard(self, segment: Segment) -> None:
-        """Remove a segment whose parts have been written as segments of their own."""
+    def discard(self, segment: Segment, outcome: Outcome | None = None) -> None:
+        """
+        Remove a segment of which nothing is left to be loaded under its id.
+
+        Args:
+            outcome: what became of its records, those in parts of their own aside; without it
+                there are no others.
+        Raises:
+            OSError: that cannot be noted, and the segment is still there.
+        """
+        self._accounts.settle(segment.segment_id, outcome or Outcome())
         segment.path.unlink(missing_ok=True)
         segment.path.with_suffix(REPEATED).unlink(missing_ok=True)
         Tally(segment.path).remove()
@@ -251,10 +291,55 @@ class Journal:
             self._state.waiting.pop(segment.segment_id, None)
             self._wake.notify_all()
 
+    def lost(self, segment: Segment) -> None:
+        """Note that a segment's file was removed by others before it was stored."""
+        self._accounts.gone(segment.segment_id)
+        Tally(segment.path).remove()
+        with self._wake:
+            self._state.waiting.pop(segment.segment_id, None)
+            self._wake.notify_all()
+
+    def take_again(self, message_id: str, signal: Signal, data: bytes) -> str:
+        """
+        Queue a message that was set aside, as a segment of its own; return the segment's id.
+
+        Raises:
+            NotFound: it is not set aside any more.
+            Overloaded: there is no room; nothing was changed.
+        """
+        with self._wake:
+            if self._state.closing or self._state.full:
+                raise Overloaded(self._state.full or "the server is shutting down")
+            self._again += 1
+            segment_id = f"{self._run_id}-r{self._again:07d}"
+        self._accounts.retry(message_id, segment_id)
+        path = self._folder / f"{segment_id}.{signal}{SEALED}"
+        temporary = path.with_suffix(UNFINISHED)
+        try:
+            write_durably(temporary, data, self._sync)
+            os.rename(temporary, path)
+            sync_folder(self._folder)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+            raise Overloaded(f"the journal cannot be written: {error}") from error
+        held = contents(data, signal)
+        with self._wake:
+            self._accounts.received(segment_id, signal, held.arrivals)
+            self._state.waiting[segment_id] = (len(data), held.records)
+            self._state.sealed.append(Segment(segment_id, signal, path))
+            self._wake.notify_all()
+        return segment_id
+
     def drop_old(self) -> int:
         """Remove stored segments that are old enough, or too many; return how many."""
         limits = self._limits
-        return self._stored.drop(time.time() - limits.keep_stored_s, limits.keep_stored_bytes)
+        dropped = self._stored.drop(time.time() - limits.keep_stored_s, limits.keep_stored_bytes)
+        with self._wake:
+            waiting = set(self._state.waiting)  # before the others: a segment goes from here there
+        self._accounts.kept(waiting | {each.segment_id for each in self._stored.segments()})
+        return dropped
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -266,7 +351,8 @@ class Journal:
             return JournalStatus(
                 waiting_bytes=sum(size for size, _ in sizes) + state.pending_bytes,
                 waiting_segments=len(sizes),
-                waiting_records=sum(n for _, n in sizes) + sum(a.records for a in state.pending),
+                waiting_records=sum(n for _, n in sizes)
+                + sum(a.arrival.records for a in state.pending),
                 received_by_signal=tuple(sorted(state.received.items())),
                 full=state.full,
                 damaged=self._damaged,
@@ -361,10 +447,12 @@ class Journal:
         write_all(active.file, data)
         self._sync(active.file.fileno())
         active.durable_bytes += len(data)
-        records = sum(each.records for each in appends)
+        arrivals = [each.arrival for each in appends]
+        records = sum(each.records for each in arrivals)
         active.records += records
-        active.tally.write(active.durable_bytes, active.records)
+        active.tally.add(active.durable_bytes, arrivals)
         with self._wake:
+            self._accounts.received(active.segment.segment_id, signal, arrivals)
             self._state.received[signal] = self._state.received.get(signal, 0) + records
             self._state.waiting[active.segment.segment_id] = (
                 active.durable_bytes,

@@ -10,11 +10,15 @@ import contextlib
 import json
 import logging
 import os
+import re
 import struct
-from collections.abc import Callable, Iterator
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from tracepulse.accounting.terms import Arrival
 from tracepulse.errors import MalformedBody
 from tracepulse.journal.disk import sync_folder, write_durably
 from tracepulse.journal.framing import Frame, received_unix_ns, salvage
@@ -25,7 +29,9 @@ __all__ = ["ASIDE", "CLEAN_MARK", "Damage", "Found", "Tally", "damages", "mend",
 _log = logging.getLogger("tracepulse")
 ASIDE = "aside"
 CLEAN_MARK = "closed-cleanly"
-_TALLY = struct.Struct("<QQ")
+UNFINISHED = ".unfinished"
+_TALLY = struct.Struct("<QII")
+_PART = re.compile(r"\d*[ab]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,22 @@ class Damage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """How much of a segment is durable, and what it brought."""
+
+    durable_bytes: int
+    arrivals: tuple[Arrival, ...]
+    """Everything that was acknowledged."""
+    lost: int = 0
+    """Records of those that cannot be read any more."""
+
+    @property
+    def records(self) -> int:
+        """How many can be loaded."""
+        return sum(each.records for each in self.arrivals) - self.lost
+
+
 class Tally:
     """
     How much of a segment was made durable, in a small file beside it.
@@ -63,21 +85,39 @@ class Tally:
         """Take the tally of a segment, whatever the ending of its name is."""
         self._path = segment.with_suffix(".tally")
         self._descriptor = -1
+        self._brought: dict[str, tuple[int, Counter[str], Counter[str]]] = {}
+        """By origin: records, and those rejected and mended by reason."""
 
-    def write(self, durable_bytes: int, records: int) -> None:
+    def add(self, durable_bytes: int, arrivals: Iterable[Arrival], lost: int = 0) -> None:
         """Note what is durable now; a disk that refuses it does not matter here."""
+        for each in arrivals:
+            records, rejected, mended = self._brought.get(each.origin, (0, Counter(), Counter()))
+            rejected.update(dict(each.rejected))
+            mended.update(dict(each.mended))
+            self._brought[each.origin] = records + each.records, rejected, mended
+        text = json.dumps({"brought": self._brought, "lost": lost}).encode()
+        data = _TALLY.pack(durable_bytes, len(text), zlib.crc32(text)) + text
         with contextlib.suppress(OSError):
             if self._descriptor < 0:
                 self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
-            os.pwrite(self._descriptor, _TALLY.pack(durable_bytes, records), 0)
+            os.pwrite(self._descriptor, data, 0)
 
-    def read(self) -> tuple[int, int] | None:
-        """Return bytes and records, or None where nobody noted them."""
+    def read(self) -> Noted | None:
+        """Return what was noted, or None where nobody noted anything."""
         try:
-            durable_bytes, records = _TALLY.unpack(self._path.read_bytes())
-        except (OSError, struct.error):
+            data = self._path.read_bytes()
+            durable_bytes, size, checksum = _TALLY.unpack_from(data)
+            text = data[_TALLY.size : _TALLY.size + size]
+            if not durable_bytes or zlib.crc32(text) != checksum:
+                return None
+            noted = json.loads(text)
+        except (OSError, struct.error, ValueError):
             return None
-        return (durable_bytes, records) if durable_bytes else None
+        arrivals = tuple(
+            Arrival(origin, records, _sorted(rejected), _sorted(mended))
+            for origin, (records, rejected, mended) in sorted(noted["brought"].items())
+        )
+        return Noted(durable_bytes, arrivals, noted["lost"])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,9 +135,13 @@ class Tally:
 class Found:
     """What lies in a journal's folder."""
 
-    sealed: list[tuple[Segment, int, int]] = field(default_factory=list)
-    """Segments to be loaded, oldest first, each with its bytes and records."""
+    sealed: list[tuple[Segment, Noted]] = field(default_factory=list)
+    """Segments to be loaded, oldest first, each with what it holds."""
     stored: list[Path] = field(default_factory=list)
+
+    def segments(self) -> list[Segment]:
+        """Return the segments to be loaded."""
+        return [segment for segment, _ in self.sealed]
 
 
 def recover(folder: Path, sync: Callable[[int], None]) -> Found:
@@ -105,6 +149,8 @@ def recover(folder: Path, sync: Callable[[int], None]) -> Found:
     mark = folder / CLEAN_MARK
     clean = mark.exists()
     mark.unlink(missing_ok=True)
+    for path in folder.glob(f"*{UNFINISHED}"):
+        path.unlink()
     left = [(s, p) for p in sorted(folder.iterdir()) if (s := parse_name(p)) is not None]
     waiting = {segment.segment_id for segment, path in left if path.suffix != STORED}
     found = Found()
@@ -113,36 +159,39 @@ def recover(folder: Path, sync: Callable[[int], None]) -> Found:
             found.stored.append(path)
             continue
         whole, _, part = segment.segment_id.rpartition("-")
-        if part in ("a", "b") and whole in waiting:
+        if _PART.fullmatch(part) and whole in waiting:
             path.unlink()  # a half of a segment that is still whole: its splitting did not end
             continue
-        size, records = _held(segment, path, sync)
-        if records == 0:
+        held = _held(segment, path, sync)
+        if not held.arrivals:
             path.unlink()
             Tally(path).remove()
             continue
         sealed = path.with_suffix(SEALED)
         os.rename(path, sealed)
-        found.sealed.append((replace(segment, path=sealed, suspect=not clean), size, records))
+        found.sealed.append((replace(segment, path=sealed, suspect=not clean), held))
     sync_folder(folder)
     return found
 
 
-def _held(segment: Segment, path: Path, sync: Callable[[int], None]) -> tuple[int, int]:
+def _held(segment: Segment, path: Path, sync: Callable[[int], None]) -> Noted:
     """
-    Return the bytes and records of a segment.
+    Return what a segment holds.
 
     One that is as long as its tally says is not read here, so that a start takes no longer after a
     long backlog; the journal reads it through before the store gets it.
     """
     noted = Tally(path).read()
-    if noted is not None and noted[0] == path.stat().st_size:
+    if noted is not None and noted.durable_bytes == path.stat().st_size:
         return noted
-    held = contents(mend(segment, path, sync), segment.signal)
+    data = mend(segment, path, sync)
     tally = Tally(path)
-    tally.write(held.trusted_bytes, held.records)
-    tally.close()
-    return held.trusted_bytes, held.records
+    noted = tally.read()
+    if noted is None or noted.durable_bytes != len(data):
+        noted = Noted(len(data), contents(data, segment.signal).arrivals)
+        tally.add(noted.durable_bytes, noted.arrivals)
+        tally.close()
+    return noted
 
 
 def mend(segment: Segment, path: Path, sync: Callable[[int], None]) -> bytes:
@@ -151,16 +200,16 @@ def mend(segment: Segment, path: Path, sync: Callable[[int], None]) -> bytes:
     whole, damaged = salvage(data)
     tally = Tally(path)
     noted = tally.read()
-    if noted and len(data) < noted[0]:
-        damaged.append((len(data), noted[0]))
+    if noted and len(data) < noted.durable_bytes:
+        damaged.append((len(data), noted.durable_bytes))
     if not damaged:
         return data
     mended = b"".join(data[each.start : each.end] for each in whole)
     held = contents(mended, segment.signal)
     # Behind what was acknowledged lies what a process was writing when it ended.
-    acknowledged = noted[0] if noted else _end_of_whole(damaged, len(data))
+    acknowledged = noted.durable_bytes if noted else _end_of_whole(damaged, len(data))
     lost = [(start, end) for start, end in damaged if start < acknowledged]
-    missing = max(0, noted[1] - held.records) if noted and len(lost) == 1 else 0
+    missing = max(0, noted.records - held.records) if noted and len(lost) == 1 else 0
     written_unix_ns = path.stat().st_mtime_ns
     aside = path.parent / ASIDE
     aside.mkdir(exist_ok=True)
@@ -180,9 +229,15 @@ def mend(segment: Segment, path: Path, sync: Callable[[int], None]) -> bytes:
     temporary = path.with_suffix(".mended")
     write_durably(temporary, mended, sync)
     os.replace(temporary, path)
-    tally.write(len(mended), held.records)
+    whole_before = noted is not None and noted.records > held.records
+    brought = noted.arrivals if noted is not None and whole_before else held.arrivals
+    tally.add(len(mended), brought, sum(each.records for each in brought) - held.records)
     tally.close()
     return mended
+
+
+def _sorted(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items()))
 
 
 def _end_of_whole(damaged: list[tuple[int, int]], size: int) -> int:

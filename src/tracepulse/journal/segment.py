@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracepulse.journal.framing import frames
+from tracepulse.accounting.terms import Arrival
+from tracepulse.journal.framing import frames, receipt_of
 from tracepulse.receive.limits import Limits
 from tracepulse.receive.signals import Signal
 from tracepulse.receive.wire import scan
@@ -44,20 +45,29 @@ class Contents:
     """Metric points by kind: gauge, sum, histogram, exponential histogram, summary."""
     trusted_bytes: int
     """Length of the part that is whole and undamaged."""
+    arrivals: tuple[Arrival, ...] = ()
+    """What each message brought, for the accounts."""
 
 
 def contents(data: bytes | memoryview, signal: Signal) -> Contents:
     """Count what a segment holds, as far as it can be trusted."""
     messages = records = trusted = 0
     points = [0, 0, 0, 0, 0]
+    arrivals = []
     for each in frames(data):
         scanned = scan(each.message, signal, _UNLIMITED)
+        receipt = receipt_of(each.message)
         messages += 1
         records += scanned.records
         points = [a + b for a, b in zip(points, scanned.points, strict=True)]
         trusted = each.end
+        arrivals.append(Arrival(receipt.origin, scanned.records, receipt.rejected, receipt.mended))
     return Contents(
-        messages, records, (points[0], points[1], points[2], points[3], points[4]), trusted
+        messages,
+        records,
+        (points[0], points[1], points[2], points[3], points[4]),
+        trusted,
+        tuple(arrivals),
     )
 
 

@@ -26,7 +26,7 @@ bytes. Whoever reads the journal may rely on this of every message in it, whiche
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tracepulse.receive.cleaning import clean
@@ -73,6 +73,14 @@ class Admitted:
     def rejected_records(self) -> int:
         """How many records were left out."""
         return self.rejected.total()
+
+    def noted_on(self, receipt: Receipt) -> Receipt:
+        """Return the receipt with what was left out of the request, and what was mended."""
+        return replace(
+            receipt,
+            rejected=tuple(sorted(self.rejected.items())),
+            mended=tuple(sorted(self.mended.items())),
+        )
 
     def explanation(self) -> str:
         """Say for `partial_success` why records were left out or mended; '' when none was."""

@@ -80,7 +80,7 @@ class UnsupportedMediaType(SenderError):
 
 @dataclass(slots=True)
 class IngestCounters:
-    """What came in since the start, by outcome; `received = accepted + rejected`."""
+    """What the door did since the start; the accounts are kept elsewhere, across restarts."""
 
     requests: int = 0
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -153,7 +153,8 @@ class Receiver:
                 admitted = admit(plain, signal, limits, window)
             else:
                 admitted = await asyncio.to_thread(admit, plain, signal, limits, window)
-        if admitted.records:
+        if admitted.records or admitted.rejected:
+            # What was left out is noted in the journal too, so that it is known after a crash.
             receipt = Receipt(
                 received_unix_ns,
                 origin,

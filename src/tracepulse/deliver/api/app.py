@@ -19,6 +19,8 @@ from tracepulse.deliver.api import (
     metrics,
     overview,
     paths,
+    self_metrics,
+    set_aside,
     traces,
 )
 from tracepulse.deliver.api.asking import Desk
@@ -40,7 +42,9 @@ _ROUTERS = (
     flows.router,
     changes.router,
     alerts.router,
+    set_aside.router,
     doctor.router,
+    self_metrics.router,
 )
 
 _DESCRIPTION = """\

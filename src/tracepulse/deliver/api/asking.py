@@ -18,6 +18,7 @@ from tracepulse.receive.access import Caller, Scope
 from tracepulse.receive.app import is_loopback
 
 __all__ = [
+    "Administrator",
     "Asker",
     "Desk",
     "Ingester",
@@ -159,3 +160,5 @@ Reader = Annotated[Asker, Depends(_asker_with(Scope.READ))]
 """An asker whose key may read."""
 Ingester = Annotated[Asker, Depends(_asker_with(Scope.INGEST))]
 """An asker whose key may send."""
+Administrator = Annotated[Asker, Depends(_asker_with(Scope.ADMIN))]
+"""An asker whose key may do everything."""

@@ -7,10 +7,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tracepulse.accounting.terms import Accounting
 from tracepulse.deliver.api.asking import Reader, json_response
 from tracepulse.deliver.api.failures import Failure, failure_response, failures
 from tracepulse.deliver.api.services import DoctorReport, Services
-from tracepulse.deliver.api.shapes import Shape
+from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
 
 __all__ = ["router"]
 
@@ -31,6 +32,37 @@ class CheckShape(Shape):
     detail: str
 
 
+class SignalAccountingShape(Shape):
+    """What became of the records of one signal."""
+
+    signal: str
+    received: dict[str, int] = Field(description="By origin.")
+    stored: int
+    deduplicated: int
+    rejected: dict[str, int] = Field(description="By reason.")
+    queued: int
+    mended: dict[str, int] = Field(
+        description="Kept with other times than they came with, by reason."
+    )
+    difference: int = Field(description="Received minus all the others; anything but 0 is a fault.")
+
+
+class AccountingShape(Shape):
+    """What became of every record: received = stored + deduplicated + rejected + queued."""
+
+    since_unix_ns: str = instant_field()
+    since_at: str = text_instant_field()
+    received: int
+    stored: int
+    deduplicated: int
+    rejected: int
+    queued: int
+    set_aside: int = Field(description="The part of `rejected` that can be retried.")
+    holds: bool = Field(description="Whether every signal adds up.")
+    faults: list[str] = Field(description="What did not add up and where, newest last.")
+    signals: list[SignalAccountingShape]
+
+
 class Doctor(Shape):
     """How the server is."""
 
@@ -38,10 +70,7 @@ class Doctor(Shape):
     uptime_s: float
     data_dir: str
     engine: str
-    accounting: dict[str, int] = Field(
-        description="Records by fate since the start: received, stored, queued, rejected,"
-        " set_aside."
-    )
+    accounting: AccountingShape
     journal: dict[str, Any]
     checks: list[CheckShape]
 
@@ -78,7 +107,34 @@ def _report(report: DoctorReport) -> dict[str, Any]:
         "uptime_s": report.uptime_s,
         "data_dir": report.data_dir,
         "engine": report.engine,
-        "accounting": dict(report.accounting),
+        "accounting": _accounting(report.accounting),
         "journal": dict(report.journal),
         "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in report.checks],
+    }
+
+
+def _accounting(accounting: Accounting) -> dict[str, Any]:
+    return {
+        **instant("since", accounting.since_unix_ns),
+        "received": accounting.received,
+        "stored": accounting.stored,
+        "deduplicated": accounting.deduplicated,
+        "rejected": accounting.rejected,
+        "queued": accounting.queued,
+        "set_aside": accounting.set_aside,
+        "holds": accounting.holds,
+        "faults": list(accounting.faults),
+        "signals": [
+            {
+                "signal": each.signal,
+                "received": dict(each.received),
+                "stored": each.stored,
+                "deduplicated": each.deduplicated,
+                "rejected": dict(each.rejected),
+                "queued": each.queued,
+                "mended": dict(each.mended),
+                "difference": each.difference,
+            }
+            for each in accounting.signals
+        ],
     }

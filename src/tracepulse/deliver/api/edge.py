@@ -78,7 +78,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_api(path: str) -> bool:
-    return path.startswith(("/api", "/mcp", "/openapi", "/healthz"))
+    return path.startswith(("/api", "/mcp", "/openapi", "/healthz", "/metrics"))
 
 
 def _add_headers(headers: MutableHeaders, policy: str) -> None:

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from tracepulse.accounting.terms import Accounting
 from tracepulse.clock import Clock
 from tracepulse.context.bundle import Bundle
+from tracepulse.journal.recovery import Damage
+from tracepulse.journal.set_aside import AsideMessage
 from tracepulse.receive.access import Gate
 from tracepulse.store.queries.telemetry import Telemetry
 from tracepulse.store.state.records import StateStore
 
 __all__ = [
+    "AsideDesk",
     "Check",
     "DoctorReport",
     "Explanation",
@@ -20,6 +24,7 @@ __all__ = [
     "JournalBacklog",
     "Operation",
     "QueryRoom",
+    "ServerNumbers",
     "Services",
     "explanation_of",
 ]
@@ -97,10 +102,35 @@ class DoctorReport:
     data_dir: str
     engine: str
     """`chdb 26.1` or a ClickHouse server's address without its password."""
-    accounting: Mapping[str, int]
-    """Records by fate: received, stored, queued, rejected, set_aside."""
+    accounting: Accounting
+    """What became of every record, since counting began on this data folder."""
     journal: Mapping[str, Any]
     checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNumbers:
+    """What the server counts about itself; all of it at hand, none of it asked of the store."""
+
+    version: str
+    started_unix_ns: int
+    accounting: Accounting
+    answered: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Requests that brought telemetry, by origin and status, since the start."""
+    altered_records: int = 0
+    journal_waiting_bytes: int = 0
+    journal_waiting_segments: int = 0
+    journal_stored_bytes: int = 0
+    """In segments that are kept although they are in the store."""
+    journal_full: bool = False
+    damaged: tuple[Damage, ...] = ()
+    set_aside_messages: int = 0
+    loaded_segments: int = 0
+    repaired_segments: int = 0
+    last_load_age_s: float | None = None
+    """None when nothing was loaded since the start."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Active parts of the engine's tables, as counted every minute."""
 
 
 class Operation(Protocol):
@@ -117,6 +147,28 @@ class Operation(Protocol):
 
     def failure(self) -> str:
         """Return why no telemetry can be taken in now; '' when all is well. Must be quick."""
+
+    def numbers(self) -> ServerNumbers:
+        """Return what the server counts. Must be quick."""
+
+
+class AsideDesk(Protocol):
+    """Messages that the engine refused; called in a worker thread."""
+
+    def messages(self) -> tuple[AsideMessage, ...]:
+        """Return all of them by id."""
+
+    def damaged(self) -> tuple[Damage, ...]:
+        """Return what was acknowledged and cannot be read any more."""
+
+    def get(self, message_id: str) -> tuple[AsideMessage, bytes]:
+        """Return one, and the request that it is; raises NotFound, Unavailable."""
+
+    def retry(self, message_id: str) -> str:
+        """Queue one again; returns its segment's id; raises NotFound, Unavailable, Overloaded."""
+
+    def discard(self, message_id: str) -> int:
+        """Remove one for good; returns how many records it held; raises NotFound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +190,9 @@ class Services:
     gate: Gate
     investigator: Investigator
     operation: Operation
+    aside: AsideDesk
+    redaction_key: bytes
+    """Secret of this installation, for pseudonyms."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names this server is called by, besides this machine's own; '*' is any."""
     static_folder: Path | None = None

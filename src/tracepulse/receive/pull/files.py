@@ -257,9 +257,9 @@ class FollowedFiles:
         """Return once everything is durable; raises _NoRoom."""
         for request in requests:
             admitted = admit(request.SerializeToString(), "logs", SERVER_LIMITS)
-            if not admitted.records:
+            if not admitted.records and not admitted.rejected:
                 continue
-            receipt = Receipt(self._clock.now_unix_ns(), "files", "loopback")
+            receipt = admitted.noted_on(Receipt(self._clock.now_unix_ns(), "files", "loopback"))
             while True:
                 try:
                     self._journal.append("logs", admitted.body, receipt, admitted.records).result()

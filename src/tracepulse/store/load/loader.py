@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tracepulse.accounting.terms import Outcome
 from tracepulse.errors import (
     BadQuestion,
     EngineError,
@@ -25,6 +26,7 @@ from tracepulse.errors import (
     Overloaded,
     Unavailable,
 )
+from tracepulse.journal.disk import sync_folder
 from tracepulse.journal.framing import Frame, frames
 from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import REPEATED, Segment, contents
@@ -146,7 +148,7 @@ class Loader:
                 if isinstance(error, FileNotFoundError) and not each.path.exists():
                     self._note(last_error=f"segment {each.segment_id} is gone: {error}")
                     _log.error("segment %s was removed before it was stored", each.path)
-                    self._journal.discard(each)
+                    self._journal.lost(each)
                     continue
                 self._note(last_error=f"segment {each.segment_id} waits: {error}")
                 todo.append(replace(each, suspect=True))  # part of it may have been written
@@ -158,11 +160,12 @@ class Loader:
         data = segment.path.read_bytes()
         found = list(frames(data))
         halves: list[Segment] = []
+        aside: list[tuple[str, int]] = []
         try:
             read = read_segment(data, found, segment.signal)
         except MalformedBody as error:
-            halves = self._halve(segment, data, found, str(error))
-            self._journal.discard(segment)
+            halves = self._halve(segment, data, found, str(error), aside)
+            self._journal.discard(segment, Outcome(set_aside=tuple(aside)))
             return halves
         is_new = self._decide(segment, read)
         stored = repeated = 0
@@ -173,11 +176,12 @@ class Loader:
                 repeated += load.records - load.fresh
             except EngineError as error:
                 refused = [found[n] for n in load.requests.tolist()]
-                halves += self._halve(segment, data, refused, str(error))
+                halves += self._halve(segment, data, refused, str(error), aside)
+        outcome = Outcome(stored, repeated, tuple(aside))
         if halves or not stored + repeated:
-            self._journal.discard(segment)
+            self._journal.discard(segment, outcome)
         else:
-            self._journal.stored(segment)
+            self._journal.stored(segment, outcome)
         if not halves:
             self._duplicates.remember(read.keys)
         if not segment.again:
@@ -284,31 +288,50 @@ class Loader:
     # -- what the engine refuses ---------------------------------------------------------------
 
     def _halve(
-        self, segment: Segment, data: bytes, refused: list[Frame], reason: str
+        self,
+        segment: Segment,
+        data: bytes,
+        refused: list[Frame],
+        reason: str,
+        aside: list[tuple[str, int]],
     ) -> list[Segment]:
-        """Return the halves of what was refused; a message that stands alone is set aside."""
+        """
+        Return the halves of what was refused; a message that stands alone is set aside.
+
+        Args:
+            aside: id and records of what is set aside are added to it.
+        """
         self._note(last_error=f"segment {segment.segment_id}: {reason}")
         if len(refused) <= 1:
-            self._set_aside(segment, b"".join(_raw(data, each) for each in refused), reason)
+            aside += [self._set_aside(segment, data, each, reason) for each in refused]
             return []
         middle = len(refused) // 2
         halves = []
-        for part, piece in (("a", refused[:middle]), ("b", refused[middle:])):
+        # Several units of one segment may be refused, and each has halves.
+        number = refused[0].start
+        for part, piece in ((f"{number}a", refused[:middle]), (f"{number}b", refused[middle:])):
             raw = b"".join(_raw(data, each) for each in piece)
             records = contents(raw, segment.signal).records
             half = self._journal.split(segment, part, raw, records)
             halves.append(replace(half, suspect=segment.suspect))
         return halves
 
-    def _set_aside(self, segment: Segment, data: bytes, reason: str) -> None:
+    def _set_aside(
+        self, segment: Segment, data: bytes, refused: Frame, reason: str
+    ) -> tuple[str, int]:
+        """Keep a message with the reason; return its id and how many records it holds."""
         self._aside.mkdir(parents=True, exist_ok=True)
-        stem = self._aside / f"{segment.segment_id}.{segment.signal}"
-        _write_durably(stem.with_name(stem.name + ".message"), data)
-        records = contents(data, segment.signal).records
+        message_id = f"{segment.segment_id}-m{refused.start}"
+        stem = self._aside / f"{message_id}.{segment.signal}"
+        message = _raw(data, refused)
+        _write_durably(stem.with_name(stem.name + ".message"), message)
+        records = contents(message, segment.signal).records
         note = {"signal": segment.signal, "records": records, "reason": reason}
         text = json.dumps(note, sort_keys=True) + "\n"
         _write_durably(stem.with_name(stem.name + ".json"), text.encode())
+        sync_folder(self._aside)
         self._note(set_aside_messages=1, set_aside_records=records)
+        return message_id, records
 
     def _note(self, last_error: str | None = None, **added: int) -> None:
         before = self._status

@@ -1,0 +1,1 @@
+"""What became of every record: received = stored + deduplicated + rejected + queued."""
