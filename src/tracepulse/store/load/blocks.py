@@ -72,16 +72,11 @@ def receipt_columns(decoded: Decoded, request: Indices, unit_id: str) -> NamedCo
     rows = decoded.rows
     return [
         ("ReceivedAt", fixed("DateTime64(9)", rows.cell(Row.REQUEST, "received_unix_ns")[request])),
-        ("Origin", decoded.names(rows.cell(Row.REQUEST, "origin"), request)),
-        ("Trust", decoded.names(rows.cell(Row.REQUEST, "trust"), request)),
-        ("DataSet", decoded.names(rows.cell(Row.REQUEST, "data_set"), request)),
+        ("Origin", decoded.names(Row.REQUEST, "origin", request)),
+        ("Trust", decoded.names(Row.REQUEST, "trust", request)),
+        ("DataSet", decoded.names(Row.REQUEST, "data_set", request)),
         ("SegmentId", constant(unit_id, len(request))),
     ]
-
-
-def service_places(decoded: Decoded) -> Indices:
-    """Return for every resource group the place of its service's name."""
-    return decoded.attribute(Row.GROUP, b"service.name")
 
 
 def span_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns:
@@ -98,9 +93,9 @@ def span_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumn
         ("SpanId", decoded.ids(of_span("span_id"))),
         ("ParentSpanId", decoded.ids(of_span("parent_span_id"))),
         ("TraceState", decoded.strings(of_span("trace_state"))),
-        ("SpanName", decoded.names(of_span("name"))),
+        ("SpanName", decoded.names(Row.SPAN, "name", chosen)),
         ("SpanKind", fixed_names(SPAN_KINDS, span_kind_codes(decoded)[chosen])),
-        ("ServiceName", decoded.names(service_places(decoded), group)),
+        ("ServiceName", decoded.services(group)),
         ("ResourceText", decoded.resources(group)),
         ("ScopeName", decoded.strings(rows.cell(Row.SCOPE_GROUP, "name")[scope])),
         ("ScopeVersion", decoded.strings(rows.cell(Row.SCOPE_GROUP, "version")[scope])),
@@ -118,7 +113,7 @@ def _events(decoded: Decoded, chosen: Indices) -> NamedColumns:
     of_span = decoded.children(Row.SPAN, Row.EVENT)
     offsets, events = gather(of_span.offsets, chosen)
     times = fixed("DateTime64(9)", decoded.rows.cell(Row.EVENT, "time_unix_ns")[events])
-    names = decoded.names(decoded.rows.cell(Row.EVENT, "name")[events])
+    names = decoded.names(Row.EVENT, "name", events)
     return [
         ("Events.Timestamp", nested(offsets, times)),
         ("Events.Name", nested(offsets, names)),
@@ -165,17 +160,17 @@ def log_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns
         ("TraceId", decoded.ids(of_log("trace_id"))),
         ("SpanId", decoded.ids(of_log("span_id"))),
         ("TraceFlags", fixed("UInt8", (of_log("flags") & 255).astype(np.uint8))),
-        ("SeverityText", decoded.names(of_log("severity_text"))),
+        ("SeverityText", decoded.names(Row.LOG, "severity_text", chosen)),
         ("SeverityNumber", fixed("UInt8", severity_numbers(decoded)[chosen].astype(np.uint8))),
-        ("ServiceName", decoded.names(service_places(decoded), group)),
+        ("ServiceName", decoded.services(group)),
         ("Body", decoded.strings(decoded.body_text[chosen])),
-        ("ResourceSchemaUrl", decoded.names(rows.cell(Row.GROUP, "schema_url"), group)),
+        ("ResourceSchemaUrl", decoded.names(Row.GROUP, "schema_url", group)),
         ("ResourceText", decoded.resources(group)),
-        ("ScopeSchemaUrl", decoded.names(of_scope("schema_url"), scope)),
+        ("ScopeSchemaUrl", decoded.names(Row.SCOPE_GROUP, "schema_url", scope)),
         ("ScopeName", decoded.strings(of_scope("name")[scope])),
-        ("ScopeVersion", decoded.names(of_scope("version"), scope)),
+        ("ScopeVersion", decoded.names(Row.SCOPE_GROUP, "version", scope)),
         ("ScopeAttributes", decoded.attributes(Row.SCOPE_GROUP, scope)),
         ("LogAttributes", decoded.attributes(Row.LOG, chosen)),
-        ("EventName", decoded.names(of_log("event_name"))),
+        ("EventName", decoded.names(Row.LOG, "event_name", chosen)),
         *receipt_columns(decoded, request, unit_id),
     ]

@@ -54,6 +54,7 @@ class Decoded:
     """Number of each pair's key."""
     key_places: Indices
     _pairs: dict[Row, Lists] = field(default_factory=dict)
+    _codes: dict[tuple[Row, str], tuple[NDArray[np.int32], Indices]] = field(default_factory=dict)
 
     def pairs(self, row: Row) -> Lists:
         """Return the pairs of every row of a type."""
@@ -97,14 +98,27 @@ class Decoded:
         """Return a column of ids in hexadecimal."""
         return plain_strings(hex_texts(self.text, places))
 
-    def names(self, places: Indices, chosen: Indices | None = None) -> Column:
-        """
-        Return a column of texts by number.
+    def codes(self, row: Row, name: str) -> tuple[NDArray[np.int32], Indices]:
+        """Return for a cell of every row the number of its text, and the places of the distinct."""
+        if (row, name) not in self._codes:
+            self._codes[row, name] = dictionary(self.text, self.rows.cell(row, name))
+        return self._codes[row, name]
 
-        Args:
-            chosen: for each row of the column the index of its place; None: one after the other.
-        """
-        return _names(self.text, places, chosen)
+    def service_codes(self) -> tuple[NDArray[np.int32], Indices]:
+        """Return the same for the service's name of every resource group."""
+        key = (Row.GROUP, "service.name")
+        if key not in self._codes:
+            places = self.attribute(Row.GROUP, b"service.name")
+            self._codes[key] = dictionary(self.text, places)
+        return self._codes[key]
+
+    def names(self, row: Row, name: str, chosen: Indices) -> Column:
+        """Return a column of texts by number, from a cell of some rows of a type."""
+        return named(self.text, *self.codes(row, name), chosen)
+
+    def services(self, group: Indices) -> Column:
+        """Return a column of the services' names of some resource groups."""
+        return named(self.text, *self.service_codes(), group)
 
     def attributes(self, row: Row, chosen: Indices) -> Column:
         """Return a column of maps: the attributes of some rows of a type."""
@@ -136,7 +150,7 @@ class Decoded:
             self.key_places[self.key_codes[pairs.elements]],
             self.pair_text[pairs.elements],
         )
-        return _names(text, places, group)
+        return named(text, *dictionary(text, places), group)
 
     def _map(
         self,
@@ -153,10 +167,10 @@ class Decoded:
         return bytes_at(self.text, place).decode()
 
 
-def _names(text: NDArray[np.uint8], places: Indices, chosen: Indices | None) -> Column:
-    codes, distinct = dictionary(text, places)
-    if chosen is None:
-        return low_cardinality(codes, strings(text, distinct), len(distinct))
+def named(
+    text: NDArray[np.uint8], codes: NDArray[np.int32], distinct: Indices, chosen: Indices
+) -> Column:
+    """Return a column of texts by number from the numbers of some rows."""
     codes, kept = renumber(codes[chosen], len(distinct))
     return low_cardinality(codes, strings(text, distinct[kept]), len(kept))
 

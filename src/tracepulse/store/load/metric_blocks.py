@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.store.load.blocks import NamedColumns, receipt_columns, service_places
+from tracepulse.store.load.blocks import NamedColumns, receipt_columns
 from tracepulse.store.load.decoded import Decoded, Indices, nested
 from tracepulse.store.load.native import fixed
 from tracepulse.store.load.row_types import Row
@@ -75,8 +75,8 @@ def metric_columns(decoded: Decoded, row: Row, chosen: Indices, unit_id: str) ->
         ("ScopeAttributes", decoded.attributes(Row.SCOPE_GROUP, scope)),
         ("ScopeDroppedAttrCount", fixed("UInt32", dropped.astype(np.uint32))),
         ("ScopeSchemaUrl", decoded.strings(of_scope("schema_url"))),
-        ("ServiceName", decoded.names(service_places(decoded), group)),
-        ("MetricName", decoded.names(of_metric("name"), metric)),
+        ("ServiceName", decoded.services(group)),
+        ("MetricName", decoded.names(Row.METRIC, "name", metric)),
         ("MetricDescription", decoded.strings(of_metric("description")[metric])),
         ("MetricUnit", decoded.strings(of_metric("unit")[metric])),
         ("Attributes", decoded.attributes(row, chosen)),

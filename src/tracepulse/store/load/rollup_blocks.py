@@ -21,7 +21,6 @@ from tracepulse.store.load.blocks import (
     fixed_names,
     log_instants,
     seconds,
-    service_places,
     severity_numbers,
     span_durations,
     span_kind_codes,
@@ -124,9 +123,14 @@ def _encoded(text: bytes) -> bytes:
     return encode_varint(len(text)) + text
 
 
-def _names(text: NDArray[np.uint8], places: Indices, chosen: Indices, marker: str) -> _Names:
+def _names(
+    text: NDArray[np.uint8],
+    codes: NDArray[np.int32],
+    distinct: Indices,
+    chosen: Indices,
+    marker: str,
+) -> _Names:
     """Number the texts that some rows have; `marker` is the text of the marker's row."""
-    codes, distinct = dictionary(text, places)
     codes, kept = renumber(codes[chosen], len(distinct))
     texts = [bytes_at(text, place) for place in distinct[kept].tolist()]
     return _Names(codes, [*texts, OTHER.encode(), marker.encode()])
@@ -191,8 +195,8 @@ def _http_status(decoded: Decoded, chosen: Indices) -> Indices:
 def _span_names(decoded: Decoded, unit: Unit, chosen: Indices) -> tuple[_Names, _Names]:
     _, group_of_span, _ = decoded.ancestry(decoded.rows.owner(Row.SPAN)[chosen])
     return (
-        _names(decoded.text, service_places(decoded), group_of_span, ""),
-        _names(decoded.text, decoded.rows.cell(Row.SPAN, "name"), chosen, unit.unit_id),
+        _names(decoded.text, *decoded.service_codes(), group_of_span, ""),
+        _names(decoded.text, *decoded.codes(Row.SPAN, "name"), chosen, unit.unit_id),
     )
 
 
@@ -296,9 +300,9 @@ def log_bins(decoded: Decoded, unit: Unit, vocabulary: Vocabulary) -> NamedColum
     text, shape_places = shape_texts(decoded.text, decoded.body_text[chosen[loud]])
     places = np.zeros(len(chosen), np.int64)
     places[loud] = shape_places
-    services = _names(decoded.text, service_places(decoded), group_of_log, "")
-    shapes = _names(text, places, np.arange(len(chosen)), unit.unit_id)
-    trusts = _names(decoded.text, rows.cell(Row.REQUEST, "trust"), request, "")
+    services = _names(decoded.text, *decoded.service_codes(), group_of_log, "")
+    shapes = _names(text, *dictionary(text, places), np.arange(len(chosen)), unit.unit_id)
+    trusts = _names(decoded.text, *decoded.codes(Row.REQUEST, "trust"), request, "")
     service, shape = _bounded(services, shapes, vocabulary)
     instants = log_instants(decoded)[chosen]
     starts = _starts(instants, _BIN_S)

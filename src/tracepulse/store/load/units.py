@@ -13,7 +13,6 @@ import numpy as np
 from tracepulse.store.load.decoded import Decoded, Indices
 from tracepulse.store.load.groups import group
 from tracepulse.store.load.row_types import Row
-from tracepulse.store.load.texts import dictionary
 
 __all__ = ["Unit", "units"]
 
@@ -37,7 +36,7 @@ def units(decoded: Decoded, segment_id: str) -> Iterator[tuple[str, str, int, In
     requests = np.arange(decoded.rows.count(Row.REQUEST))
     received = decoded.rows.cell(Row.REQUEST, "received_unix_ns")
     places = decoded.rows.cell(Row.REQUEST, "data_set")
-    codes, _ = dictionary(decoded.text, places)
+    codes, _ = decoded.codes(Row.REQUEST, "data_set")
     days = received // _DAY_NS
     groups, first = group(codes, days)
     names = [decoded.text_at(places[n]) for n in first.tolist()]
