@@ -6,6 +6,8 @@ Measure answers: a trace by id, a log search, the service graph, a context bundl
 A real server is filled over OTLP/HTTP and asked through REST, each question about something else.
 Cold answers are the first ones of a server that was just started (in the long form with the
 system's file cache dropped, where root allows); warm ones come after. Needs Linux.
+
+With --data the folder is kept: the next run asks what it holds, and fills nothing.
 """
 
 import argparse
@@ -15,9 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,27 @@ if __package__ in {None, ""}:
 
 import httpx
 import numpy as np
-from benchmarks.data import Body, Spec, log_bodies, trace_bodies
+from benchmarks.data import Spec, trace_bodies
 from benchmarks.figures import bars
 from benchmarks.otlp_client import BodyFile, progress, send
-from benchmarks.process_tree import cpu_seconds, settle
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.running_server import RunningServer, running_server, wait_until
+from benchmarks.process_tree import cpu_seconds
+from benchmarks.query_data import (
+    DAY_NS,
+    HOUR_NS,
+    SECOND_NS,
+    SEED,
+    Filled,
+    filled,
+    moment,
+    open_incident,
+    wait_for_edges,
+)
+from tests.running_server import RunningServer, running_server
 
-SECOND_NS = 1_000_000_000
-HOUR_NS = 3_600 * SECOND_NS
-DAY_NS = 24 * HOUR_NS
-SEED = 20261123
 LOAD_SPANS_PER_S = 20_000
 COLD_QUESTIONS = 5
+REUSE_S = 5.1
+"""What was read for an incident is used again for so long (investigate.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ QUICK = Scale(
     spans=200_000,
     logs=200_000,
     questions=20,
-    budget_s=3,
+    budget_s=4,
     load_s=0,
     settle_s=5,
     drop_file_cache=False,
@@ -99,83 +107,51 @@ class Result:
 
 
 @dataclass(slots=True)
-class Known:
-    """What is known to be stored, picked at random while sending."""
-
-    traces: list[str] = field(default_factory=list)
-    """Each trace with the same chance, so mostly small ones."""
-    large_traces: list[str] = field(default_factory=list)
-    """Each span with the same chance, so a large trace more often than a small one."""
-    words: list[tuple[str, int]] = field(default_factory=list)
-    """A token that hardly any other line has, and the instant of its line."""
-
-    def learn(self, random_: random.Random, body: Body) -> None:
-        """Pick a trace or a word of a body."""
-        if body.signal == "traces":
-            groups = ExportTraceServiceRequest.FromString(body.payload).resource_spans
-            spans = [span for group in groups for span in group.scope_spans[0].spans]
-            roots = [span for span in spans if not span.parent_span_id]
-            self.large_traces.append(random_.choice(spans).trace_id.hex())
-            if roots:
-                self.traces.append(random_.choice(roots).trace_id.hex())
-            return
-        logs = ExportLogsServiceRequest.FromString(body.payload).resource_logs
-        line = random_.choice(random_.choice(logs).scope_logs[0].log_records)
-        tokens = [word.strip("().,:#'\"") for word in line.body.string_value.split()]
-        digits = [token for token in tokens if sum(map(str.isdigit, token)) >= 6]
-        if digits:
-            self.words.append((random_.choice(digits), line.time_unix_nano))
-
-
-def _learning(bodies: Iterator[Body], known: Known, every: int) -> Iterator[Body]:
-    picker = random.Random(SEED)
-    for number, body in enumerate(bodies):
-        if number % every == 0:
-            known.learn(picker, body)
-        yield body
-
-
-def _moment(unix_ns: int) -> str:
-    return datetime.fromtimestamp(unix_ns / SECOND_NS, UTC).isoformat()
-
-
-@dataclass(slots=True)
 class Questions:
     """The questions, each asked about something else every time."""
 
-    known: Known
-    start_unix_ns: int
-    end_unix_ns: int
-    incident_id: str
+    filled: Filled
     random: random.Random
     complaints: list[str]
 
     def trace_by_id(self, client: httpx.Client) -> float:
         """A whole trace with all its columns."""
-        trace_id = self.random.choice(self.known.traces)
+        trace_id = self.random.choice(self.filled.known.traces)
         return self._timed(client, f"/api/traces/{trace_id}", {}, trace_id)
 
     def large_trace(self, client: httpx.Client) -> float:
         """The same, of the trace that some random span belongs to."""
-        trace_id = self.random.choice(self.known.large_traces)
+        trace_id = self.random.choice(self.filled.known.large_traces)
         return self._timed(client, f"/api/traces/{trace_id}", {}, trace_id)
 
     def log_search(self, client: httpx.Client) -> float:
-        """A rare token within a day of lines."""
-        word, at = self.random.choice(self.known.words)
-        since = max(self.start_unix_ns, at - self.random.randrange(DAY_NS))
-        window = {"since": _moment(since), "until": _moment(since + DAY_NS)}
-        return self._timed(client, "/api/logs", {"text": word, "limit": 100, **window}, word)
+        """A rare word within a day of lines."""
+        return self._search(client, "word")
+
+    def log_text_search(self, client: httpx.Client) -> float:
+        """The same as a text anywhere in a line, in any case: every line is read."""
+        return self._search(client, "text")
+
+    def _search(self, client: httpx.Client, how: str) -> float:
+        word, at = self.random.choice(self.filled.known.words)
+        since = max(self.filled.start_unix_ns, at - self.random.randrange(DAY_NS))
+        window = {"since": moment(since), "until": moment(since + DAY_NS)}
+        return self._timed(client, "/api/logs", {how: word, "limit": 100, **window}, word)
 
     def service_graph(self, client: httpx.Client) -> float:
         """Who called whom in some hour."""
-        since = self.random.randrange(self.start_unix_ns, self.end_unix_ns - HOUR_NS)
-        window = {"since": _moment(since), "until": _moment(since + HOUR_NS)}
+        since = self.random.randrange(self.filled.start_unix_ns, self.filled.end_unix_ns - HOUR_NS)
+        window = {"since": moment(since), "until": moment(since + HOUR_NS)}
         return self._timed(client, "/api/flows", window, "checkout")
 
     def bundle(self, client: httpx.Client) -> float:
-        """The context of an incident, ready to read."""
-        path = f"/api/incidents/{self.incident_id}/context"
+        """The context of an incident, read anew: what was read is used again for some seconds."""
+        time.sleep(REUSE_S)
+        return self.bundle_again(client)
+
+    def bundle_again(self, client: httpx.Client) -> float:
+        """The same, asked for again at once."""
+        path = f"/api/incidents/{self.filled.incident_id}/context"
         return self._timed(client, path, {"format": "json"}, "checkout")
 
     def _timed(
@@ -200,7 +176,9 @@ class Questions:
             "log_search": self.log_search,
             "service_graph": self.service_graph,
             "bundle": self.bundle,
+            "bundle_again": self.bundle_again,
             "large_trace": self.large_trace,
+            "log_text_search": self.log_text_search,
         }
 
 
@@ -229,62 +207,6 @@ def ask_all(
     return figures
 
 
-def fill(server: RunningServer, spec: Spec, result: Result, known: Known) -> None:
-    """Send everything and wait until it is stored."""
-    for signal, bodies in (("traces", trace_bodies(spec)), ("logs", log_bodies(spec))):
-        total = spec.spans if signal == "traces" else spec.logs
-        every = max(1, total // 2000 // 400)
-        sent = send(server.otlp_http_url, _counted(_learning(bodies, known, every), total))
-        result.rows[signal] = sent.records
-        result.complaints += sent.errors[:3]
-        progress(f"  {sent.records:,} {signal} in {sent.elapsed_s:.0f} s")
-    wait_until(
-        lambda: server.get("/api/doctor")["accounting"],
-        lambda accounting: accounting["queued"] == 0,
-        "all that was sent is stored",
-        600.0,
-    )
-
-
-def _counted(bodies: Iterator[Body], total: int) -> Iterator[Body]:
-    records, shown = 0, time.monotonic()
-    for body in bodies:
-        yield body
-        records += body.records
-        if time.monotonic() - shown > 5:
-            shown = time.monotonic()
-            progress(f"    {records / total:.0%} of {total:,}")
-
-
-def open_incident(server: RunningServer, at_unix_ns: int) -> str:
-    """Have an alert open an incident, and return its id."""
-    alert = {
-        "status": "firing",
-        "labels": {"alertname": "CheckoutErrors", "service": "checkout", "severity": "critical"},
-        "annotations": {"summary": "Checkouts fail"},
-        "startsAt": _moment(at_unix_ns),
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "http://prometheus.shop.internal/graph",
-        "fingerprint": "0a1b2c3d4e5f6071",
-    }
-    message = {
-        "version": "4",
-        "groupKey": '{}:{alertname="CheckoutErrors"}',
-        "status": "firing",
-        "receiver": "tracepulse",
-        "groupLabels": {"alertname": "CheckoutErrors"},
-        "commonLabels": alert["labels"],
-        "commonAnnotations": alert["annotations"],
-        "externalURL": "http://alertmanager.shop.internal",
-        "truncatedAlerts": 0,
-        "alerts": [alert],
-    }
-    answer = server.client.post("/api/alerts/alertmanager", json=message)
-    answer.raise_for_status()
-    found = wait_until(lambda: server.get("/api/incidents")["incidents"], bool, "an incident", 60.0)
-    return str(found[0]["incident_id"])
-
-
 def drop_file_cache() -> bool:
     """Have the system forget file contents; False where that is not allowed."""
     try:
@@ -306,13 +228,15 @@ def ask_under_load(
         end_unix_ns=now + round(scale.load_s * SECOND_NS),
     )
     file = BodyFile.write(trace_bodies(spec), folder / "load.bin")
-    times: dict[str, list[float]] = {name: [] for name in questions.all}
+    # Bundles are read anew every few seconds here too, and in between used again.
+    asked = {name: ask for name, ask in questions.all.items() if name != "bundle"}
+    times: dict[str, list[float]] = {name: [] for name in asked}
     ended = threading.Event()
 
     def read() -> None:
         with httpx.Client(base_url=server.client.base_url, timeout=60) as client:
             while not ended.is_set():
-                for name, ask in questions.all.items():
+                for name, ask in asked.items():
                     times[name].append(ask(client))
 
     readers = [threading.Thread(target=read) for _ in range(2)]
@@ -330,23 +254,14 @@ def ask_under_load(
 
 def measure(scale: Scale, folder: Path) -> Result:
     """Fill a server, then ask it cold, warm and under load."""
-    result = Result()
-    known = Known()
-    now = time.time_ns()
-    spec = Spec(SEED, scale.spans, scale.logs, now - 2 * DAY_NS, now)
-    progress(f"Filling with {scale.spans:,} spans and {scale.logs:,} log lines of two days…")
-    with running_server(folder) as server:
-        fill(server, spec, result, known)
-        incident_id = open_incident(server, now - 60 * SECOND_NS)
-        settle(server.process.pid, idle_ratio=0.1, within_s=scale.settle_s)
-    questions = Questions(
-        known,
-        spec.start_unix_ns,
-        spec.end_unix_ns,
-        incident_id,
-        random.Random(7),
-        result.complaints,
-    )
+    found = filled(folder, scale.spans, scale.logs, scale.settle_s)
+    result = Result(rows=found.rows, complaints=list(found.complaints))
+    questions = Questions(found, random.Random(7), result.complaints)
+    if not found.incident_id:
+        with running_server(folder) as server:
+            found.incident_id = open_incident(server, found.end_unix_ns - 60 * SECOND_NS)
+            wait_for_edges(server, found, scale.settle_s)
+        found.write(folder)
     dropped = scale.drop_file_cache and drop_file_cache()
     result.cold_means = "server restarted" + (", file cache dropped" if dropped else "")
     with running_server(folder) as server:
@@ -386,13 +301,17 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="end within a minute")
-    parser.add_argument("--data", type=Path, help="folder for files, emptied never; default /tmp")
+    parser.add_argument("--data", type=Path, help="folder that is filled once and kept")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     options = parser.parse_args()
+    scale = QUICK if options.quick else FULL
     if options.data:
-        options.data.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tracepulse-query-", dir=options.data) as folder:
-        result = measure(QUICK if options.quick else FULL, Path(folder))
+        folder = options.data / f"{scale.spans}-spans-{scale.logs}-lines"
+        folder.mkdir(parents=True, exist_ok=True)
+        result = measure(scale, folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="tracepulse-query-") as made:
+            result = measure(scale, Path(made))
     progress(f"Drawn in {draw(result)}")
     if options.json:
         print(json.dumps(asdict(result)))

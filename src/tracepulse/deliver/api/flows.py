@@ -42,6 +42,10 @@ class FlowShape(Shape):
     start_at: str = text_instant_field()
     end_unix_ns: str = instant_field()
     end_at: str = text_instant_field()
+    minutes_joined: int = Field(
+        description="Minutes of it that are not rolled up yet, or not as they are now: their spans"
+        " were joined for this answer."
+    )
     minutes_left_out: int = Field(
         description="Minutes of it that hold too many spans to be joined now and are not rolled up"
         " yet; ask again later, or about less time."
@@ -85,6 +89,7 @@ async def get_flows(
             "services": sorted(services - {""}),
             **instant("start", asked.start_unix_ns),
             **instant("end", asked.end_unix_ns),
+            "minutes_joined": graph.minutes_joined,
             "minutes_left_out": graph.minutes_left_out,
             "complete": len(found) < _MAX_EDGES and not graph.minutes_left_out,
         }

@@ -7,21 +7,23 @@ the new row takes the place of the old. So nothing has to be remembered over a r
 whoever reads can tell by the same number what to rely on.
 """
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracepulse.clock import Clock
-from tracepulse.errors import TracePulseError
+from tracepulse.errors import EngineError, TracePulseError
 from tracepulse.model.question import Window
+from tracepulse.receive.wire_fields import encode_varint
 from tracepulse.store.edges.calls import LOOK_NS, MINUTE_NS, Cells
 from tracepulse.store.engine import Engine
+from tracepulse.store.load.native import Column, array, block, constant, fixed, low_cardinality
 from tracepulse.store.queries.flows import FlowQueries, MinuteSpans
-from tracepulse.store.settings import literal
 
 __all__ = ["EdgeKeeper"]
 
@@ -30,28 +32,14 @@ _SETTLE_NS = 15_000_000_000
 """Senders batch, and loading takes a moment."""
 _RECENT_NS = 15 * MINUTE_NS
 _EVERY_S = 30.0
-_ALL_EVERY_S = 600.0
-"""All that is stored is looked through this often, for what came in later than `_RECENT_NS`."""
+_LOOK_SHARE = 0.005
+"""Of the time so much is spent on looking through all minutes, for what came in late."""
 _SPANS_AT_ONCE = 500_000
 _SHARE = 0.05
 """Of the time at most so much is spent on what just came in: with more to do, what is kept lags."""
 _SHARE_OLD = 0.3
 """The same for minutes of long ago, which were imported, or came late."""
 _ALL_TIME = Window(0, (2**32 - 1) * 10**9)
-_INSERT = """
-INSERT INTO edge_minutes
-(
-    DataSet, Minute, Covered, `Calls.Caller`, `Calls.Callee`, `Calls.Connection`,
-    `Calls.InferredFrom`, `Calls.Bucket`, `Calls.Calls`, `Calls.Errors`, Version
-)
-SELECT * FROM format(
-    JSONEachRow,
-    'DataSet String, Minute UInt32, Covered Array(UInt64), Caller Array(String),
-    Callee Array(String), Connection Array(String), InferredFrom Array(String),
-    Bucket Array(UInt16), Calls Array(UInt64), Errors Array(UInt64), Version UInt64',
-    @rows
-)
-"""
 
 
 class EdgeKeeper:
@@ -88,13 +76,15 @@ class EdgeKeeper:
             self._thread.join()
 
     def _run(self) -> None:
-        looked = -_ALL_EVERY_S
+        due = 0.0
         while not self._stop.wait(_EVERY_S):
             try:
-                everything = time.monotonic() - looked >= _ALL_EVERY_S
+                started = time.monotonic()
+                everything = started >= due
+                stale = self.stale(everything)
                 if everything:
-                    looked = time.monotonic()
-                self._work(self.stale(everything))
+                    due = started + (time.monotonic() - started) / _LOOK_SHARE
+                self._work(stale)
                 self.last_error = ""
             except TracePulseError as error:
                 self.last_error = str(error)
@@ -160,31 +150,47 @@ class EdgeKeeper:
         start = piece[0].minute_unix_s * 10**9
         end = piece[-1].minute_unix_s * 10**9 + MINUTE_NS
         cells = self._flows.calls_of(Window(start, end), data_set)
-        version = self._clock.now_unix_ns()
-        # As text of our making in the statement: parameters have a bounded length.
-        rows = "\n".join(_row(each, cells, version) for each in piece)
-        self._engine.execute(_INSERT.replace("@rows", literal(rows)))
+        columns = _columns(piece, cells, self._clock.now_unix_ns())
+        written = self._engine.insert(
+            "edge_minutes", [name for name, _ in columns], block(columns, len(piece))
+        )
+        if written != len(piece):
+            raise EngineError(f"edge_minutes: {written} rows written of {len(piece)}")
 
 
-def _row(minute: MinuteSpans, cells: Cells, version: int) -> str:
-    first, after = np.searchsorted(
-        cells.minute_unix_s, [minute.minute_unix_s, minute.minute_unix_s + 60]
-    ).tolist()
-    return json.dumps(
-        {
-            "DataSet": minute.data_set,
-            "Minute": minute.minute_unix_s,
-            "Covered": minute.around,
-            "Caller": cells.caller[first:after].tolist(),
-            "Callee": cells.callee[first:after].tolist(),
-            "Connection": cells.connection[first:after].tolist(),
-            "InferredFrom": cells.inferred_from[first:after].tolist(),
-            "Bucket": cells.bucket[first:after].tolist(),
-            "Calls": cells.calls[first:after].tolist(),
-            "Errors": cells.errors[first:after].tolist(),
-            "Version": version,
-        }
-    )
+def _columns(
+    minutes: Sequence[MinuteSpans], cells: Cells, version: int
+) -> list[tuple[str, Column]]:
+    """Return a row for each minute; cells are sorted by minute, and of these alone."""
+    rows = len(minutes)
+    starts = np.array([each.minute_unix_s for each in minutes], np.uint32)
+    ends = np.searchsorted(cells.minute_unix_s, starts.astype(np.int64) + 60)
+    covered = np.array([each.around for each in minutes], np.uint64).reshape(-1)
+    nested = {
+        "Caller": _texts(cells.caller),
+        "Callee": _texts(cells.callee),
+        "Connection": _texts(cells.connection),
+        "InferredFrom": _texts(cells.inferred_from),
+        "Bucket": fixed("UInt16", cells.bucket.astype(np.uint16)),
+        "Calls": fixed("UInt64", cells.calls.astype(np.uint64)),
+        "Errors": fixed("UInt64", cells.errors.astype(np.uint64)),
+    }
+    return [
+        ("DataSet", constant(minutes[0].data_set, rows)),
+        ("Minute", fixed("DateTime", starts)),
+        ("Covered", array(np.arange(3, 3 * rows + 1, 3), fixed("UInt64", covered))),
+        *((f"Calls.{name}", array(ends, column)) for name, column in nested.items()),
+        ("Version", fixed("UInt64", np.full(rows, version, np.uint64))),
+    ]
+
+
+def _texts(values: NDArray[Any]) -> Column:
+    texts = sorted(set(values.tolist()))
+    number = {text: n for n, text in enumerate(texts)}
+    encoded = [text.encode() for text in texts]
+    keys = b"".join(encode_varint(len(each)) + each for each in encoded)
+    codes = np.array([number[text] for text in values.tolist()], np.int32)
+    return low_cardinality(codes, np.frombuffer(keys, np.uint8), len(texts))
 
 
 def _pieces(minutes: Iterable[MinuteSpans]) -> Iterator[list[MinuteSpans]]:

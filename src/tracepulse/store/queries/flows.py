@@ -58,6 +58,8 @@ class ServiceGraph:
 
     edges: tuple[GraphEdge, ...]
     """By number of calls, falling, then by name."""
+    minutes_joined: int
+    """Minutes, or parts of them, whose spans were brought together for this answer."""
     minutes_left_out: int
     """Minutes that hold more spans than can be brought together at once, and are not kept yet."""
 
@@ -91,7 +93,7 @@ class FlowQueries(Queries):
     ) -> ServiceGraph:
         """Return who calls whom, and whether anything is missing."""
         if not self.keeps_edges:
-            return ServiceGraph(_edges(_cells_of(self.calls_of(window, data_set)))[:limit], 0)
+            return ServiceGraph(_edges(_cells_of(self.calls_of(window, data_set)))[:limit], 1, 0)
         minutes = self.span_minutes(window, data_set)
         kept = [
             m.minute_unix_s
@@ -106,7 +108,7 @@ class FlowQueries(Queries):
         if kept:
             cells.append(self._kept(minutes, kept, data_set))
         edges = _edges(row for each in cells for row in each)
-        return ServiceGraph(edges[:limit], left_out)
+        return ServiceGraph(edges[:limit], len(live), left_out)
 
     def span_minutes(self, window: Window, data_set: str | None = None) -> tuple[MinuteSpans, ...]:
         """
