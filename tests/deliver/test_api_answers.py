@@ -182,6 +182,27 @@ def test_flows_say_who_calls_whom(api: TestClient) -> None:
         ("checkout", "session"): (1, 1),
     } == edges
     assert ["catalogue", "checkout", "session"] == answer["services"]
+    assert (0, True) == (answer["minutes_left_out"], answer["complete"])
+    # Long windows are widened to whole minutes, short ones taken as they are.
+    since, until = str(START_UNIX_NS + 1), str(START_UNIX_NS + 700 * S)
+    wide = ask(api, "/api/flows", data_set=DATA_SET, since=since, until=until)
+    assert int(wide["start_unix_ns"]) % (60 * S) == int(wide["end_unix_ns"]) % (60 * S) == 0
+    assert int(wide["start_unix_ns"]) <= int(since) < int(until) <= int(wide["end_unix_ns"])
+    until = str(START_UNIX_NS + 500 * S)
+    short = ask(api, "/api/flows", data_set=DATA_SET, since=since, until=until)
+    assert (since, until) == (short["start_unix_ns"], short["end_unix_ns"])
+
+
+def test_a_trace_is_given_in_pieces(api: TestClient) -> None:
+    """Each tells how long the trace is and where to read on."""
+    first = ask(api, f"/api/traces/{FAILED}", limit=2)
+    last = ask(api, f"/api/traces/{FAILED}", limit=2, offset=first["next_offset"])
+    assert (3, True, 2) == (first["total_spans"], first["truncated"], first["next_offset"])
+    assert (3, False, None) == (last["total_spans"], last["truncated"], last["next_offset"])
+    assert ["a1" * 8, "a2" * 8, "a3" * 8] == [
+        span["span_id"] for piece in (first, last) for span in piece["spans"]
+    ]
+    assert first["duration_ns"] == last["duration_ns"] == 100_000_000
 
 
 def test_the_overview_counts_the_last_minute(engine: ChdbEngine, tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.clock import Clock
-from tracepulse.errors import EngineError, TracePulseError
+from tracepulse.errors import BadQuestion, EngineError, TracePulseError
 from tracepulse.model.question import Window
 from tracepulse.receive.wire_fields import encode_varint
 from tracepulse.store.edges.calls import LOOK_NS, MINUTE_NS, Cells
-from tracepulse.store.engine import Engine
+from tracepulse.store.engine import Engine, QueryLimits
 from tracepulse.store.load.native import Column, array, block, constant, fixed, low_cardinality
 from tracepulse.store.queries.flows import FlowQueries, MinuteSpans
 
@@ -39,6 +39,7 @@ _SHARE = 0.05
 """Of the time at most so much is spent on what just came in: with more to do, what is kept lags."""
 _SHARE_OLD = 0.3
 """The same for minutes of long ago, which were imported, or came late."""
+_LIMITS = QueryLimits(time_s=120, memory_bytes=1024**3, rows=16_000_000)
 _ALL_TIME = Window(0, (2**32 - 1) * 10**9)
 
 
@@ -145,11 +146,21 @@ class EdgeKeeper:
                 return
 
     def _keep(self, piece: Sequence[MinuteSpans]) -> None:
-        """Work out some minutes that follow one another, and write them in one go."""
+        """Work out some minutes that follow one another; in halves where it is too much at once."""
+        try:
+            self._keep_at_once(piece)
+        except BadQuestion:
+            if len(piece) == 1:
+                raise
+            middle = len(piece) // 2
+            self._keep(piece[middle:])
+            self._keep(piece[:middle])
+
+    def _keep_at_once(self, piece: Sequence[MinuteSpans]) -> None:
         data_set = piece[0].data_set
         start = piece[0].minute_unix_s * 10**9
         end = piece[-1].minute_unix_s * 10**9 + MINUTE_NS
-        cells = self._flows.calls_of(Window(start, end), data_set)
+        cells = self._flows.calls_of(Window(start, end), data_set, _LIMITS)
         columns = _columns(piece, cells, self._clock.now_unix_ns())
         written = self._engine.insert(
             "edge_minutes", [name for name, _ in columns], block(columns, len(piece))

@@ -129,7 +129,7 @@ class FlowQueries(Queries):
         )
         return tuple(_minute_spans(table, window))
 
-    def calls_of(self, window: Window, data_set: str) -> Cells:
+    def calls_of(self, window: Window, data_set: str, limits: QueryLimits = _SPANS_LIMITS) -> Cells:
         """Find the calls that begin in a window among its spans and those around it."""
         table = self._ask(
             "span_ends",
@@ -139,7 +139,7 @@ class FlowQueries(Queries):
                 "after": min(window.end_unix_ns + LOOK_NS, 2**63 - 1),
                 "data_set": data_set,
             },
-            limits=_SPANS_LIMITS,
+            limits=limits,
         )
         return find_calls(_span_ends(table))
 
