@@ -169,6 +169,7 @@ def measure(scale: Scale, seed: int, folder: Path) -> Result:
     now = time.time_ns()
     spec = Spec(seed, scale.records, scale.records, now - 2 * DAY_NS, now)
     progress(f"Filling with {scale.records:,} spans and log lines of two days…")
+    next(trace_bodies(Spec(seed, 10)))  # the generator is compiled at its first use
     with measured_server(folder / "server") as server:
         started = time.monotonic()
         fill(server, spec, filled, known)

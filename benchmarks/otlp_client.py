@@ -19,6 +19,7 @@ __all__ = ["BodyFile", "Sent", "progress", "send", "within"]
 CONNECTIONS = 4
 _GZIP_MAGIC = b"\x1f\x8b"
 """No protobuf message begins so."""
+_BEGAN_S = time.monotonic()
 _RETRYABLE = {429, 502, 503, 504}
 
 
@@ -41,8 +42,8 @@ class Sent:
 
 
 def progress(text: str) -> None:
-    """Show what is going on, apart from the results."""
-    print(text, file=sys.stderr, flush=True)
+    """Show what is going on and since when this program runs, apart from the results."""
+    print(f"{time.monotonic() - _BEGAN_S:6.1f} s  {text}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ if __package__ in {None, ""}:
 from benchmarks.data import Spec, log_bodies, trace_bodies
 from benchmarks.idle_load import send_idle_load
 from benchmarks.measured_server import measured_server, wait_stored
-from benchmarks.otlp_client import BodyFile, progress, send
+from benchmarks.otlp_client import BodyFile, send
 from benchmarks.process_tree import cpu_seconds, settle
 from benchmarks.stage_server import STAGES, read_stages
 from benchmarks.thread_cpu import ThreadWatch
@@ -137,23 +137,27 @@ def measure(scale: Scale, seed: int, folder: Path) -> list[Phase]:
     return phases
 
 
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def show(phase: Phase) -> None:
     """Print a phase as a table."""
     per = "ms per second" if phase.unit == "second" else "µs per record"
     factor = 1e3 if phase.unit == "second" else 1e6
-    progress(
+    _print(
         f"\n{phase.what}: {phase.cpu_s * factor / phase.units:.2f} {per} of processor time"
         f" ({phase.cpu_s:.2f} s within {phase.elapsed_s:.1f} s"
         f"{'' if phase.drained else ', merges not drained'})"
     )
-    progress(f"  {'thread':34}{per:>16}")
+    _print(f"  {'thread':34}{per:>16}")
     for name, spent in sorted(phase.threads.items(), key=lambda item: -item[1]):
         if spent >= 0.01:
-            progress(f"  {name:34}{spent:16.2f}")
+            _print(f"  {name:34}{spent:16.2f}")
     counted = "calls/s" if phase.unit == "second" else "calls/1,000"
-    progress(f"  {'stage':34}{per:>16}{'on the clock':>16}{counted:>14}")
+    _print(f"  {'stage':34}{per:>16}{'on the clock':>16}{counted:>14}")
     for name, (calls, cpu, wall) in phase.stages.items():
-        progress(f"  {name:34}{cpu:16.2f}{wall:16.2f}{calls:14.2f}")
+        _print(f"  {name:34}{cpu:16.2f}{wall:16.2f}{calls:14.2f}")
 
 
 def main() -> None:
