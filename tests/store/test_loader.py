@@ -349,14 +349,35 @@ def test_a_refused_message_is_set_aside_alone(engine: ChdbEngine, tmp_path: Path
     )
 
 
+def test_refused_messages_of_several_data_sets_are_each_kept(
+    engine: ChdbEngine, tmp_path: Path
+) -> None:
+    """Units of one segment are refused one by one, and what is left of one displaces no other."""
+    requests = _requests(6)
+    for number in (0, 2, 4):
+        resource = requests[number].resource_spans[0].resource
+        resource.attributes[0].value.string_value = "poison"
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "several.traces.sealed").write_bytes(
+        b"".join(
+            framed(each, "traces", f"several-{number // 2}") for number, each in enumerate(requests)
+        )
+    )
+    _crash_and_load(Between(engine, refuses=b"poison"), tmp_path, "several-later")
+    assert [[2], [4], [6]] == [_span_ids(engine, f"several-{n}") for n in range(3)]
+    assert {framed(requests[n], "traces", f"several-{n // 2}") for n in (0, 2, 4)} == {
+        path.read_bytes() for path in (tmp_path / "aside").glob("*.message")
+    }
+
+
 def test_a_kill_while_a_segment_is_halved_doubles_nothing(
     engine: ChdbEngine, tmp_path: Path
 ) -> None:
     """Halves that lie beside their whole segment after a crash are not loaded with it."""
     requests = _requests(4)
     _segment(tmp_path, "halved", requests, "halved")
-    _segment(tmp_path, "halved-a", requests[:2], "halved")
-    _segment(tmp_path, "halved-b", requests[2:], "halved")
+    _segment(tmp_path, "halved-0a", requests[:2], "halved")
+    _segment(tmp_path, "halved-0b", requests[2:], "halved")
     _crash_and_load(engine, tmp_path, "halved-later")
     assert [1, 2, 3, 4] == _span_ids(engine, "halved")
     _is_exact(engine, "halved")
