@@ -1,7 +1,8 @@
 """
 Run the command line with faults put into it, below everything that is ours.
 
-`python driven.py PLAN serve …`, where PLAN is JSON with any of
+`python driven.py PLAN serve …` is one server; `python driven.py` makes servers on demand, see
+`spawner.py`. PLAN is JSON with any of
 
     kill      {"at": regex, "nth": 1, "when": "before" | "during" | "after"}: SIGKILL at an operation
     refuse    {"at": regex, "times": 1}: the engine refuses so many statements
@@ -83,13 +84,19 @@ def _end() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _patch_files(faults: Faults) -> None:
+_faults: Faults | None = None
+
+
+def _patch_files() -> None:
     for name in ("rename", "replace", "unlink", "fsync", "fdatasync"):
-        setattr(os, name, _stand_in(faults, name, getattr(os, name)))
+        setattr(os, name, _stand_in(name, getattr(os, name)))
 
 
-def _stand_in(faults: Faults, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+def _stand_in(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def stand_in(*args: Any, **kwargs: Any) -> Any:
+        faults = _faults
+        if faults is None:
+            return original(*args, **kwargs)
         if name.endswith("sync"):
             path = os.readlink(f"/proc/self/fd/{args[0]}")
             operation = f"sync {os.path.basename(path)}"
@@ -142,11 +149,11 @@ def _patch_sink() -> None:
     sink.append = append
 
 
-def _main() -> None:
-    plan = json.loads(sys.argv.pop(1))
-    faults = Faults(plan)
-    _patch_files(faults)  # before our modules take hold of the functions
-    _patch_engine(faults)
+def _begin(plan: dict[str, Any]) -> None:
+    """Put the faults of a plan into this process."""
+    global _faults
+    _faults = Faults(plan)
+    _patch_engine(_faults)
     if "clock" in plan:
         _patch_clock(Path(plan["clock"]))
     if "retain_s" in plan:
@@ -155,6 +162,66 @@ def _main() -> None:
         server._RETENTION_EVERY_S = plan["retain_s"]
     if plan.get("early"):
         _patch_sink()
+
+
+def _spawn() -> None:
+    """Fork a server for each line on standard input; all that is slow to load is loaded before."""
+    _load()
+    print("ready", flush=True)  # noqa: T201
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            server = os.fork()
+            if server == 0:
+                _serve(asked)
+                return
+            print(server, flush=True)  # noqa: T201
+            _, status = os.waitpid(server, 0)
+            ended = Path(asked["ended"])
+            ended.with_suffix(".new").write_text(str(os.waitstatus_to_exitcode(status)))
+            ended.with_suffix(".new").rename(ended)
+            os._exit(0)
+
+
+def _load() -> None:
+    """Load everything but the engine, which starts threads at once."""
+    import tracepulse.cli
+    import tracepulse.deliver.mcp.server
+    import tracepulse.server
+    import tracepulse.store.state.records
+    import tracepulse.watch
+    import tracepulse.web_app  # noqa: F401
+    from tracepulse.derive.warm_up import warm_up as warm_up_derivations
+    from tracepulse.receive.wire import warm_up as warm_up_scan
+    from tracepulse.store.load.warm_up import warm_up as warm_up_loading
+
+    for warm_up in (warm_up_derivations, warm_up_scan, warm_up_loading):
+        warm_up()
+
+
+def _serve(asked: dict[str, Any]) -> None:
+    """Become a server."""
+    log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor in (1, 2):
+        os.dup2(log, descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.update(asked["environment"])
+    if asked["plan"]:
+        _begin(asked["plan"])
+    from tracepulse.cli import main
+
+    sys.argv[1:] = asked["arguments"]
+    main()
+
+
+def _main() -> None:
+    _patch_files()  # before our modules take hold of the functions
+    if len(sys.argv) == 1:
+        _spawn()
+        return
+    _begin(json.loads(sys.argv.pop(1)))
     from tracepulse.cli import main
 
     main()

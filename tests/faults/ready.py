@@ -34,13 +34,13 @@ def _fill(server: Server, first: int, rows: int) -> int:
 
 def measure(folder: Path, rows: int, times: int) -> None:
     """Print the figures of some starts after `kill -9`."""
-    with start(folder) as server:
+    with start(folder, fresh=True) as server:
         first = _fill(server, 0, rows)
         server.wait_loaded()
         server.kill()
     for _ in range(times):
         began = time.monotonic()
-        with start(folder) as server, httpx.Client(timeout=120) as client:
+        with start(folder, fresh=True) as server, httpx.Client(timeout=120) as client:
             said = [f"health {time.monotonic() - began:.2f} s ({_processor_s(server):.2f})"]
             assert Writer("traces", first).post(client, server.otlp, [f"traces-{first}"])
             said.append(f"first 2xx {time.monotonic() - began:.2f} s ({_processor_s(server):.2f})")

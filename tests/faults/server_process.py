@@ -1,7 +1,6 @@
 """A server on a folder that outlives it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.running_server import ROOT, free_ports
+from tests.faults.spawner import DRIVER, ENVIRONMENT, Spawned, spawn
+from tests.running_server import free_ports
 
 __all__ = ["ENVIRONMENT", "Server", "serve_command", "start"]
 
-DRIVER = Path(__file__).with_name("driven.py")
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 _PATIENCE_S = 300.0
 
 
@@ -33,7 +31,7 @@ def serve_command(folder: Path, ports: list[int], *flags: str) -> list[str]:
 class Server:
     """A server that may be killed."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Spawned
     ports: list[int]
     log_path: Path
 
@@ -86,6 +84,7 @@ def start(
     plan: Mapping[str, Any] | None = None,
     flags: Sequence[str] = (),
     log_folder: Path | None = None,
+    fresh: bool = False,
 ) -> Iterator[Server]:
     """
     Start a server on a data folder and wait until it is healthy, or has ended by a fault.
@@ -93,35 +92,39 @@ def start(
     Args:
         plan: the faults that are put into it, see `driven.py`.
         log_folder: where its log goes; beside the data folder as a rule.
+        fresh: True for an interpreter of its own, where what is loaded at a start matters.
     """
-    program = [str(DRIVER), json.dumps(dict(plan))] if plan else ["-m", "tracepulse.cli"]
     log_path = (log_folder or folder.parent) / "server.log"
+    while True:
+        ports = free_ports(3)
+        process = (_fresh if fresh else spawn)(serve_command(folder, ports, *flags), plan, log_path)
+        try:
+            deadline = time.monotonic() + _PATIENCE_S
+            while process.poll() is None and not _healthy(ports[0]):
+                assert time.monotonic() < deadline, "the server did not become healthy"
+                time.sleep(0.02)
+            ended = process.poll()
+            said = log_path.read_text()
+            if ended == 2 and "is in use by another program" in said[-200:]:
+                continue  # somebody else took the port meanwhile
+            killed = plan is not None and "kill" in plan and ended == -signal.SIGKILL
+            assert ended is None or killed, f"the server ended at once:\n{said}"
+            yield Server(process, ports, log_path)
+            return
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(_PATIENCE_S)
+
+
+def _fresh(
+    arguments: list[str], plan: Mapping[str, Any] | None, log_path: Path
+) -> "subprocess.Popen[bytes]":
+    program = [str(DRIVER), json.dumps(dict(plan))] if plan else ["-m", "tracepulse.cli"]
     with log_path.open("ab") as log:
-        while True:
-            ports = free_ports(3)
-            process = subprocess.Popen(
-                [sys.executable, *program, *serve_command(folder, ports, *flags)],
-                stdout=log,
-                stderr=log,
-                env=ENVIRONMENT,
-            )
-            try:
-                deadline = time.monotonic() + _PATIENCE_S
-                while process.poll() is None and not _healthy(ports[0]):
-                    assert time.monotonic() < deadline, "the server did not become healthy"
-                    time.sleep(0.05)
-                ended = process.poll()
-                said = log_path.read_text()
-                if ended == 2 and "is in use by another program" in said[-200:]:
-                    continue  # somebody else took the port meanwhile
-                killed = plan is not None and "kill" in plan and ended == -signal.SIGKILL
-                assert ended is None or killed, f"the server ended at once:\n{said}"
-                yield Server(process, ports, log_path)
-                return
-            finally:
-                if process.poll() is None:
-                    process.kill()
-                process.wait()
+        return subprocess.Popen(
+            [sys.executable, *program, *arguments], stdout=log, stderr=log, env=ENVIRONMENT
+        )
 
 
 def _healthy(port: int) -> bool:

@@ -82,7 +82,14 @@ class Scene:
     def at_random(self) -> None:
         """Kill at any instant, soon or later."""
         wait_s = self.chance.uniform(0.0, 1.2)
-        self.kill({"clock": str(self.clock)}, lambda _: time.sleep(wait_s))
+        served = self.chance.random() < 0.8
+
+        def wait(server: Server) -> None:
+            if served:  # and not within the start
+                httpx.get(f"{server.api}/api/doctor", timeout=60)
+            time.sleep(wait_s)
+
+        self.kill({"clock": str(self.clock)}, wait)
 
     def at(self, point: str) -> None:
         """Kill at a chosen operation."""

@@ -162,7 +162,7 @@ def test_a_folder_of_another_format(tmp_path: Path, content: str, words: str) ->
 def test_a_folder_in_use_and_a_clean_end(tmp_path: Path) -> None:
     """A second server says who holds the folder; the first ends with status 0 on SIGTERM."""
     folder = tmp_path / "it's data"
-    with start(folder) as server:
+    with start(folder, fresh=True) as server:
         line = _refused(folder)
         assert f"already in use by process {server.process.pid}" in line
         server.stop()
