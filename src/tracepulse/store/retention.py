@@ -8,11 +8,16 @@ from tracepulse.store.load.tables import tables
 __all__ = ["drop_expired"]
 
 _DAY_NS = 86_400 * 1_000_000_000
+_FIRST_DAY = 18_262
+"""2020-01-01 in days since 1970."""
 
 
 def drop_expired(engine: Engine, now_unix_ns: int, retention_days: int) -> tuple[str, ...]:
     """
     Drop whole days of live telemetry that were received before the retention began.
+
+    What was "received" before 2020 came while the clock was wrong: nothing is known of its age, and it
+    stays.
 
     Returns:
         What was dropped, as `table partition`.
@@ -28,7 +33,7 @@ def drop_expired(engine: Engine, now_unix_ns: int, retention_days: int) -> tuple
         )
         for row in found.to_pylist():
             data_set, day = _parse(row["partition"])
-            if data_set == "" and day is not None and day < oldest_day:
+            if data_set == "" and day is not None and _FIRST_DAY <= day < oldest_day:
                 engine.execute(
                     f"ALTER TABLE {table} DROP PARTITION ID {{id:String}}",
                     {"id": row["partition_id"]},

@@ -160,7 +160,8 @@ def _frame(unit: Unit, starts: Indices, width_s: int, name: str) -> NamedColumns
     loaded = int(time.time()) // width_s * width_s
     return [
         ("DataSet", constant(unit.data_set, len(starts) + 1)),
-        ("ReceivedOn", fixed("Date", np.full(len(starts) + 1, unit.day, np.uint16))),
+        # A Date ends in 2149; a clock may be wrong beyond that.
+        ("ReceivedOn", fixed("Date", np.full(len(starts) + 1, min(unit.day, 65_535), np.uint16))),
         (name, fixed("DateTime", _with(starts, loaded, np.uint32))),
     ]
 
