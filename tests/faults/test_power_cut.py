@@ -102,7 +102,7 @@ def _cut_under_load(
             lambda: min(each.statuses.get(200, 0) for each in writers),
             bool,
             "acknowledgements of each writer",
-            120,
+            300,
         )
         time.sleep(seconds)
         for each in writers:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,11 +14,12 @@ import pytest
 from tests.faults.ledger import Ledger, read_folder
 from tests.faults.server_process import Server, start
 from tests.faults.writers import Writer, writing
-from tests.running_server import wait_until
+from tests.running_server import wait_until as wait_until_within
 
 pytestmark = pytest.mark.slow
 
 _S = 1_000_000_000
+wait_until = partial(wait_until_within, within_s=300.0)
 _HOUR_NS, _DAY_NS = 3600 * _S, 86_400 * _S
 
 
@@ -71,7 +73,7 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     writer = Writer("traces", 0, batch=50, pad_bytes=3000)
     with start(folder, log_folder=tmp_path) as server:
         with writing(server, [writer]) as wrong:
-            wait_until(lambda: writer.statuses.get(503, 0), bool, "refusals", 300)
+            wait_until(lambda: writer.statuses.get(503, 0), bool, "refusals")
             time.sleep(2)
             accepted = writer.statuses[200]
             full = httpx.get(f"{server.api}/healthz", timeout=60)
@@ -80,7 +82,7 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
             assert os.statvfs(small_disk).f_bavail > 0, "the last byte was used"
             assert 200 == httpx.get(f"{server.api}/api/overview", timeout=60).status_code
             _mount("-o", "remount,size=400m", str(small_disk))
-            wait_until(lambda: writer.statuses[200] > accepted + 5, bool, "it heals", 120)
+            wait_until(lambda: writer.statuses[200] > accepted + 5, bool, "it heals")
         assert [] == wrong
         server.wait_loaded()
         server.stop()

@@ -87,32 +87,35 @@ class Writer:
                 data_set = DATA_SETS[number // self.batch % len(DATA_SETS)]
                 number += self.batch
                 self.stopped.wait(0.01)  # the harness shares the processor with the server
-                for _ in range(2 if self.resend else 1):
-                    if not self.post(client, url, names, data_set):
-                        return
+                if not self.post(client, url, names, data_set):
+                    return
 
     def post(self, client: httpx.Client, url: str, names: list[str], data_set: str = "") -> bool:
-        """Post one request and note the answer; False when nobody answers."""
+        """Post some records and note the answers; False when nobody answers."""
         now = time.time_ns() // SECOND * SECOND - 3600 * SECOND
         days = (0, 1, 40, 400) if data_set else (0,)
-        self.ledger.note(self.signal, names, acknowledged=False)
-        headers = HEADERS | ({"x-tracepulse-data-set": data_set} if data_set else {})
         body = body_of(self.signal, names, now, days, self.pad_bytes)
-        try:
-            answer = client.post(f"{url}/v1/{self.signal}", content=body, headers=headers)
-        except httpx.TransportError:
-            return False
+        headers = HEADERS | ({"x-tracepulse-data-set": data_set} if data_set else {})
+        self.ledger.note(self.signal, names, acknowledged=False)
+        for _ in range(2 if self.resend else 1):
+            try:
+                answer = client.post(f"{url}/v1/{self.signal}", content=body, headers=headers)
+            except httpx.TransportError:
+                return False
+            if self.closing:
+                return False
+            self._note(answer, names)
+        return True
+
+    def _note(self, answer: httpx.Response, names: list[str]) -> None:
         status = answer.status_code
         self.statuses[status] = self.statuses.get(status, 0) + 1
-        if self.closing:
-            return False
         if status == 200:
             self.ledger.note(self.signal, names, acknowledged=True)
         elif status not in (429, 503) or not answer.headers.get("retry-after"):
             self.unexplained.append(f"{status} {answer.text[:200]}")
         else:
             self.stopped.wait(0.05)
-        return True
 
 
 def _read(server: Server, stopped: threading.Event, wrong: list[str]) -> None:
