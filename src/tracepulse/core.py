@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,58 @@ _DRAIN_S = 15.0
 
 
 class JournalSink:
-    """Hands admitted requests to the journal."""
+    """
+    Hands admitted requests to the journal.
+
+    The journal makes many durable at once, and the event loop is woken once for all of them.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._settled: deque[tuple[asyncio.Future[None], BaseException | None]] = deque()
+        self._waking = False
 
     async def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> None:
         """Return once the request is durable; see `Sink.append`."""
-        await asyncio.wrap_future(self._journal.append(signal, body, receipt, records))
+        waiting = _Waiting(self, asyncio.get_running_loop())
+        self._journal.append_for(waiting, signal, body, receipt, records)
+        await waiting.future
+
+    def settle(self, waiting: "_Waiting", error: BaseException | None) -> None:
+        """Take an answer of the journal, in its thread."""
+        self._settled.append((waiting.future, error))
+        if not self._waking:
+            self._waking = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                waiting.loop.call_soon_threadsafe(self._answer)
+
+    def _answer(self) -> None:
+        self._waking = False  # before the queue is looked at: what comes later wakes us again
+        while self._settled:
+            future, error = self._settled.popleft()
+            if future.done():
+                continue  # whoever waited has given up
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+
+class _Waiting:
+    """A request that the event loop waits for, as the journal knows it."""
+
+    __slots__ = ("_sink", "future", "loop")
+
+    def __init__(self, sink: JournalSink, loop: asyncio.AbstractEventLoop) -> None:
+        self._sink = sink
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+
+    def set_result(self, _result: None, /) -> None:
+        self._sink.settle(self, None)
+
+    def set_exception(self, exception: BaseException | None, /) -> None:
+        self._sink.settle(self, exception)
 
 
 class DeferredState:

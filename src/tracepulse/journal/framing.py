@@ -23,7 +23,7 @@ from tracepulse.errors import MalformedBody
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.wire_fields import bytes_field, encode_varint, fields, read_varint
 
-__all__ = ["Frame", "body_of", "frame", "frames", "receipt_of", "received_unix_ns", "salvage"]
+__all__ = ["Frame", "body_of", "frame", "frame_parts", "frames", "receipt_of", "received_unix_ns", "salvage"]
 
 _CRC_KEY = encode_varint(1015 << 3 | 5)
 _RECEIVED_KEY = encode_varint(1001 << 3 | 1)
@@ -45,6 +45,11 @@ class Frame:
 
 def frame(body: bytes, receipt: Receipt) -> bytes:
     """Return a request as it is appended to a segment."""
+    return b"".join(frame_parts(body, receipt))
+
+
+def frame_parts(body: bytes, receipt: Receipt) -> tuple[bytes, bytes, bytes]:
+    """Return a request as it is appended to a segment, in pieces: the body is not copied."""
     own = (
         _RECEIVED_KEY
         + struct.pack("<Q", receipt.received_unix_ns)
@@ -57,7 +62,7 @@ def frame(body: bytes, receipt: Receipt) -> bytes:
     )
     crc = google_crc32c.extend(google_crc32c.value(body), own[: -len(_CRC_KEY)])
     size = len(body) + len(own) + 4
-    return b"".join((encode_varint(size), body, own, struct.pack("<I", crc)))
+    return encode_varint(size), body, own + struct.pack("<I", crc)
 
 
 def receipt_of(message: bytes | memoryview) -> Receipt:

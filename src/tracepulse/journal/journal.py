@@ -17,12 +17,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from io import FileIO
 from pathlib import Path
+from typing import Protocol
 
 from tracepulse.accounting.accounts import Accounts
 from tracepulse.accounting.terms import Arrival, Outcome
 from tracepulse.errors import InternalError, Overloaded
-from tracepulse.journal.disk import no_room, sync_folder, write_all, write_durably
-from tracepulse.journal.framing import frame
+from tracepulse.journal.disk import no_room, sync_folder, write_durably, write_pieces
+from tracepulse.journal.framing import frame_parts
 from tracepulse.journal.recovery import (
     CLEAN_MARK,
     UNFINISHED,
@@ -37,7 +38,7 @@ from tracepulse.journal.stored import StoredSegments
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.signals import Signal
 
-__all__ = ["Journal", "JournalLimits", "JournalStatus"]
+__all__ = ["Done", "Journal", "JournalLimits", "JournalStatus"]
 
 _log = logging.getLogger("tracepulse")
 _ROUND_S = 0.3
@@ -85,12 +86,22 @@ class JournalStatus:
     """In segments that are kept although they are in the store."""
 
 
+class Done(Protocol):
+    """What is told, from the journal's thread, how an append came out; a `Future` is one."""
+
+    def set_result(self, result: None, /) -> None:
+        """It survives a power cut."""
+
+    def set_exception(self, exception: BaseException | None, /) -> None:
+        """Nothing was kept."""
+
+
 @dataclass(slots=True)
 class _Append:
     signal: Signal
-    framed: bytes
+    pieces: tuple[bytes, ...]
     arrival: Arrival
-    done: "Future[None]"
+    done: Done
 
 
 @dataclass(slots=True)
@@ -168,16 +179,24 @@ class Journal:
     # -- appending -----------------------------------------------------------------------------
 
     def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
+        """Return a future that is done when the request survives a power cut; see `append_for`."""
+        done: Future[None] = Future()
+        self.append_for(done, signal, body, receipt, records)
+        return done
+
+    def append_for(
+        self, done: Done, signal: Signal, body: bytes, receipt: Receipt, records: int
+    ) -> None:
         """
-        Return a future that is done when the request survives a power cut.
+        Take a request, and tell `done` when it survives a power cut.
 
         Raises:
             Overloaded: the journal or the disk is full; nothing was kept.
         """
         if os.getpid() != self._pid:
             raise InternalError("the journal was used after a fork, where nobody writes it")
-        framed = frame(body, receipt)
-        done: Future[None] = Future()
+        pieces = frame_parts(body, receipt)
+        added = sum(map(len, pieces))
         with self._wake:
             state = self._state
             if state.closing:
@@ -185,16 +204,15 @@ class Journal:
             if state.full:
                 raise Overloaded(state.full, retry_after_s=2)
             waiting = sum(size for size, _ in state.waiting.values()) + state.pending_bytes
-            if waiting + len(framed) > self._limits.max_bytes:
+            if waiting + added > self._limits.max_bytes:
                 raise Overloaded(
                     f"the journal holds {waiting:,} bytes that are not in the store yet",
                     retry_after_s=2,
                 )
             arrival = Arrival(receipt.origin, records, receipt.rejected, receipt.mended)
-            state.pending.append(_Append(signal, framed, arrival, done))
-            state.pending_bytes += len(framed)
+            state.pending.append(_Append(signal, pieces, arrival, done))
+            state.pending_bytes += added
             self._wake.notify_all()
-        return done
 
     # -- the store's side ----------------------------------------------------------------------
 
@@ -443,10 +461,9 @@ class Journal:
 
     def _write_signal(self, signal: Signal, appends: list[_Append]) -> None:
         active = self._state.active.get(signal) or self._new_segment(signal)
-        data = b"".join(each.framed for each in appends)
-        write_all(active.file, data)
+        written = write_pieces(active.file, [piece for each in appends for piece in each.pieces])
         self._sync(active.file.fileno())
-        active.durable_bytes += len(data)
+        active.durable_bytes += written
         arrivals = [each.arrival for each in appends]
         records = sum(each.records for each in arrivals)
         active.records += records
