@@ -55,9 +55,8 @@ def corpus() -> Iterator[Case]:
         head, _, body = path.read_text().partition("\n\n")
         lines = [line for line in head.splitlines() if not line.startswith("#")]
         signal = lines[0].rpartition("/")[2]
-        headers = dict(
-            line.split(": ", 1) if ": " in line else (line[:-1], "") for line in lines[1:]
-        )
+        pairs = (line.partition(":") for line in lines[1:])
+        headers = {name: value.strip() for name, _, value in pairs}
         status, *outcome = headers.pop("expect").split()
         raw = body.rstrip("\n").encode()
         if body.startswith("hex\n"):

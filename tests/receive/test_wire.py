@@ -24,7 +24,7 @@ from tracepulse.receive.limits import SERVER_LIMITS, Limits
 from tracepulse.receive.signals import REQUEST_TYPES, Signal
 from tracepulse.receive.wire import Fault, scan, scan_message
 from tracepulse.receive.wire_fields import bytes_field, encode_varint
-from tracepulse.receive.wire_schema import Message
+from tracepulse.receive.wire_schema import ACTION, CHILD, ROOT, UNKNOWN, WIRE, Action, Message
 
 TIGHT = Limits(
     attributes_per_record=2,
@@ -335,6 +335,30 @@ def _faults(item: bytes, message: Message) -> Fault:
     """Return the faults of a record by itself."""
     found = scan_message(item, message, SERVER_LIMITS)
     return found.faults | found.owner_faults
+
+
+def test_every_field_of_otlp_is_known_to_the_scan() -> None:
+    """A message or text that the scan passed over could hold what protobuf cannot read."""
+    passed_over = set()
+    known: set[tuple[str, int]] = set()
+
+    def look(kind: Any, message: int) -> None:
+        if (kind.full_name, message) in known:
+            return
+        known.add((kind.full_name, message))
+        for each in kind.fields:
+            action = ACTION[message, each.number]
+            if WIRE[message, each.number] == UNKNOWN:
+                passed_over.add(f"{kind.name}.{each.name}")
+            elif each.message_type is not None:
+                assert Action.ENTER == action
+                look(each.message_type, int(CHILD[message, each.number]))
+            elif each.type == each.TYPE_STRING:
+                assert Action.TEXT_NAME <= action <= Action.TEXT_BODY, each.full_name
+
+    for signal, request in REQUEST_TYPES.items():
+        look(request.DESCRIPTOR, int(ROOT[signal]))
+    assert set() == passed_over
 
 
 # -- limits ----------------------------------------------------------------------------------------

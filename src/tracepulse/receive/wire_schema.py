@@ -66,6 +66,7 @@ class Message(IntEnum):
     KEY_VALUE_LIST = 32
     BODY_VALUE = 33
     """An AnyValue that is a log record's body: the same fields, a longer text allowed."""
+    ENTITY_REF = 34
 
 
 class Action(IntEnum):
@@ -237,6 +238,9 @@ def _metric() -> None:
 def _values() -> None:
     _enter(Message.RESOURCE, 1, Message.KEY_VALUE)
     _plain(Message.RESOURCE, VARINT, 2)
+    _enter(Message.RESOURCE, 3, Message.ENTITY_REF)
+    for field in (1, 2, 3, 4):
+        _act(Message.ENTITY_REF, field, Action.TEXT_NAME)
     ENTER[Message.RESOURCE] = ENTER[Message.SCOPE] = Enter.RESOURCE
     _act(Message.SCOPE, 1, Action.TEXT_NAME)
     _act(Message.SCOPE, 2, Action.TEXT_NAME)
@@ -244,13 +248,14 @@ def _values() -> None:
     _plain(Message.SCOPE, VARINT, 4)
     _act(Message.KEY_VALUE, 1, Action.TEXT_KEY)
     _enter(Message.KEY_VALUE, 2, Message.ANY_VALUE)
+    _plain(Message.KEY_VALUE, VARINT, 3)
     ENTER[Message.KEY_VALUE] = Enter.ATTRIBUTE
     for value, text in (
         (Message.ANY_VALUE, Action.TEXT_VALUE),
         (Message.BODY_VALUE, Action.TEXT_BODY),
     ):
         _act(value, 1, text)
-        _plain(value, VARINT, 2, 3)
+        _plain(value, VARINT, 2, 3, 8)
         _plain(value, FIXED64, 4)
         _enter(value, 5, Message.ARRAY)
         _enter(value, 6, Message.KEY_VALUE_LIST)
