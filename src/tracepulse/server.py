@@ -34,7 +34,7 @@ from tracepulse.store.retention import drop_expired
 if TYPE_CHECKING:
     from tracepulse.watch import Watch
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_http"]
 
 _log = logging.getLogger("tracepulse")
 _RETENTION_EVERY_S = 3600.0
@@ -104,7 +104,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         loop.add_signal_handler(each, stop.set)
     port = sockets["port"].getsockname()[1]
     door = FrontDoor(lambda: core.journal.status().full)
-    async with _http(door, sockets["port"]), _receivers(core, sockets) as taken_in:
+    async with serve_http(door, sockets["port"]), _receivers(core, sockets) as taken_in:
         chores = (
             *([] if core.in_place else [asyncio.create_task(_retain(core))]),
             asyncio.create_task(_read_keys(core)),
@@ -149,7 +149,7 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
         sockets[name].getsockname()[1] for name in ("otlp_http_port", "otlp_grpc_port")
     )
     async with (
-        _http(otlp, sockets["otlp_http_port"]),
+        serve_http(otlp, sockets["otlp_http_port"]),
         _grpc(core, sockets["otlp_grpc_port"]),
         _followed_files(core),
     ):
@@ -194,7 +194,8 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _http(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+async def serve_http(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an ASGI application on a socket while a `with` block runs."""
     config = uvicorn.Config(
         app,
         log_level="warning",
