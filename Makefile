@@ -86,7 +86,7 @@ peers:  ## build the OpenTelemetry Collector and run the tests against it (needs
 	@tests/peers/build && $(BIN)/python -m pytest -q tests/peers
 
 bench:  ## every benchmark, in short
-	@for each in ingest query blocking_path; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
+	@for each in admission ingest query blocking_path; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
 
 clean:
 	rm -rf build dist src/tracepulse/static

@@ -241,7 +241,11 @@ async def _followed_files(core: Core) -> AsyncIterator[None]:
         yield
         return
     followed = FollowedFiles(
-        core.settings.log_files, core.folder.path / "followed.json", core.journal, core.clock
+        core.settings.log_files,
+        core.folder.path / "followed.json",
+        core.journal,
+        core.clock,
+        retention_days=core.settings.retention_days,
     )
     followed.start()
     try:

@@ -23,7 +23,16 @@ from tracepulse.errors import MalformedBody
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.wire_fields import bytes_field, encode_varint, fields, read_varint
 
-__all__ = ["Frame", "body_of", "frame", "frame_parts", "frames", "receipt_of", "received_unix_ns", "salvage"]
+__all__ = [
+    "Frame",
+    "body_of",
+    "frame",
+    "frame_parts",
+    "frames",
+    "receipt_of",
+    "received_unix_ns",
+    "salvage",
+]
 
 _CRC_KEY = encode_varint(1015 << 3 | 5)
 _RECEIVED_KEY = encode_varint(1001 << 3 | 1)

@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded
 from tracepulse.receive.admission import Receipt, admit
-from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.limits import ANY_TIME, SERVER_LIMITS, live_window
 from tracepulse.receive.pull.followed_file import FollowedFile
 from tracepulse.receive.pull.interface import DurableAppend
 from tracepulse.receive.pull.places import Identity, Place, Places
@@ -59,6 +59,7 @@ class FollowedFiles:
         clock: Clock,
         monotonic_s: Callable[[], float] = time.monotonic,
         max_open: int = _MAX_OPEN,
+        retention_days: int | None = None,
     ) -> None:
         """
         Prepare; nothing is read before `start`.
@@ -67,12 +68,15 @@ class FollowedFiles:
             patterns: as for a shell, `**` included.
             places: file in which the places are remembered.
             max_open: files that are open at a time.
+            retention_days: lines that are older are moved to where it begins, and keep their time
+                as an attribute; None takes any time.
         """
         self._patterns = patterns
         self._journal = journal
         self._clock = clock
         self._monotonic_s = monotonic_s
         self._max_open = max_open
+        self._retention_days = retention_days
         self._open: dict[Identity, FollowedFile] = {}
         self._places = Places(places)
         self._closed: dict[Identity, tuple[int, int]] = {}
@@ -256,10 +260,13 @@ class FollowedFiles:
     def _store(self, file: FollowedFile, requests: Iterator[ExportLogsServiceRequest]) -> None:
         """Return once everything is durable; raises _NoRoom."""
         for request in requests:
-            admitted = admit(request.SerializeToString(), "logs", SERVER_LIMITS)
+            now_unix_ns = self._clock.now_unix_ns()
+            days = self._retention_days
+            window = ANY_TIME if days is None else live_window(now_unix_ns, days)
+            admitted = admit(request.SerializeToString(), "logs", SERVER_LIMITS, window)
             if not admitted.records and not admitted.rejected:
                 continue
-            receipt = admitted.noted_on(Receipt(self._clock.now_unix_ns(), "files", "loopback"))
+            receipt = admitted.noted_on(Receipt(now_unix_ns, "files", "loopback"))
             while True:
                 try:
                     self._journal.append("logs", admitted.body, receipt, admitted.records).result()
