@@ -5,6 +5,7 @@ Written from the facts in the exporter's templates and pull requests, not copied
 indexes are theirs. Rows come from our own tables, turned into what each version would have written.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,8 +28,10 @@ class Variant:
     seconds: bool = False
     """Logs have TimestampTime, and are partitioned by it."""
     event_name: bool = False
-    items: bool = False
-    """Alias columns over the attributes, as the newest tables have for their text indexes."""
+    newest: bool = False
+    """Text indexes, alias columns over the attributes for them, and a look-up that is merged."""
+    tuples: bool = False
+    """Events and links in one column each, as `flatten_nested = 0` makes them."""
     indexes: bool = True
     look_up: bool = True
     names: Mapping[str, str] = field(default_factory=dict)
@@ -63,19 +66,14 @@ class Variant:
 
     def _create(self, ours: str, columns: Sequence[tuple[str, str, str]]) -> str:
         shown = [f"`{name}` {kind}" for name, kind, _ in columns]
-        if self.items and ours == "otel_traces":
+        if self.newest and ours == "otel_traces":
             shown.append(
                 "SpanAttributeItems Array(String) ALIAS arrayMap(p -> concat(p.1, '=', p.2),"
                 " CAST(SpanAttributes, 'Array(Tuple(String, String))'))"
             )
         time = "TimeUnix" if "metrics" in ours else "Timestamp"
         if self.indexes and not self.json:
-            if "metrics" not in ours:
-                shown.append("INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1")
-            shown.append(
-                "INDEX idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01)"
-                " GRANULARITY 1"
-            )
+            shown += _indexes(ours, self.newest)
         key = {
             "otel_traces": "(ServiceName, SpanName, toDateTime(Timestamp), Timestamp)",
             "otel_logs": "(toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)",
@@ -92,10 +90,14 @@ class Variant:
     def _look_up(self) -> list[str]:
         plain = self.names.get("otel_traces", "otel_traces")
         name = f"`{self.database}`.`{plain}_trace_id_ts`"
-        instant = "DateTime64(9)" if self.old else "DateTime"
+        start = end = "DateTime64(9)" if self.old else "DateTime"
+        engine, key = "MergeTree", "(TraceId, Start)"
+        if self.newest:
+            start, end = (f"SimpleAggregateFunction({which}, DateTime)" for which in ("min", "max"))
+            engine, key = "AggregatingMergeTree", "TraceId"
         return [
-            f"CREATE TABLE {name} (TraceId String, Start {instant}, End {instant})"
-            " ENGINE = MergeTree ORDER BY (TraceId, Start)",
+            f"CREATE TABLE {name} (TraceId String, Start {start}, End {end})"
+            f" ENGINE = {engine} ORDER BY {key}",
             f"CREATE MATERIALIZED VIEW `{self.database}`.`{plain}_trace_id_ts_mv` TO {name} AS"
             " SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End"
             f" FROM {self.table('otel_traces')} WHERE TraceId != '' GROUP BY TraceId",
@@ -136,15 +138,27 @@ class Variant:
                 ("Duration", "Int64" if self.old else "UInt64", "Duration"),
                 ("StatusCode", _WORD, status),
                 *_same("StatusMessage"),
-                ("Events.Timestamp", "Array(DateTime64(9))", "Events.Timestamp"),
-                ("Events.Name", f"Array({_WORD})", "Events.Name"),
-                ("Events.Attributes", *self._attributes("Events.Attributes", True)),
-                ("Links.TraceId", "Array(String)", "Links.TraceId"),
-                ("Links.SpanId", "Array(String)", "Links.SpanId"),
-                ("Links.TraceState", "Array(String)", "Links.TraceState"),
-                ("Links.Attributes", *self._attributes("Links.Attributes", True)),
+                *self._nested(),
             ]
         }
+
+    def _nested(self) -> list[tuple[str, str, str]]:
+        if self.tuples:
+            event = f"Timestamp DateTime64(9), Name {_WORD}, Attributes {_MAP}"
+            link = f"TraceId String, SpanId String, TraceState String, Attributes {_MAP}"
+            return [
+                (name, f"Array(Tuple({inside}))", f"arrayZip({_parts(name, inside)})")
+                for name, inside in (("Events", event), ("Links", link))
+            ]
+        return [
+            ("Events.Timestamp", "Array(DateTime64(9))", "Events.Timestamp"),
+            ("Events.Name", f"Array({_WORD})", "Events.Name"),
+            ("Events.Attributes", *self._attributes("Events.Attributes", True)),
+            ("Links.TraceId", "Array(String)", "Links.TraceId"),
+            ("Links.SpanId", "Array(String)", "Links.SpanId"),
+            ("Links.TraceState", "Array(String)", "Links.TraceState"),
+            ("Links.Attributes", *self._attributes("Links.Attributes", True)),
+        ]
 
     def _logs(self) -> dict[str, list[tuple[str, str, str]]]:
         seconds = [("TimestampTime", "DateTime DEFAULT toDateTime(Timestamp)", "")]
@@ -187,6 +201,30 @@ class Variant:
         }
 
 
+def _parts(name: str, inside: str) -> str:
+    fields = re.findall(r"(?:^|, )(\w+) [A-Z]", inside)
+    return ", ".join(f"{name}.{field}" for field in fields)
+
+
+def _indexes(ours: str, newest: bool) -> list[str]:
+    of_text = "text(tokenizer = 'array')"
+    found = [
+        ("res_attr_key", "mapKeys(ResourceAttributes)", "bloom_filter(0.01)", of_text),
+        ("res_attr_value", "mapValues(ResourceAttributes)", "bloom_filter(0.01)", of_text),
+    ]
+    if "metrics" not in ours:
+        found.append(("trace_id", "TraceId", "bloom_filter(0.001)", of_text))
+    if ours == "otel_traces":
+        found.append(("duration", "Duration", "minmax", "minmax"))
+    if ours == "otel_logs":
+        words = "text(tokenizer = 'splitByNonAlpha')"
+        found.append(("lower_body", "lower(Body)", "tokenbf_v1(32768, 3, 0)", words))
+    return [
+        f"INDEX idx_{name} {what} TYPE {new if newest else usual} GRANULARITY 1"
+        for name, what, usual, new in found
+    ]
+
+
 def _same(*names: str) -> list[tuple[str, str, str]]:
     return [(name, "String", f"`{name}`") for name in names]
 
@@ -198,8 +236,8 @@ def _as_json(source: str) -> str:
 
 
 VARIANTS = (
-    Variant("map, newest", event_name=True, items=True, exponential="otel_metrics_exp_histogram"),
-    Variant("map, with seconds", seconds=True, indexes=False, look_up=False),
+    Variant("map, newest", event_name=True, newest=True, exponential="otel_metrics_exp_histogram"),
+    Variant("map, with seconds", seconds=True, tuples=True, indexes=False, look_up=False),
     Variant("map, old", old=True),
     Variant("json, with keys", json=True, keys=True, event_name=True),
     Variant(
