@@ -20,10 +20,11 @@ from tests.store.in_place_telemetry import END, ONSET, START, TRACES, fill, trac
 
 import tracepulse.store.queries
 import tracepulse.store.schema
+from tracepulse.config import load_settings
 from tracepulse.context.incident_bundle import incident_bundle
 from tracepulse.context.render_json import render_json
 from tracepulse.core import Core
-from tracepulse.errors import BadSetting, EngineError, InternalError, Unavailable
+from tracepulse.errors import BadQuestion, BadSetting, EngineError, InternalError, Unavailable
 from tracepulse.model.bins import LogBins
 from tracepulse.model.findings import Window as FindingsWindow
 from tracepulse.model.question import (
@@ -437,6 +438,36 @@ def test_a_right_that_is_taken_away_is_told(server: str) -> None:
     in_place.engine.close()
 
 
+def test_a_table_too_large_to_look_through_began_long_ago(server: str) -> None:
+    """Detection goes on where the first instant of a table cannot be had within the limits."""
+    in_place = _opened(server, VARIANTS[0])
+
+    class TooLarge(_Refusing):
+        def query(self, sql: str, parameters: Any = None, limits: Any = None) -> pa.Table:
+            raise BadQuestion("the question costs too much (TIMEOUT_EXCEEDED)")
+
+    sources = Sources(in_place.tables, 30)
+    engine = InPlaceEngine(cast(Engine, TooLarge()), sources)
+    assert 0 == InPlaceTelemetry(engine, sources).first_telemetry_unix_ns()
+    in_place.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"storage_url": "http://a/b"}, "storage_url and in_place_url"),
+        ({"log_files": "/var/log/*.log"}, "log_files and in_place_url"),
+        ({"in_place_url": None, "in_place_tables": "traces=spans"}, "give in_place_url too"),
+    ],
+)
+def test_settings_that_would_write_and_read_in_place_are_refused(
+    flags: dict[str, Any], says: str
+) -> None:
+    """What is read in place is not written to."""
+    with pytest.raises(BadSetting, match=says):
+        load_settings({"in_place_url": "http://a/b", **flags}, environment={})
+
+
 # -- bins that are kept ------------------------------------------------------------------------------
 
 _BIN = 5 * 10**9
@@ -465,13 +496,15 @@ def test_bins_are_read_again_only_while_rows_may_still_come() -> None:
         return [int(at) // _BIN for at in found.bin_start_unix_ns]
 
     assert list(range(100, 460, 2)) == read(100, 460)
+    assert [(100 + 60 * n, 160 + 60 * n) for n in range(6)] == asked, "five minutes at a time"
+    asked.clear()
     there |= {459, 301}
     assert [*range(102, 458, 2), 458, 459, 460] == read(102, 461), "what came late is there"
     assert [*range(280, 458, 2), 458, 459, 460] == read(280, 461)
-    assert [(100, 460), (436, 461), (437, 461)] == asked
+    assert [(436, 461), (437, 461)] == asked
     assert list(range(10, 20, 2)) == read(10, 20), "long ago"
     assert [*range(102, 458, 2), 458, 459, 460, 462] == read(102, 463)
-    assert [(10, 20), (437, 463)] == asked[3:]
+    assert [(10, 20), (437, 463)] == asked[2:]
     there |= set(range(4000, 4010))
     assert [*range(4000, 4010)] == read(3990, 4010)
     assert (3990, 4010) == asked[-1], "after a long silence, what is asked for and no more"

@@ -16,6 +16,8 @@ BIN_NS = 5_000_000_000
 UNSETTLED_NS = 120_000_000_000
 """How far back bins are read again, for rows that come late; later ones are not counted."""
 _KEPT_NS = 3_600_000_000_000
+_PIECE_NS = 300_000_000_000
+"""What is asked for at once: half an hour of a large table would break the limits of a question."""
 
 _Bins = TypeVar("_Bins", SpanBins, LogBins)
 
@@ -24,7 +26,7 @@ class RecentBins(Generic[_Bins]):
     """The bins of the last hour, of which only the newest are asked for again."""
 
     def __init__(self, ask: Callable[[Window], _Bins]) -> None:
-        self._ask_for: Callable[[Window], _Bins] = ask
+        self._ask_once: Callable[[Window], _Bins] = ask
         self._lock = threading.Lock()
         self._held: _Bins | None = None
         self._start = self._end = 0
@@ -46,6 +48,13 @@ class RecentBins(Generic[_Bins]):
                 self._held = _joined(_between(self._held, self._start, settled), fresh)
                 self._end = end
             return _between(self._held, window.start_unix_ns, window.end_unix_ns)
+
+    def _ask_for(self, window: Window) -> _Bins:
+        start, end = window.start_unix_ns, window.end_unix_ns
+        found = self._ask_once(Window(start, min(start + _PIECE_NS, end)))
+        for at in range(start + _PIECE_NS, end, _PIECE_NS):
+            found = _joined(found, self._ask_once(Window(at, min(at + _PIECE_NS, end))))
+        return found
 
 
 def _between(bins: _Bins, start_unix_ns: int, end_unix_ns: int) -> _Bins:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tracepulse.errors import BadQuestion
 from tracepulse.model.bins import LogBins, SpanBins
 from tracepulse.model.question import Window
 from tracepulse.store.engine import Engine
@@ -76,8 +77,12 @@ class InPlaceTelemetry(Telemetry):
         return tuple(summaries)
 
     def first_telemetry_unix_ns(self) -> int | None:
-        """Return the bin in which telemetry began; None without any."""
-        first = min((each.first_unix_ns for each in self.data_sets()), default=None)
+        """Return the bin in which telemetry began, 0 where that is long ago; None without any."""
+        try:
+            first = min((each.first_unix_ns for each in self.data_sets()), default=None)
+        except BadQuestion:
+            # Not the extremes of the column that partitions are made by, and too many rows to look.
+            return 0
         return None if first is None else first // BIN_NS * BIN_NS
 
     def _extent(self, found: Found) -> dict[str, Any]:
