@@ -6,7 +6,7 @@ from importlib.resources import files
 from tracepulse.errors import Unavailable
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.tables import ROLLUPS
-from tracepulse.store.settings import LAYOUT_SETTINGS, ROLLUP_SETTINGS, TABLE_SETTINGS
+from tracepulse.store.settings import LAYOUT_SETTINGS, ROLLUP_SETTINGS, TABLE_SETTINGS, literal
 from tracepulse.store.shapes import SHAPE_FROM_WARN
 
 __all__ = ["BIN_EXPRESSION", "ROLLUPS", "migrate", "rollup_select"]
@@ -86,7 +86,7 @@ def rollup_select(rollup: str, bins: Sequence[int] = ()) -> str:
     return text.replace(f"FROM {table}", f"FROM {part}")
 
 
-def _known(engine: Engine, settings: Mapping[str, int]) -> dict[str, int]:
+def _known(engine: Engine, settings: Mapping[str, int | str]) -> dict[str, int | str]:
     """Return those settings of tables that the engine has; servers of other versions lack some."""
     found = engine.query(
         "SELECT name FROM system.merge_tree_settings WHERE has({names:Array(String)}, name)",
@@ -96,7 +96,7 @@ def _known(engine: Engine, settings: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in settings.items() if name in names}
 
 
-def _fill(statement: str, engine: Engine, layout: Mapping[str, int]) -> str:
+def _fill(statement: str, engine: Engine, layout: Mapping[str, int | str]) -> str:
     return (
         statement.replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
         .replace("@rollup_settings", _clause(ROLLUP_SETTINGS))
@@ -106,5 +106,8 @@ def _fill(statement: str, engine: Engine, layout: Mapping[str, int]) -> str:
     )
 
 
-def _clause(settings: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in settings.items())
+def _clause(settings: Mapping[str, int | str]) -> str:
+    return ", ".join(
+        f"{name} = {literal(value) if isinstance(value, str) else value}"
+        for name, value in settings.items()
+    )

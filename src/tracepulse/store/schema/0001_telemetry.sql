@@ -1,17 +1,21 @@
 -- The tables of the OpenTelemetry Collector's ClickHouse exporter (opentelemetry-collector-contrib,
 -- map variant, as of late 2026), column for column. Behind them stand our own columns: when and by
 -- whom a row was received, and which segment of the journal it came from.
---
+
 -- A process sends the same resource with every span and line, often longer than these. Of spans and
 -- log records it is kept as JSON text that is there once in each part; the map is worked out when it
 -- is read (docs/decisions/0011-resources-once.md).
---
+
+-- Rows lie by hour of the event first, so that a question about some hours reads only theirs; the hour
+-- is a number since 1970, as toStartOfHour would fold far-off times back. Why each codec, index and
+-- order is as it is: docs/decisions/0012-physical-design.md.
+
 -- Parts follow the day of *receipt*: hostile or very old event times cannot make partitions, and an
 -- import of old data is not expired on arrival. Statements are separated by a line of two dashes.
 
 CREATE TABLE IF NOT EXISTS otel_traces
 (
-    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    Timestamp DateTime64(9) CODEC(T64, ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     SpanId String CODEC(ZSTD(1)),
     ParentSpanId String CODEC(ZSTD(1)),
@@ -22,8 +26,8 @@ CREATE TABLE IF NOT EXISTS otel_traces
     ResourceText LowCardinality(String) CODEC(ZSTD(1)),
     ResourceAttributes Map(LowCardinality(String), String)
         ALIAS CAST(JSONExtractKeysAndValues(ResourceText, 'String'), 'Map(LowCardinality(String), String)'),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     Duration UInt64 CODEC(T64, ZSTD(1)),
     StatusCode LowCardinality(String) CODEC(ZSTD(1)),
@@ -42,7 +46,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
         Attributes Map(LowCardinality(String), String)
     ) CODEC(ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
@@ -55,19 +59,20 @@ CREATE TABLE IF NOT EXISTS otel_traces
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
-ORDER BY (ServiceName, SpanName, toDateTime(Timestamp), Timestamp)
+ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, SpanName, Timestamp)
 SETTINGS @table_settings
 --
 CREATE TABLE IF NOT EXISTS otel_logs
 (
-    Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    Timestamp DateTime64(9) CODEC(T64, ZSTD(1)),
     -- Past 2106 the last second there is; toDateTime(Timestamp) would begin again at 1970.
-    TimestampTime DateTime DEFAULT toDateTime(intDiv(toUnixTimestamp64Nano(Timestamp), 1000000000)),
+    TimestampTime DateTime DEFAULT toDateTime(intDiv(toUnixTimestamp64Nano(Timestamp), 1000000000))
+        CODEC(Delta(4), ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     SpanId String CODEC(ZSTD(1)),
-    TraceFlags UInt8,
+    TraceFlags UInt8 CODEC(ZSTD(1)),
     SeverityText LowCardinality(String) CODEC(ZSTD(1)),
-    SeverityNumber UInt8,
+    SeverityNumber UInt8 CODEC(ZSTD(1)),
     ServiceName LowCardinality(String) CODEC(ZSTD(1)),
     Body String CODEC(ZSTD(1)),
     ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
@@ -75,36 +80,35 @@ CREATE TABLE IF NOT EXISTS otel_logs
     ResourceAttributes Map(LowCardinality(String), String)
         ALIAS CAST(JSONExtractKeysAndValues(ResourceText, 'String'), 'Map(LowCardinality(String), String)'),
     ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
     ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     EventName LowCardinality(String) CODEC(ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
     SegmentId LowCardinality(String),
 
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_body Body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8,
+    INDEX idx_body Body TYPE tokenbf_v1(32768, 2, 0) GRANULARITY 1,
     INDEX idx_time Timestamp TYPE minmax GRANULARITY 1,
     -- Ids of segments grow with time, so a fresh one is found without reading older parts.
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
-PRIMARY KEY (ServiceName, TimestampTime)
-ORDER BY (ServiceName, TimestampTime, Timestamp)
+ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, Timestamp)
 SETTINGS @table_settings
 --
 CREATE TABLE IF NOT EXISTS otel_metrics_gauge
 (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
     ScopeSchemaUrl String CODEC(ZSTD(1)),
@@ -126,7 +130,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_gauge
         TraceId String
     ) CODEC(ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
@@ -143,8 +147,8 @@ CREATE TABLE IF NOT EXISTS otel_metrics_sum
 (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
     ScopeSchemaUrl String CODEC(ZSTD(1)),
@@ -168,7 +172,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_sum
     AggregationTemporality Int32 CODEC(ZSTD(1)),
     IsMonotonic Boolean CODEC(Delta(1), ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
@@ -185,8 +189,8 @@ CREATE TABLE IF NOT EXISTS otel_metrics_histogram
 (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
     ScopeSchemaUrl String CODEC(ZSTD(1)),
@@ -214,7 +218,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_histogram
     Max Float64 CODEC(ZSTD(1)),
     AggregationTemporality Int32 CODEC(ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
@@ -231,8 +235,8 @@ CREATE TABLE IF NOT EXISTS otel_metrics_exponential_histogram
 (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
     ScopeSchemaUrl String CODEC(ZSTD(1)),
@@ -264,7 +268,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_exponential_histogram
     Max Float64 CODEC(ZSTD(1)),
     AggregationTemporality Int32 CODEC(ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
@@ -281,8 +285,8 @@ CREATE TABLE IF NOT EXISTS otel_metrics_summary
 (
     ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ResourceSchemaUrl String CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
+    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
     ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
     ScopeSchemaUrl String CODEC(ZSTD(1)),
@@ -302,7 +306,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_summary
     ) CODEC(ZSTD(1)),
     Flags UInt32 CODEC(ZSTD(1)),
 
-    ReceivedAt DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    ReceivedAt DateTime64(9) CODEC(ZSTD(1)),
     Origin LowCardinality(String),
     Trust LowCardinality(String),
     DataSet LowCardinality(String),
