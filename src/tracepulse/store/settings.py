@@ -46,6 +46,8 @@ LOAD_SETTINGS = {
     # Whether something was loaded is known by looking; an engine that ignores a block because it
     # remembers one like it would ignore the second try after a repair.
     "insert_deduplicate": 0,
+    # A block of a roll-up has no two rows to put together.
+    "optimize_on_insert": 0,
 }
 
 

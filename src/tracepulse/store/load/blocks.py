@@ -97,8 +97,8 @@ def span_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumn
         ("SpanKind", fixed_names(SPAN_KINDS, span_kind_codes(decoded)[chosen])),
         ("ServiceName", decoded.services(group)),
         ("ResourceText", decoded.resources(group)),
-        ("ScopeName", decoded.strings(rows.cell(Row.SCOPE_GROUP, "name")[scope])),
-        ("ScopeVersion", decoded.strings(rows.cell(Row.SCOPE_GROUP, "version")[scope])),
+        ("ScopeName", decoded.names(Row.SCOPE_GROUP, "name", scope)),
+        ("ScopeVersion", decoded.names(Row.SCOPE_GROUP, "version", scope)),
         ("SpanAttributes", decoded.attributes(Row.SPAN, chosen)),
         ("Duration", fixed("UInt64", span_durations(decoded)[chosen])),
         ("StatusCode", fixed_names(STATUS_CODES, status_codes(decoded)[chosen])),
@@ -151,9 +151,6 @@ def log_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns
     def of_log(name: str) -> Indices:
         return rows.cell(Row.LOG, name)[chosen]
 
-    def of_scope(name: str) -> Indices:
-        return rows.cell(Row.SCOPE_GROUP, name)
-
     return [
         ("Timestamp", fixed("DateTime64(9)", instants)),
         ("TimestampTime", fixed("DateTime", seconds(instants).astype(np.uint32))),
@@ -167,7 +164,7 @@ def log_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns
         ("ResourceSchemaUrl", decoded.names(Row.GROUP, "schema_url", group)),
         ("ResourceText", decoded.resources(group)),
         ("ScopeSchemaUrl", decoded.names(Row.SCOPE_GROUP, "schema_url", scope)),
-        ("ScopeName", decoded.strings(of_scope("name")[scope])),
+        ("ScopeName", decoded.names(Row.SCOPE_GROUP, "name", scope)),
         ("ScopeVersion", decoded.names(Row.SCOPE_GROUP, "version", scope)),
         ("ScopeAttributes", decoded.attributes(Row.SCOPE_GROUP, scope)),
         ("LogAttributes", decoded.attributes(Row.LOG, chosen)),

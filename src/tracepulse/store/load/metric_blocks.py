@@ -70,8 +70,8 @@ def metric_columns(decoded: Decoded, row: Row, chosen: Indices, unit_id: str) ->
     return [
         ("ResourceAttributes", decoded.attributes(Row.GROUP, group)),
         ("ResourceSchemaUrl", decoded.strings(rows.cell(Row.GROUP, "schema_url")[group])),
-        ("ScopeName", decoded.strings(of_scope("name"))),
-        ("ScopeVersion", decoded.strings(of_scope("version"))),
+        ("ScopeName", decoded.names(Row.SCOPE_GROUP, "name", scope)),
+        ("ScopeVersion", decoded.names(Row.SCOPE_GROUP, "version", scope)),
         ("ScopeAttributes", decoded.attributes(Row.SCOPE_GROUP, scope)),
         ("ScopeDroppedAttrCount", fixed("UInt32", dropped.astype(np.uint32))),
         ("ScopeSchemaUrl", decoded.strings(of_scope("schema_url"))),
