@@ -370,8 +370,7 @@ def test_bytes_that_are_no_text_are_shown_as_such(server: str) -> None:
     owner = ClickHouseEngine(f"http://owner:secret@{server}/default")
     owner.execute("CREATE DATABASE bytes")
     for table in ("otel_traces", "otel_logs"):
-        theirs = VARIANTS[1].table(table)
-        owner.execute(f"CREATE TABLE bytes.{table} AS {theirs}")
+        owner.execute(f"CREATE TABLE bytes.{table} AS {VARIANTS[2].table(table)}")
     at = f"fromUnixTimestamp64Nano({START})"
     owner.execute(
         "INSERT INTO bytes.otel_logs (Timestamp, ServiceName, Body, LogAttributes) SELECT"
@@ -428,14 +427,21 @@ def test_a_user_without_rights_is_told_which() -> None:
         detect(cast(Engine, _Refusing()), "otel")
 
 
-def test_a_right_that_is_taken_away_is_told(server: str) -> None:
-    """A table that is gone or closed since the start is the surroundings' fault, not ours."""
-    in_place = _opened(server, VARIANTS[0])
-    sources = Sources(in_place.tables, 30)
-    engine = InPlaceEngine(cast(Engine, _Refusing()), sources)
-    with pytest.raises(Unavailable, match=r"not as they were at the start.*ACCESS_DENIED"):
-        InPlaceTelemetry(engine, sources).search_logs(LogQuestion(ALL))
+def test_a_table_that_changes_meanwhile_is_told(server: str) -> None:
+    """What an ALTER or a DROP since the start leads to is the surroundings' fault, not ours."""
+    owner = ClickHouseEngine(f"http://owner:secret@{server}/default")
+    owner.execute("CREATE DATABASE changing")
+    owner.execute(f"CREATE TABLE changing.otel_logs AS {VARIANTS[1].table('otel_logs')}")
+    in_place = open_in_place(f"http://reader:secret@{server}/changing", (), 30)
+    assert () == in_place.telemetry.search_logs(LogQuestion(ALL))
+    owner.execute("ALTER TABLE changing.otel_logs DROP COLUMN SeverityText")
+    with pytest.raises(Unavailable, match=r"not as they were at the start.*SeverityText"):
+        in_place.telemetry.search_logs(LogQuestion(ALL))
+    owner.execute("DROP TABLE changing.otel_logs")
+    with pytest.raises(Unavailable, match=r"not as they were at the start.*start again"):
+        in_place.telemetry.search_logs(LogQuestion(ALL))
     in_place.engine.close()
+    owner.close()
 
 
 def test_a_table_too_large_to_look_through_began_long_ago(server: str) -> None:

@@ -5,6 +5,7 @@ The statements are those of the embedded engine; a block of rows travels as the 
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -15,8 +16,10 @@ from tracepulse.errors import BadQuestion, BadSetting, EngineError, Overloaded, 
 from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
 from tracepulse.store.settings import LOAD_SETTINGS
 
-__all__ = ["ClickHouseEngine"]
+__all__ = ["ClickHouseEngine", "error_code"]
 
+_MAY_NOT_SET = (115, 164, 452)
+"""Unknown setting, read-only, a constraint on settings."""
 _TOO_COSTLY = ("TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MANY_ROWS")
 
 
@@ -45,6 +48,7 @@ class ClickHouseEngine:
         self.name = _without_password(url)
         """What it is and where, without secrets."""
         self._cluster = cluster
+        self._read_only = read_only
         self.sets_limits = True
         """False where the server's own limits are all there is."""
         self.database = unquote(parts.path.strip("/")) or "default"
@@ -60,7 +64,7 @@ class ClickHouseEngine:
             timeout=httpx.Timeout(120.0, connect=5.0),
         )
         try:
-            self._greet(read_only)
+            self._greet()
         except BaseException as error:
             self._client.close()
             if isinstance(error, EngineError):
@@ -78,6 +82,10 @@ class ClickHouseEngine:
         settings = {"default_format": "Arrow", "wait_end_of_query": "1"}
         if self.sets_limits:
             settings |= _settings(limits or QueryLimits())
+            if self._read_only:
+                # A table of theirs may be distributed, and our statements join and look up; without
+                # this a server refuses one such within another.
+                settings["distributed_product_mode"] = "global"
         data = self._post(settings, sql.encode(), parameters).content
         return pa.ipc.open_file(pa.BufferReader(data)).read_all()
 
@@ -108,11 +116,11 @@ class ClickHouseEngine:
         """Close the connections."""
         self._client.close()
 
-    def _greet(self, read_only: bool) -> None:
+    def _greet(self) -> None:
         try:
             self.query("SELECT 1 AS one")
         except EngineError as error:
-            if not read_only or "READONLY" not in str(error):
+            if not self._read_only or error_code(error) not in _MAY_NOT_SET:
                 raise
             self.sets_limits = False
             self.query("SELECT 1 AS one")
@@ -140,6 +148,12 @@ class ClickHouseEngine:
         if any(f"({name})" in answer.text for name in _TOO_COSTLY):
             raise BadQuestion(f"the question costs too much ({text}); ask for less time")
         raise EngineError(text or f"HTTP {answer.status_code}")
+
+
+def error_code(error: EngineError) -> int:
+    """Return the number of a server's error, which long texts still begin with; 0 without one."""
+    found = re.match(r"Code: (\d+)\.", str(error))
+    return int(found[1]) if found else 0
 
 
 def _settings(cost: QueryLimits) -> dict[str, str]:

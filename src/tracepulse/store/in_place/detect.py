@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracepulse.errors import BadSetting, EngineError, Unavailable
+from tracepulse.store.clickhouse import error_code
 from tracepulse.store.engine import Engine
 from tracepulse.store.in_place.columns import COLUMNS, Role, is_json
 
@@ -23,6 +24,7 @@ _USUAL: Mapping[Role, tuple[str, ...]] = {
     Role.SUMMARY: ("otel_metrics_summary",),
 }
 """The exporter's names for its tables."""
+_ACCESS_DENIED = 497
 _COLUMNS = """
 SELECT t.name AS table, t.engine AS engine, c.name AS column, c.type AS type, c.default_kind AS kind
 FROM system.tables AS t
@@ -225,10 +227,10 @@ def _missing(engine: Engine, database: str, name: str, role: Role) -> str:
     try:
         engine.query(f"SELECT 1 AS one FROM {full} LIMIT 0")  # noqa: S608
     except EngineError as error:
-        reason = str(error)
+        code = error_code(error)
     else:
-        reason = ""
-    if "ACCESS_DENIED" in reason:
+        code = 0
+    if code == _ACCESS_DENIED:
         return (
             f"{engine.name}: this user may not read {full};"
             f" GRANT SELECT ON {full} (and the exporter's other tables) to it"

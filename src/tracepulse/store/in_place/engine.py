@@ -7,20 +7,15 @@ from typing import NoReturn
 import pyarrow as pa
 
 from tracepulse.errors import EngineError, InternalError, Unavailable
+from tracepulse.store.clickhouse import error_code
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
 from tracepulse.store.in_place.readable import readable
 from tracepulse.store.in_place.sources import Sources
 
 __all__ = ["MAX_ROWS_READ", "InPlaceEngine"]
 
-_CHANGED = (
-    "UNKNOWN_TABLE",
-    "UNKNOWN_DATABASE",
-    "UNKNOWN_IDENTIFIER",
-    "NOT_FOUND_COLUMN_IN_BLOCK",
-    "ACCESS_DENIED",
-)
-"""The engine's names for what an ALTER, a DROP or a REVOKE meanwhile leads to."""
+_CHANGED = (10, 16, 47, 60, 81, 497)
+"""No such column, identifier, table or database, no right: after an ALTER, a DROP or a REVOKE."""
 MAX_ROWS_READ = 1_000_000_000
 """Rows that one question may read of somebody else's table; past it, it is refused."""
 
@@ -50,7 +45,7 @@ class InPlaceEngine:
         try:
             return readable(self._inside.query(self.expanded(sql), parameters, cost))
         except EngineError as error:
-            if any(f"({name})" in str(error) for name in _CHANGED):
+            if error_code(error) in _CHANGED:
                 raise Unavailable(
                     f"{self.name}: the tables are not as they were at the start, or may no longer"
                     f" be read ({error}); grant SELECT on them, or start again to look anew"
