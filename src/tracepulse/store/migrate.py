@@ -6,7 +6,13 @@ from importlib.resources import files
 from tracepulse.errors import Unavailable
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.tables import ROLLUPS
-from tracepulse.store.settings import LAYOUT_SETTINGS, ROLLUP_SETTINGS, TABLE_SETTINGS, literal
+from tracepulse.store.settings import (
+    LAYOUT_SETTINGS,
+    MERGE_SETTINGS,
+    ROLLUP_SETTINGS,
+    TABLE_SETTINGS,
+    literal,
+)
 from tracepulse.store.shapes import SHAPE_FROM_WARN
 
 __all__ = ["BIN_EXPRESSION", "ROLLUPS", "migrate", "rollup_select"]
@@ -41,7 +47,7 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     Raises:
         Unavailable: the tables were made by a newer version of TracePulse.
     """
-    layout = _known(engine, LAYOUT_SETTINGS)
+    layout = _known(engine, LAYOUT_SETTINGS | MERGE_SETTINGS)
     engine.execute(_fill(_VERSIONS, engine, layout))
     found = engine.query("SELECT DISTINCT Name FROM tracepulse_migrations ORDER BY Name")
     done = set(found.column("Name").to_pylist())
@@ -96,10 +102,14 @@ def _known(engine: Engine, settings: Mapping[str, int | str]) -> dict[str, int |
     return {name: value for name, value in settings.items() if name in names}
 
 
+def _merging(layout: Mapping[str, int | str]) -> dict[str, int | str]:
+    return {name: value for name, value in layout.items() if name in MERGE_SETTINGS}
+
+
 def _fill(statement: str, engine: Engine, layout: Mapping[str, int | str]) -> str:
     return (
         statement.replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
-        .replace("@rollup_settings", _clause(ROLLUP_SETTINGS))
+        .replace("@rollup_settings", _clause({**ROLLUP_SETTINGS, **_merging(layout)}))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))
         .replace("@replacing_engine", engine.table_engine().replace("Merge", "ReplacingMerge"))
         .replace("@engine", engine.table_engine())
