@@ -82,11 +82,11 @@ test-power-cuts:  ## 50 power cuts under a server, on a file system of its own (
 test-hostile:  ## a million mutated requests, and bombs, with what they cost
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'
 
-peers:  ## build the OpenTelemetry Collector and run the tests against it (needs Go)
+peers:  ## build the OpenTelemetry Collector and Jaeger, run the tests against the Collector (needs Go)
 	@tests/peers/build && $(BIN)/python -m pytest -q tests/peers
 
 bench:  ## every benchmark, in short
-	@for each in admission ingest query blocking_path; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
+	@for each in admission ingest query mixed blocking_path; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
 
 clean:
 	rm -rf build dist src/tracepulse/static

@@ -32,8 +32,16 @@ from benchmarks.figures import bars
 from benchmarks.measured_server import measured_server, wait_stored
 from benchmarks.otlp_client import BodyFile, progress, send, within
 from benchmarks.process_tree import settle
-from benchmarks.query import DAY_NS, SECOND_NS, Known, Questions, fill, open_incident
-from benchmarks.query import Result as Filled
+from benchmarks.query import Questions
+from benchmarks.query_data import (
+    DAY_NS,
+    SECOND_NS,
+    Filled,
+    Known,
+    fill,
+    open_incident,
+    wait_for_edges,
+)
 from tests.running_server import RunningServer
 
 SEED = 20261124
@@ -165,26 +173,21 @@ def _ratio(mixed: float, alone: float) -> float:
 
 def measure(scale: Scale, seed: int, folder: Path) -> Result:
     """Fill a server and let both sides at it."""
-    result, known, filled = Result(), Known(), Filled()
+    result = Result()
     now = time.time_ns()
     spec = Spec(seed, scale.records, scale.records, now - 2 * DAY_NS, now)
+    filled = Filled(Known(), {}, spec.start_unix_ns, spec.end_unix_ns, "", [])
     progress(f"Filling with {scale.records:,} spans and log lines of two days…")
     next(trace_bodies(Spec(seed, 10)))  # the generator is compiled at its first use
     with measured_server(folder / "server") as server:
         started = time.monotonic()
-        fill(server, spec, filled, known)
+        fill(server, spec, filled)
         can_take = 2 * scale.records / (time.monotonic() - started)
         result.spans_per_second = min(float(SPANS_PER_S), round(can_take / 2, -2))
-        incident_id = open_incident(server, now - 60 * SECOND_NS)
+        filled.incident_id = open_incident(server, now - 60 * SECOND_NS)
         settle(server.process.pid, idle_ratio=0.1, within_s=scale.settle_s)
-        questions = Questions(
-            known,
-            spec.start_unix_ns,
-            spec.end_unix_ns,
-            incident_id,
-            random.Random(seed),
-            filled.complaints,
-        )
+        wait_for_edges(server, filled, scale.settle_s)
+        questions = Questions(filled, random.Random(seed), filled.complaints)
         for ask in questions.all.values():
             ask(server.client)  # the first answer of each kind is not what is compared
         progress(f"In turns at {result.spans_per_second:,.0f} spans/s…")
