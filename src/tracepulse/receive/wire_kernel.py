@@ -565,8 +565,8 @@ def walk(body, root, limit_array, wires, actions, children, enters, out):  # typ
         # Leave every message that ends here.
         while pos == ends[top]:
             kind = kinds[top]
-            if kind == 3 and (seen[top] & np.uint64(6)) != np.uint64(6):
-                faults |= 1  # a span without a trace id or span id
+            if (kind == 3 or kind == 5) and (seen[top] & np.uint64(6)) != np.uint64(6):
+                faults |= 1  # a span or link without a trace id or span id
             if _time_fault(kind, first[top], second[top], limits):
                 faults |= 8
             if top == record:
