@@ -84,7 +84,7 @@ VARIANTS = (
         _order(f"{_HOUR}, ServiceName, SpanName, ResourceText, Timestamp"),
     ),
     Variant("order by trace", "traces", _order(f"{_HOUR}, TraceId, Timestamp")),
-    Variant("blocks of 64 KiB", "traces", settings={"min_compress_block_size": 1 << 16}),
+    Variant("blocks of 1 MiB", "traces", settings={"min_compress_block_size": 1 << 20}),
     Variant("fresh parts wide", "traces", settings={"min_level_for_wide_part": 0}),
     Variant(
         "small merges by row",

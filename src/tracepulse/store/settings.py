@@ -28,8 +28,6 @@ LAYOUT_SETTINGS: dict[str, int | str] = {
     "min_level_for_wide_part": 1,
     # Sorted parts are merged by runs of rows, not row by row.
     "merge_use_batch_sorting_queue": 1,
-    # Repetitions are found within a block only: a mebibyte saves a byte a row against 64 KiB.
-    "min_compress_block_size": 1 << 20,
     # Nothing reads the statistics that it would gather on every insert.
     "auto_statistics_types": "",
 }
