@@ -14,9 +14,12 @@ from tests.otlp_requests import SECOND, log, logs, metrics, span, traces
 from tests.store.segments import framed, load_all, rows, write_segment
 
 from tracepulse.errors import EngineError, Overloaded, Unavailable
+from tracepulse.journal.framing import frame
 from tracepulse.journal.journal import Journal, JournalLimits
 from tracepulse.journal.segment import Segment
 from tracepulse.model.question import Window
+from tracepulse.receive.admission import Receipt, admit
+from tracepulse.receive.limits import SERVER_LIMITS, live_window
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
@@ -307,6 +310,23 @@ def test_a_kill_amid_repetitions_changes_nothing(
     _crash_and_load(engine, tmp_path, f"{data_set}-second")
     assert [1, 2, 3, 4] == _span_ids(engine, data_set)
     _is_exact(engine, data_set)
+
+
+def test_spans_whose_time_was_moved_are_known_again(engine: ChdbEngine, tmp_path: Path) -> None:
+    """The door moves an impossible start to one that depends on when the request came."""
+    far = T + 400 * 86_400 * SECOND
+    request = traces(*(span(span_id=n, start=far + n) for n in (1, 2)))
+    for turn, received in enumerate((T, T + 5 * SECOND)):
+        admitted = admit(
+            request.SerializeToString(), "traces", SERVER_LIMITS, live_window(received, 30)
+        )
+        receipt = Receipt(received, "otlp_http", "loopback", "moved")
+        path = tmp_path / "journal" / f"moved-{turn}.traces.sealed"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(frame(admitted.body, receipt))
+    loader = _crash_and_load(engine, tmp_path, "moved-later")
+    assert [1, 2] == _span_ids(engine, "moved")
+    assert 2 == loader.status().deduplicated_records
 
 
 def test_equal_lines_that_may_be_two_events_are_both_stored(

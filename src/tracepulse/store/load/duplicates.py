@@ -22,6 +22,8 @@ __all__ = ["Duplicates", "Keys", "keys_of"]
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 _EMPTY = np.uint64(0)
 _FIRST_SIZE = 1 << 12
+_ORIGINAL_START = b"tracepulse.original_time_unix_nano"
+"""On a span whose start was moved at the door, to a place that depends on when it was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,11 @@ def keys_of(decoded: Decoded) -> Keys:
         keys = np.empty(rows.count(Row.SPAN), np.uint64)
         _, _, request = decoded.ancestry(rows.owner(Row.SPAN))
         _span_keys(
-            rows.text,
+            decoded.text,
             rows.cell(Row.SPAN, "trace_id"),
             rows.cell(Row.SPAN, "span_id"),
             rows.cell(Row.SPAN, "start_unix_ns"),
+            decoded.attribute(Row.SPAN, _ORIGINAL_START),
             data_sets[request],
             keys,
         )
@@ -77,10 +80,14 @@ def _can_be_told(decoded: Decoded) -> NDArray[np.bool_]:
 
 
 @njit(cache=True, nogil=True)
-def _span_keys(buf, traces, spans, starts, data_sets, out):  # type: ignore[no-untyped-def]
+def _span_keys(buf, traces, spans, starts, originals, data_sets, out):  # type: ignore[no-untyped-def]
     for n in range(len(traces)):
+        place = originals[n]
+        key = np.uint64(starts[n])
+        if place != 0:
+            key = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), np.uint64(1))
         place = data_sets[n]
-        key = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), np.uint64(starts[n]))
+        key = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), key)
         place = traces[n]
         key = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), key)
         place = spans[n]
