@@ -7,6 +7,7 @@ from tracepulse.errors import Unavailable
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.tables import ROLLUPS
 from tracepulse.store.settings import (
+    EDGE_SETTINGS,
     LAYOUT_SETTINGS,
     MERGE_SETTINGS,
     ROLLUP_SETTINGS,
@@ -109,6 +110,7 @@ def _merging(layout: Mapping[str, int | str]) -> dict[str, int | str]:
 def _fill(statement: str, engine: Engine, layout: Mapping[str, int | str]) -> str:
     return (
         statement.replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
+        .replace("@edge_settings", _clause({**EDGE_SETTINGS, **_merging(layout)}))
         .replace("@rollup_settings", _clause({**ROLLUP_SETTINGS, **_merging(layout)}))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))
         .replace("@replacing_engine", engine.table_engine().replace("Merge", "ReplacingMerge"))

@@ -1,6 +1,7 @@
 """Engine settings that the store depends on, each with its reason."""
 
 __all__ = [
+    "EDGE_SETTINGS",
     "LAYOUT_SETTINGS",
     "LOAD_SETTINGS",
     "MERGE_SETTINGS",
@@ -44,6 +45,11 @@ MERGE_SETTINGS = {
 ROLLUP_SETTINGS = TABLE_SETTINGS | {
     # Roll-ups of data sets share parts with live ones, so expiry rewrites; they are small.
     "ttl_only_drop_parts": 0,
+}
+
+EDGE_SETTINGS = ROLLUP_SETTINGS | {
+    # A row holds a minute: in a granule of the usual size, an hour would be read with months.
+    "index_granularity": 16,
 }
 
 LOAD_SETTINGS = {

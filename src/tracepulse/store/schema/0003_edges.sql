@@ -1,5 +1,6 @@
 -- Who called whom, by minute: one row for each minute, written anew as a whole when its spans have
--- changed, the newest counts (store/edges/keeper.py).
+-- changed, the newest counts (store/edges/keeper.py). Not cut into partitions, so that minutes on
+-- both sides of any boundary are written in one go.
 
 CREATE TABLE IF NOT EXISTS edge_minutes
 (
@@ -21,7 +22,6 @@ CREATE TABLE IF NOT EXISTS edge_minutes
     Version UInt64
 )
 ENGINE = @replacing_engine(Version)
-PARTITION BY toYYYYMM(Minute)
 ORDER BY (DataSet, Minute)
 TTL Minute + INTERVAL 90 DAY DELETE WHERE DataSet = ''
-SETTINGS @rollup_settings
+SETTINGS @edge_settings
