@@ -14,6 +14,7 @@ from tracepulse.store.load.decoded import Decoded, Indices, decode
 from tracepulse.store.load.duplicates import Keys, keys_of
 from tracepulse.store.load.metric_blocks import METRIC_KINDS, metric_columns
 from tracepulse.store.load.native import block
+from tracepulse.store.load.order import in_order
 from tracepulse.store.load.rollup_blocks import (
     MARKER_KIND,
     MARKER_SEVERITY,
@@ -77,7 +78,7 @@ class Contents:
                 records += everything
                 fresh += len(chosen)
                 if len(chosen):
-                    unit = Unit(unit_id, data_set, day, chosen)
+                    unit = Unit(unit_id, data_set, day, in_order(self.decoded, row, chosen))
                     inserts.append(self._inserts(table, row, columns, unit, vocabularies))
             yield UnitLoad(requests, records, fresh, chain.from_iterable(inserts))
 
