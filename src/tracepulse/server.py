@@ -23,6 +23,7 @@ from tracepulse.config import Settings
 from tracepulse.core import Core, open_core
 from tracepulse.errors import BadSetting, TracePulseError
 from tracepulse.front_door import FrontDoor
+from tracepulse.memory_reuse import keep_freed_memory
 from tracepulse.ports import bind
 from tracepulse.receive.app import is_loopback, otlp_app
 from tracepulse.receive.grpc import grpc_server
@@ -56,6 +57,7 @@ def serve(settings: Settings) -> None:
     )
     for talkative in ("alembic", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    keep_freed_memory()
     kept_elsewhere = settings.state_url or (settings.data_dir / "state.db").exists()
     if not kept_elsewhere:
         _refuse_open_network(settings, has_keys=False)  # before anything is made

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt))
 ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, SpanName, Timestamp)
-SETTINGS @table_settings
+SETTINGS @span_settings
 --
 CREATE TABLE IF NOT EXISTS otel_logs
 (
