@@ -37,8 +37,9 @@ _LOOK_SHARE = 0.005
 _SPANS_AT_ONCE = 500_000
 _SHARE = 0.05
 """Of the time at most so much is spent on what just came in: with more to do, what is kept lags."""
-_SHARE_OLD = 0.3
-"""The same for minutes of long ago, which were imported, or came late."""
+_SHARE_OLD = 0.05
+"""The same for minutes of long ago, which were imported, or came late; until then they are joined when
+somebody asks."""
 _LIMITS = QueryLimits(time_s=120, memory_bytes=1024**3, rows=16_000_000)
 _ALL_TIME = Window(0, (2**32 - 1) * 10**9)
 
