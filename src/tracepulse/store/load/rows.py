@@ -70,22 +70,18 @@ def _fixed64(buf, pos):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _any_value(buf, pos, end):  # type: ignore[no-untyped-def]
-    """Return kind, content, and whether it can be read."""
-    kind = np.int64(0)
-    content = np.int64(0)
+def _any_value(buf, pos, end, kind, content):  # type: ignore[no-untyped-def]
+    """
+    Return kind, content, and whether it can be read.
+
+    Kind and content are given as an earlier message of the same field left them: protobuf merges.
+    """
     while pos < end:
-        key = buf[pos]
-        pos += 1
-        if key >= 0x80:
-            # A field that is not known: skip its number, and go on by its wire type.
-            while pos < end and buf[pos] >= 0x80:
-                pos += 1
-            pos += 1
-            field = np.int64(0)
-        else:
-            field = np.int64(key >> 3)
-        wire = key & 7
+        key, pos = _varint(buf, pos, end)
+        if pos < 0:
+            return kind, content, False
+        field = np.int64(key >> np.uint64(3))
+        wire = np.int64(key & np.uint64(7))
         if wire == 2:
             size, pos = _varint(buf, pos, end)
             if pos < 0 or size > np.uint64(end - pos):
@@ -244,7 +240,9 @@ def _walk(  # type: ignore[no-untyped-def]
                         if tag == 10:
                             key_place = (inner << 24) | np.int64(size)
                         elif tag == 18:
-                            value_kind, value, fine = _any_value(buf, inner, inner + np.int64(size))
+                            value_kind, value, fine = _any_value(
+                                buf, inner, inner + np.int64(size), value_kind, value
+                            )
                             if not fine:
                                 return field_start
                         inner += np.int64(size)
@@ -292,7 +290,7 @@ def _walk(  # type: ignore[no-untyped-def]
                 if wire != 2:
                     return field_start
                 if fill:
-                    value_kind, value, fine = _any_value(buf, begin, pos)
+                    value_kind, value, fine = _any_value(buf, begin, pos, cells[at], cells[at + 1])
                     if not fine:
                         return field_start
                     cells[at] = value_kind
@@ -315,6 +313,7 @@ def _walk(  # type: ignore[no-untyped-def]
                 if wire != 0:
                     return field_start
                 if fill:
+                    number &= np.uint64(0xFFFFFFFF)  # sint32: what is above is cut off
                     cells[at] = np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1))
             else:  # FIXED64_LIST, VARINT_LIST
                 child = np.int64(child_of[kind, field])

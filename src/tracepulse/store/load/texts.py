@@ -5,7 +5,7 @@ A place is what `rows.py` makes: offset << 24 | length, in one array of bytes.
 """
 
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -483,7 +483,7 @@ def _write_values(buf, kinds, values, words, at, letters, out):  # type: ignore[
     return at
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def _double_text(bits: int) -> bytes:
     """Write a double as ClickHouse does: the shortest digits, plain from 1e-6 up to 1e21."""
     number = float(np.array(bits, np.int64).view(np.float64))
