@@ -507,3 +507,38 @@ def test_tables_of_a_newer_version_are_refused(engine: ChdbEngine) -> None:
             " SETTINGS mutations_sync = 2"
         )
     assert () == migrate(engine)
+
+
+def _heavy_logs(records: int) -> Any:
+    request = logs(*(log(f"line {n}", at=T + n) for n in range(records)))
+    scope = request.resource_logs[0].scope_logs[0].scope
+    for n in range(60):
+        scope.attributes.add(key=f"k{n}").value.string_value = "x" * 4000
+    return request
+
+
+def test_what_would_become_too_large_in_the_tables_is_loaded_in_pieces(
+    engine: ChdbEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scope's attributes stand in every row: a request of 1 KiB can ask for gigabytes."""
+    monkeypatch.setattr("tracepulse.store.load.loader._MOST_SHARED_BYTES", 8_000_000)
+    requests = [_heavy_logs(20), _heavy_logs(21), _heavy_logs(200)]
+    _segment(tmp_path, "heavy", requests, "heavy", "logs")
+    loader = _crash_and_load(engine, tmp_path, "heavy-later")
+    found = rows(engine, "SELECT count() AS n FROM otel_logs WHERE DataSet = 'heavy'")
+    assert [{"n": 41}] == found
+    assert (1, 200) == (loader.status().set_aside_messages, loader.status().set_aside_records)
+
+
+def test_what_was_set_aside_is_no_repetition_of_itself(engine: ChdbEngine, tmp_path: Path) -> None:
+    """It is not in the tables, so the same loader stores it when it comes again."""
+    requests = [traces(span(span_id=1, name="poison", start=T + 77))]
+    between = Between(engine, refuses=b"poison")
+    journal = Journal(tmp_path / "journal", "twice-run", LIMITS)
+    loader = Loader(between, journal, tmp_path / "aside")
+    for n, refuses in enumerate((b"poison", b"")):
+        between.refuses = refuses
+        loader.load(write_segment(tmp_path / "journal", f"twice-{n}", "traces", requests, "twice"))
+    journal.seal_all()
+    assert 1 == loader.status().set_aside_records
+    assert [1] == _span_ids(engine, "twice")

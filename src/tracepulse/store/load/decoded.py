@@ -10,7 +10,7 @@ from tracepulse.journal.framing import Frame
 from tracepulse.receive.signals import Signal
 from tracepulse.store.load.native import Column, array, low_cardinality, mapping, plain_strings
 from tracepulse.store.load.row_types import Row
-from tracepulse.store.load.rows import Rows, read_rows
+from tracepulse.store.load.rows import LENGTH_MASK, Rows, read_rows
 from tracepulse.store.load.texts import (
     bytes_at,
     dictionary,
@@ -28,6 +28,9 @@ from tracepulse.store.load.texts import (
 __all__ = ["Decoded", "Lists", "decode"]
 
 Indices = NDArray[np.int64]
+
+_PAIR_BYTES = 6
+"""Of a pair in a map beside its value: the number of its key, and lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,13 @@ class Decoded:
         """Return scope group, resource group and request of rows that lie in scope groups."""
         group = self.rows.owner(Row.SCOPE_GROUP)[records]
         return records, group, self.request_of_group[group]
+
+    def attribute_bytes(self, row: Row, chosen: Indices) -> int:
+        """Return about how many bytes the attributes of some rows take, as often as each is chosen."""
+        pairs = self.pairs(row)
+        lengths = (self.pair_text[pairs.elements] & LENGTH_MASK) + _PAIR_BYTES
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])[pairs.offsets]
+        return int((before[1:] - before[:-1])[chosen].sum())
 
     # -- columns ---------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from tracepulse.store.load.rollup_blocks import (
     span_minutes,
 )
 from tracepulse.store.load.row_types import Row
+from tracepulse.store.load.rows import LENGTH_MASK
 from tracepulse.store.load.units import Unit, units
 
 __all__ = ["Contents", "Insert", "UnitLoad", "Vocabularies", "read_segment"]
@@ -61,6 +62,15 @@ class Contents:
     decoded: Decoded
     keys: Keys
 
+    def keys_without(self, requests: Indices) -> Keys:
+        """Return the keys, but for those of requests that are not stored."""
+        refused = np.zeros(self.decoded.rows.count(Row.REQUEST), np.bool_)
+        refused[requests] = True
+        if self.decoded.signal == "traces":
+            refused = refused[self.decoded.ancestry(self.decoded.rows.owner(Row.SPAN))[2]]
+        keys = np.where(refused, np.uint64(0), self.keys.keys)
+        return Keys(keys, self.keys.received_unix_ns)
+
     def loads(
         self, segment_id: str, is_new: NDArray[np.bool_], vocabularies: Vocabularies
     ) -> Iterator["UnitLoad"]:
@@ -72,15 +82,16 @@ class Contents:
         """
         for unit_id, data_set, day, requests in units(self.decoded, segment_id):
             inserts: list[Iterator[Insert]] = []
-            records = fresh = 0
+            records = fresh = shared = 0
             for table, row, columns in _TABLES[self.decoded.signal]:
                 everything, chosen = self._chosen(row, requests, is_new)
                 records += everything
                 fresh += len(chosen)
+                shared += self._shared_bytes(row, chosen)
                 if len(chosen):
                     unit = Unit(unit_id, data_set, day, in_order(self.decoded, row, chosen))
                     inserts.append(self._inserts(table, row, columns, unit, vocabularies))
-            yield UnitLoad(requests, records, fresh, chain.from_iterable(inserts))
+            yield UnitLoad(requests, records, fresh, shared, chain.from_iterable(inserts))
 
     def _inserts(
         self,
@@ -109,6 +120,30 @@ class Contents:
         new = is_new if decoded.signal == "traces" else is_new[request]
         return int(inside.sum()), np.flatnonzero(inside & new)
 
+    def _shared_bytes(self, row: Row, chosen: Indices) -> int:
+        """Return how large becomes what rows share and tables hold in each of them."""
+        if row is Row.SPAN or not len(chosen):
+            return 0
+        decoded = self.decoded
+        owner = decoded.rows.owner(row)[chosen]
+        if row is Row.LOG:
+            return decoded.attribute_bytes(Row.SCOPE_GROUP, owner)
+        scope, group, _ = decoded.ancestry(decoded.rows.owner(Row.METRIC)[owner])
+        texts = sum(
+            int((decoded.rows.cell(kind, name)[each] & LENGTH_MASK).sum())
+            for kind, name, each in (
+                (Row.METRIC, "description", owner),
+                (Row.METRIC, "unit", owner),
+                (Row.SCOPE_GROUP, "schema_url", scope),
+                (Row.GROUP, "schema_url", group),
+            )
+        )
+        return (
+            texts
+            + decoded.attribute_bytes(Row.SCOPE_GROUP, scope)
+            + decoded.attribute_bytes(Row.GROUP, group)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class UnitLoad:
@@ -119,6 +154,8 @@ class UnitLoad:
     records: int
     fresh: int
     """Records that are not repetitions."""
+    shared_bytes: int
+    """What the records' scopes and resources take, where the table holds them in each row."""
     inserts: Iterator[Insert]
 
 

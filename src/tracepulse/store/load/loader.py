@@ -48,6 +48,9 @@ _log = logging.getLogger("tracepulse")
 _RETRY_S = 1.0
 _REMEMBERED_BYTES = 64 * 1024 * 1024
 """Of stored segments, read at the start: about a third of a second."""
+_MOST_SHARED_BYTES = 512 * 1024 * 1024
+"""Attributes of scopes and resources stand once in a request and in every row of some tables: 50,000
+log records of one scope would else make 12 GB of a request of 1 KiB. Past this a segment is halved."""
 _MUTATIONS_S = 60.0
 _UNFINISHED = """
 SELECT mutation_id FROM system.mutations WHERE database = currentDatabase() AND NOT is_done
@@ -169,12 +172,19 @@ class Loader:
             return halves
         is_new = self._decide(segment, read)
         stored = repeated = 0
+        not_stored: list[int] = []
         for load in read.loads(segment.segment_id, is_new, self._vocabularies):
             try:
+                if load.shared_bytes > _MOST_SHARED_BYTES:
+                    raise EngineError(
+                        f"attributes of scopes and resources would take {load.shared_bytes:,} bytes"
+                        f" in the rows; at most {_MOST_SHARED_BYTES:,}"
+                    )
                 self._put_all(load, segment.suspect)
                 stored += load.fresh
                 repeated += load.records - load.fresh
             except EngineError as error:
+                not_stored += load.requests.tolist()
                 refused = [found[n] for n in load.requests.tolist()]
                 halves += self._halve(segment, data, refused, str(error), aside)
         outcome = Outcome(stored, repeated, tuple(aside))
@@ -182,8 +192,8 @@ class Loader:
             self._journal.discard(segment, outcome)
         else:
             self._journal.stored(segment, outcome)
-        if not halves:
-            self._duplicates.remember(read.keys)
+        # What is set aside may be tried again, and is no repetition then; nor are halves.
+        self._duplicates.remember(read.keys_without(np.array(not_stored, np.int64)))
         if not segment.again:
             self._note(stored_records=stored, deduplicated_records=repeated, segments=1)
         if not halves:
