@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, SpanName, Timestamp)
 SETTINGS @span_settings
 --
@@ -99,7 +99,7 @@ CREATE TABLE IF NOT EXISTS otel_logs
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, Timestamp)
 SETTINGS @table_settings
 --
@@ -139,7 +139,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_gauge
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS @table_settings
 --
@@ -181,7 +181,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_sum
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS @table_settings
 --
@@ -227,7 +227,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_histogram
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS @table_settings
 --
@@ -277,7 +277,7 @@ CREATE TABLE IF NOT EXISTS otel_metrics_exponential_histogram
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS @table_settings
 --
@@ -315,6 +315,6 @@ CREATE TABLE IF NOT EXISTS otel_metrics_summary
     INDEX idx_segment SegmentId TYPE minmax GRANULARITY 1
 )
 ENGINE = @engine
-PARTITION BY (DataSet, toDate(ReceivedAt))
+PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 SETTINGS @table_settings
