@@ -36,11 +36,20 @@ def _import(server: RunningServer, path: Path, data_set: str) -> dict[str, Any]:
 
 
 def test_a_recorded_case_can_be_asked_about(server: RunningServer, tmp_path: Path) -> None:
-    """Every span, line and point of a Nezha case is stored, and each kind of question is answered."""
+    """Every span and line of a Nezha case is stored once, and each kind of question is answered."""
     case = shared_data("nezha") / "cases" / _CASE
-    held = {"traces": 0, "logs": 0, "metrics": 0}
+    held = {"logs": 0, "metrics": 0}
+    spans: set[tuple[bytes, bytes, int]] = set()  # the recording holds some of them twice
     for signal, message in case_requests(case):
-        held[signal] += record_count(message)
+        if isinstance(message, ExportTraceServiceRequest):
+            spans |= {
+                (span.trace_id, span.span_id, span.start_time_unix_nano)
+                for group in message.resource_spans
+                for scope in group.scope_spans
+                for span in scope.spans
+            }
+        else:
+            held[signal] += record_count(message)
     write_case(case, tmp_path / "case")
     _import(server, tmp_path / "case", "nezha")
 
@@ -48,7 +57,7 @@ def test_a_recorded_case_can_be_asked_about(server: RunningServer, tmp_path: Pat
         found = server.get("/api/data-sets")["data_sets"]
         return {each["signal"]: each["records"] for each in found if each["data_set"] == "nezha"}
 
-    wanted = {signal: held[signal] for signal in ("traces", "logs")}
+    wanted = {"traces": len(spans), "logs": held["logs"]}
     wait_until(stored, lambda found: {k: found.get(k) for k in wanted} == wanted, "all records")
     asked = {"data_set": "nezha", "since": _START, "until": _END}
     traces = server.get("/api/traces", limit=50, **asked)["traces"]
@@ -66,7 +75,13 @@ def test_a_recorded_case_can_be_asked_about(server: RunningServer, tmp_path: Pat
 
 def test_payloads_of_other_tools_come_out_whole(server: RunningServer) -> None:
     """Every Jaeger, Zipkin and OTLP payload is accepted, and no live telemetry appears from it."""
+    before = server.get("/api/doctor")["accounting"]["deduplicated"]
     report = _import(server, shared_data("payloads"), "payloads")
+
+    def repeated() -> int:
+        """Some spans stand in several payloads."""
+        now: int = server.get("/api/doctor")["accounting"]["deduplicated"]
+        return now - int(before)
 
     assert report["rejected"] == 0
     found = wait_until(
@@ -75,7 +90,7 @@ def test_payloads_of_other_tools_come_out_whole(server: RunningServer) -> None:
             for each in server.get("/api/data-sets")["data_sets"]
             if each["data_set"] == "payloads"
         },
-        lambda sums: sums.get("traces") == report["accepted"]["traces"],
+        lambda sums: sums.get("traces", 0) + repeated() == report["accepted"]["traces"],
         "all spans",
     )
     assert found["traces"] > 1_000

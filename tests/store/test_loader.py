@@ -335,9 +335,9 @@ def test_equal_lines_that_may_be_two_events_are_both_stored(
     """A request of logs is a repetition when it is equal to the byte and its lines have instants."""
     timed, timeless = logs(log("timed", at=T)), logs(log("timeless", at=0))
     other = logs(log("timed", at=T), log("more", at=T))
-    _segment(tmp_path, "lines", [timed, timed, timeless, timeless, other], "lines", "logs")
-    loader = _crash_and_load(engine, tmp_path, "lines-later")
-    found = rows(engine, "SELECT Body FROM otel_logs WHERE DataSet = 'lines' ORDER BY Body")
+    _segment(tmp_path, "equal", [timed, timed, timeless, timeless, other], "equal", "logs")
+    loader = _crash_and_load(engine, tmp_path, "equal-later")
+    found = rows(engine, "SELECT Body FROM otel_logs WHERE DataSet = 'equal' ORDER BY Body")
     assert ["more", "timed", "timed", "timeless", "timeless"] == [row["Body"] for row in found]
     assert 1 == loader.status().deduplicated_records
 
