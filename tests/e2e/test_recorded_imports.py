@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.data_sets.nezha import case_requests, write_case
 from tests.data_sets.shared_data import shared_data
 from tests.running_server import RunningServer, wait_until

@@ -62,6 +62,7 @@ class Between:
     failure: Callable[[], BaseException] = Killed
     refuses: bytes = b""
     """A block that holds this text is refused."""
+    refusal: type[Exception] = EngineError
     calls: int = 0
 
     @property
@@ -97,7 +98,7 @@ class Between:
         self._step()
         data = b"".join(block)
         if self.refuses and self.refuses in data:
-            raise EngineError("Code: 1. DB::Exception: refused by the test")
+            raise self.refusal("Code: 1. DB::Exception: refused by the test")
         return self.engine.insert(table, columns, [data])
 
     def table_engine(self, aggregating: bool = False) -> str:
@@ -388,6 +389,22 @@ def test_refused_messages_of_several_data_sets_are_each_kept(
     assert {framed(requests[n], "traces", f"several-{n // 2}") for n in (0, 2, 4)} == {
         path.read_bytes() for path in (tmp_path / "aside").glob("*.message")
     }
+
+
+@pytest.mark.parametrize("fault", [MemoryError, ValueError])
+def test_a_fault_that_nobody_thought_of_does_not_end_loading(
+    engine: ChdbEngine, tmp_path: Path, fault: type[Exception]
+) -> None:
+    """The message that it comes with is set aside like one that the engine refuses."""
+    data_set = f"fault-{fault.__name__}"
+    requests = _requests(3)
+    requests[1].resource_spans[0].resource.attributes[0].value.string_value = "poison"
+    _segment(tmp_path, data_set, requests, data_set)
+    between = Between(engine, refuses=b"poison", refusal=fault)
+    loader = _crash_and_load(between, tmp_path, f"{data_set}-later")
+    assert [1, 3] == _span_ids(engine, data_set)
+    _is_exact(engine, data_set)
+    assert 1 == loader.status().set_aside_messages
 
 
 def test_a_kill_while_a_segment_is_halved_doubles_nothing(

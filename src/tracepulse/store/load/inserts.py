@@ -18,7 +18,7 @@ from tracepulse.store.load.order import in_order
 from tracepulse.store.load.rollup_blocks import (
     MARKER_KIND,
     MARKER_SEVERITY,
-    Vocabulary,
+    ByTrust,
     log_bins,
     span_bins,
     span_minutes,
@@ -34,8 +34,8 @@ __all__ = ["Contents", "Insert", "UnitLoad", "Vocabularies", "read_segment"]
 class Vocabularies:
     """The names that roll-ups count under."""
 
-    operations: Vocabulary = field(default_factory=Vocabulary)
-    shapes: Vocabulary = field(default_factory=Vocabulary)
+    operations: ByTrust = field(default_factory=ByTrust)
+    shapes: ByTrust = field(default_factory=ByTrust)
 
 
 @dataclass(frozen=True, slots=True)

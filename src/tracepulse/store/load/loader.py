@@ -40,6 +40,7 @@ from tracepulse.store.load.inserts import (
     Vocabularies,
     read_segment,
 )
+from tracepulse.store.load.tables import ROLLUPS
 from tracepulse.store.load.warm_up import warm_up
 
 __all__ = ["Loader", "LoaderStatus"]
@@ -157,6 +158,12 @@ class Loader:
                 todo.append(replace(each, suspect=True))  # part of it may have been written
                 if self._stop.wait(_RETRY_S):
                     return
+            except Exception as error:  # a fault of ours must not end the thread unseen
+                _log.exception("segment %s could not be loaded and is tried again", each.segment_id)
+                self._note(last_error=f"segment {each.segment_id} waits: {error!r}")
+                todo.append(replace(each, suspect=True))
+                if self._stop.wait(_RETRY_S):
+                    return
 
     def _load_or_halve(self, segment: Segment) -> list[Segment]:
         """Load a segment; return halves of what the engine refused of it."""
@@ -209,19 +216,26 @@ class Loader:
             EngineError: a table refused it, and nothing of it is there.
         """
         done: list[Insert] = []
-        for insert in load.inserts:
-            try:
+        try:
+            for insert in load.inserts:
                 self._put(insert, suspect)
                 done.append(insert)
-            except EngineError as error:
-                if not insert.is_rollup:
-                    for each in done:
-                        self._delete(each)
-                    raise
-                # The rows are there and made no trouble; without them in the roll-up they can still
+        except (Overloaded, Unavailable, BadQuestion, OSError):
+            raise
+        except Exception as error:  # whatever it is, it must not end the loading of what follows
+            unit_id = done[0].unit_id if done else ""
+            if done and done[0].table in ROLLUPS:
+                # The rows are there and made no trouble; without them in a roll-up they can still
                 # be found, so they stay.
-                _log.error("%s could not be added to %s: %s", insert.unit_id, insert.table, error)
-                self._note(last_error=f"{insert.unit_id} is missing in {insert.table}: {error}")
+                missing = [each for each in ROLLUPS[done[0].table] if each not in _names(done)]
+                _log.exception("%s could not be added to %s", unit_id, missing)
+                self._note(last_error=f"{unit_id} is missing in {missing}: {error}")
+                return
+            for each in done:
+                self._delete(each)
+            if isinstance(error, EngineError):
+                raise
+            raise EngineError(f"{type(error).__name__}: {error}") from error
 
     def _put(self, insert: Insert, suspect: bool) -> None:
         """Make a table hold an insert exactly once, whatever was written of it before."""
@@ -350,6 +364,10 @@ class Loader:
             self._status = replace(before, **after, last_error=last_error)
         else:
             self._status = replace(before, **after)
+
+
+def _names(inserts: list[Insert]) -> list[str]:
+    return [each.table for each in inserts]
 
 
 def _raw(data: bytes, frame: Frame) -> bytes:

@@ -45,6 +45,7 @@ __all__ = [
     "MARKER_KIND",
     "MARKER_SEVERITY",
     "OTHER",
+    "ByTrust",
     "Vocabulary",
     "log_bins",
     "span_bins",
@@ -64,31 +65,56 @@ _ERROR = STATUS_CODES.index("Error")
 _INTERNAL = SPAN_KINDS.index("Internal")
 
 
+_HOUR_S = 3600.0
+
+
 @dataclass(slots=True)
 class Vocabulary:
     """
     The names under which things are counted, and no more of them than memory allows.
 
     A system that puts ids into its services' or operations' names would else make a roll-up as large
-    as what it sums up. Rows of the tables keep their own names whatever stands here.
+    as what it sums up. Rows of the tables keep their own names whatever stands here. Every hour it
+    begins anew, so that a flood of names passes.
     """
 
     services: int = 1_000
     names_per_service: int = 5_000
+    most_bytes: int = 32 * 1024 * 1024
     _known: dict[bytes, set[bytes]] = field(default_factory=dict)
+    _bytes: int = 0
+    _since_s: float = field(default_factory=time.monotonic)
 
     def is_known(self, service: bytes, name: bytes) -> tuple[bool, bool]:
         """Say whether a service, and a name within it, are counted as themselves; learn them."""
         names = self._known.get(service)
+        if names is not None and name in names:
+            return True, True
+        if time.monotonic() - self._since_s > _HOUR_S:
+            self._known, self._bytes, self._since_s = {}, 0, time.monotonic()
+            names = None
+        is_full = self._bytes > self.most_bytes
         if names is None:
-            if len(self._known) >= self.services:
+            if len(self._known) >= self.services or is_full:
                 return False, False
             names = self._known[service] = set()
-        if name not in names:
-            if len(names) >= self.names_per_service:
-                return True, False
-            names.add(name)
+            self._bytes += len(service)
+        if len(names) >= self.names_per_service or is_full:
+            return True, False
+        names.add(name)
+        self._bytes += len(name)
         return True, True
+
+
+@dataclass(slots=True)
+class ByTrust:
+    """A vocabulary for each trust: strangers with a browser key cannot use up the servers' names."""
+
+    by_trust: dict[bytes, Vocabulary] = field(default_factory=dict)
+
+    def of(self, trust: bytes) -> Vocabulary:
+        """Return the vocabulary of a trust."""
+        return self.by_trust.setdefault(trust, Vocabulary())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +162,17 @@ def _names(
     return _Names(codes, [*texts, OTHER.encode(), marker.encode()])
 
 
-def _bounded(services: _Names, names: _Names, vocabulary: Vocabulary) -> tuple[Indices, Indices]:
+def _bounded(
+    services: _Names, names: _Names, trusts: _Names, vocabularies: ByTrust
+) -> tuple[Indices, Indices]:
     """Return for each row the numbers of its service and name, or of `OTHER` past the bounds."""
-    pairs, first = group(services.codes, names.codes)
+    pairs, first = group(services.codes, names.codes, trusts.codes)
     of_service = services.codes[first].astype(np.int64)
     of_name = names.codes[first].astype(np.int64)
-    for n, (service, name) in enumerate(zip(of_service.tolist(), of_name.tolist(), strict=True)):
+    of_trust = trusts.codes[first].tolist()
+    rows = zip(of_service.tolist(), of_name.tolist(), of_trust, strict=True)
+    for n, (service, name, trust) in enumerate(rows):
+        vocabulary = vocabularies.of(trusts.texts[trust])
         service_known, name_known = vocabulary.is_known(services.texts[service], names.texts[name])
         if not service_known:
             of_service[n] = services.other
@@ -193,22 +224,23 @@ def _http_status(decoded: Decoded, chosen: Indices) -> Indices:
     return out
 
 
-def _span_names(decoded: Decoded, unit: Unit, chosen: Indices) -> tuple[_Names, _Names]:
-    _, group_of_span, _ = decoded.ancestry(decoded.rows.owner(Row.SPAN)[chosen])
+def _span_names(decoded: Decoded, unit: Unit, chosen: Indices) -> tuple[_Names, _Names, _Names]:
+    _, group_of_span, request = decoded.ancestry(decoded.rows.owner(Row.SPAN)[chosen])
     return (
         _names(decoded.text, *decoded.service_codes(), group_of_span, ""),
         _names(decoded.text, *decoded.codes(Row.SPAN, "name"), chosen, unit.unit_id),
+        _names(decoded.text, *decoded.codes(Row.REQUEST, "trust"), request, ""),
     )
 
 
-def span_bins(decoded: Decoded, unit: Unit, vocabulary: Vocabulary) -> NamedColumns:
+def span_bins(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColumns:
     """Return calls and failures by bins of five seconds."""
     kinds = span_kind_codes(decoded)[unit.chosen]
     is_root = _is_root(decoded, unit.chosen)
     served = (kinds != _INTERNAL) | is_root
     chosen, kinds, is_root = unit.chosen[served], kinds[served], is_root[served]
-    services, names = _span_names(decoded, unit, chosen)
-    service, name = _bounded(services, names, vocabulary)
+    services, names, trusts = _span_names(decoded, unit, chosen)
+    service, name = _bounded(services, names, trusts, vocabularies)
     instants = decoded.rows.cell(Row.SPAN, "start_unix_ns")[chosen]
     starts = _starts(instants, _BIN_S)
     status = _http_status(decoded, chosen)
@@ -252,11 +284,11 @@ def _is_root(decoded: Decoded, chosen: Indices) -> NDArray[np.bool_]:
     return out
 
 
-def span_minutes(decoded: Decoded, unit: Unit, vocabulary: Vocabulary) -> NamedColumns:
+def span_minutes(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColumns:
     """Return calls, errors and the spread of durations by minutes."""
     chosen = unit.chosen
-    services, names = _span_names(decoded, unit, chosen)
-    service, name = _bounded(services, names, vocabulary)
+    services, names, trusts = _span_names(decoded, unit, chosen)
+    service, name = _bounded(services, names, trusts, vocabularies)
     kinds = span_kind_codes(decoded)[chosen]
     starts = _starts(decoded.rows.cell(Row.SPAN, "start_unix_ns")[chosen], _MINUTE_S)
     durations = span_durations(decoded)[chosen]
@@ -291,7 +323,7 @@ def _buckets(groups: Indices, durations: Indices, count: int) -> Column:
     )
 
 
-def log_bins(decoded: Decoded, unit: Unit, vocabulary: Vocabulary) -> NamedColumns:
+def log_bins(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColumns:
     """Return lines by bins of five seconds: by severity alone, from WARN on by shape as well."""
     chosen = unit.chosen
     rows = decoded.rows
@@ -304,7 +336,7 @@ def log_bins(decoded: Decoded, unit: Unit, vocabulary: Vocabulary) -> NamedColum
     services = _names(decoded.text, *decoded.service_codes(), group_of_log, "")
     shapes = _names(text, *dictionary(text, places), np.arange(len(chosen)), unit.unit_id)
     trusts = _names(decoded.text, *decoded.codes(Row.REQUEST, "trust"), request, "")
-    service, shape = _bounded(services, shapes, vocabulary)
+    service, shape = _bounded(services, shapes, trusts, vocabularies)
     instants = log_instants(decoded)[chosen]
     starts = _starts(instants, _BIN_S)
     groups, first = group(starts, service, severities, shape, trusts.codes)

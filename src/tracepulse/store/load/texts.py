@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tracepulse.errors import MalformedBody
 from tracepulse.store.load.memory import SLACK, copy, load64, store64
 from tracepulse.store.load.rows import LENGTH_MASK, ValueKind
 
@@ -314,7 +315,10 @@ def _json_objects(buf, offsets, keys, values, escapes, out, places):  # type: ig
             at = _json_string(buf, values[pair], escapes, out, at + 1)
         out[at] = 125
         at += 1
+        if at - begin > 0xFFFFFF:
+            return False
         places[row] = (begin << 24) | (at - begin)
+    return True
 
 
 def json_objects(
@@ -328,11 +332,14 @@ def json_objects(
     Returns:
         The bytes of all objects, and the place of each in them. Escapes are those of Python's
         `json.dumps(…, ensure_ascii=False)`.
+    Raises:
+        MalformedBody: an object is too long for a place.
     """
     lengths = int((keys & LENGTH_MASK).sum() + (values & LENGTH_MASK).sum())
     out = np.empty(6 * lengths + 6 * len(keys) + 2 * len(offsets) + SLACK, np.uint8)
     places = np.empty(len(offsets) - 1, np.int64)
-    _json_objects(text, offsets, keys, values, _ESCAPES, out, places)
+    if not _json_objects(text, offsets, keys, values, _ESCAPES, out, places):
+        raise MalformedBody("the attributes of one resource take more than 16 MiB as text")
     return out, places
 
 

@@ -1,6 +1,6 @@
 -- What detection and the overview read instead of the raw rows. The loader works them out
 -- (load/rollup_blocks.py); rollups/<table>.sql says in SQL what they hold. Every load leaves a marker
--- behind, a row that counts nothing and whose bin is the time of the load; after two days it goes.
+-- behind, a row that counts nothing and whose bin is the time of the load; after ten days it goes.
 --
 -- Parts follow the data set and the day of receipt, as those of the tables do.
 
@@ -23,7 +23,7 @@ ENGINE = @aggregating_engine
 PARTITION BY (DataSet, ReceivedOn)
 ORDER BY (DataSet, Bin, ServiceName, SpanName, SpanKind, IsRoot)
 TTL ReceivedOn + INTERVAL 3 DAY DELETE WHERE DataSet = '',
-    Bin + INTERVAL 2 DAY DELETE WHERE SpanKind = 'segment'
+    Bin + INTERVAL 10 DAY DELETE WHERE SpanKind = 'segment'
 SETTINGS @rollup_settings
 --
 CREATE TABLE IF NOT EXISTS log_bins
@@ -42,7 +42,7 @@ ENGINE = @aggregating_engine
 PARTITION BY (DataSet, ReceivedOn)
 ORDER BY (DataSet, Bin, ServiceName, SeverityNumber, Shape, Trust)
 TTL ReceivedOn + INTERVAL 3 DAY DELETE WHERE DataSet = '',
-    Bin + INTERVAL 2 DAY DELETE WHERE SeverityNumber = 255
+    Bin + INTERVAL 10 DAY DELETE WHERE SeverityNumber = 255
 SETTINGS @rollup_settings
 --
 CREATE TABLE IF NOT EXISTS span_minutes
@@ -63,5 +63,5 @@ ENGINE = @aggregating_engine
 PARTITION BY (DataSet, toYYYYMM(ReceivedOn))
 ORDER BY (DataSet, Minute, ServiceName, SpanName, SpanKind)
 TTL ReceivedOn + INTERVAL 400 DAY DELETE WHERE DataSet = '',
-    Minute + INTERVAL 2 DAY DELETE WHERE SpanKind = 'segment'
+    Minute + INTERVAL 10 DAY DELETE WHERE SpanKind = 'segment'
 SETTINGS @rollup_settings
