@@ -34,7 +34,13 @@ from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.signals import Signal
 from tracepulse.store.load.inserts import Vocabularies, read_segment
-from tracepulse.store.settings import LAYOUT_SETTINGS, LOAD_SETTINGS, TABLE_SETTINGS, literal
+from tracepulse.store.settings import (
+    LAYOUT_SETTINGS,
+    LOAD_SETTINGS,
+    SPAN_SETTINGS,
+    TABLE_SETTINGS,
+    literal,
+)
 
 QUICK_ROWS = 50_000
 FULL_ROWS = 1_000_000
@@ -102,7 +108,7 @@ VARIANTS = (
         "scopes as String", "traces", ((r"(Scope\w+) LowCardinality\(String\)", r"\1 String"),)
     ),
     Variant("ZSTD(3)", "traces", ((r"ZSTD\(1\)", "ZSTD(3)"),)),
-    Variant("granules of 1024 rows", "traces", settings={"index_granularity": 1024}),
+    Variant("granules of 8192 rows", "traces", settings={"index_granularity": 8192}),
     Variant(
         "32 buckets a map",
         "traces",
@@ -185,7 +191,7 @@ class Lab:
     def measure(self, variant: Variant) -> Figures:
         """Fill a table of this layout, merge it, ask it, and drop it."""
         signal = variant.signal
-        self._connection.query(_create(variant))
+        self._connection.query(create_statement(variant))
         self._connection.query("SYSTEM STOP MERGES variant")
         settings = ", ".join(f"{name}={value}" for name, value in LOAD_SETTINGS.items())
         started = time.process_time()
@@ -258,7 +264,8 @@ class Lab:
             )
 
 
-def _create(variant: Variant) -> str:
+def create_statement(variant: Variant) -> str:
+    """Return the statement that makes a variant's table."""
     text = files("tracepulse.store.schema").joinpath("0001_telemetry.sql").read_text()
     table = f"otel_{variant.signal}"
     statement = next(each for each in text.split("\n--\n") if f"EXISTS {table}\n" in each)
@@ -267,12 +274,13 @@ def _create(variant: Variant) -> str:
         statement, changed = re.subn(pattern, replacement, statement)
         if not changed:
             raise ValueError(f"{variant.name}: nothing in the schema matches {pattern}")
-    settings: dict[str, Setting] = {**TABLE_SETTINGS, **LAYOUT_SETTINGS, **variant.settings}
+    own = SPAN_SETTINGS if variant.signal == "traces" else {}
+    settings: dict[str, Setting] = {**TABLE_SETTINGS, **LAYOUT_SETTINGS, **own, **variant.settings}
     clause = ", ".join(
         f"{name} = {literal(value) if isinstance(value, str) else value}"
         for name, value in settings.items()
     )
-    return statement.replace("@engine", "MergeTree").replace("@table_settings", clause)
+    return re.sub(r"@\w+_settings", lambda _: clause, statement).replace("@engine", "MergeTree")
 
 
 def _show(all_figures: list[Figures]) -> None:

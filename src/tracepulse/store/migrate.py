@@ -1,6 +1,6 @@
 """Bring the tables of a data folder or server up to this version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 
 from tracepulse.errors import Unavailable
@@ -29,7 +29,6 @@ BIN_EXPRESSION = {
 }
 """The bin of a row, by roll-up; @bin in the roll-ups' files."""
 
-_LAST_SECOND = 2**32 - 1
 _MIGRATIONS = ("0001_telemetry.sql", "0002_rollups.sql", "0003_edges.sql")
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS tracepulse_migrations
@@ -73,25 +72,10 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     return tuple(applied)
 
 
-def rollup_select(rollup: str, bins: Sequence[int] = ()) -> str:
-    """
-    Return the SELECT over its table that says what a roll-up holds.
-
-    Args:
-        bins: starts of bins in ascending order, Unix s; only rows of their time are read, which may
-            include rows of other bins. None means all rows.
-    """
+def rollup_select(rollup: str) -> str:
+    """Return the SELECT over its table that says what a roll-up holds."""
     text = files("tracepulse.store.schema").joinpath(f"rollups/{rollup}.sql").read_text()
-    text = text.replace("@shape", SHAPE_FROM_WARN).replace("@bin", BIN_EXPRESSION[rollup])
-    if not bins:
-        return text
-    within = f"Timestamp >= fromUnixTimestamp64Nano(toInt64({bins[0] * 1_000_000_000}))"
-    if bins[-1] < _LAST_SECOND - 60:
-        end_unix_ns = (bins[-1] + 60) * 1_000_000_000
-        within += f" AND Timestamp < fromUnixTimestamp64Nano(toInt64({end_unix_ns}))"
-    table = next(name for name, fed in ROLLUPS.items() if rollup in fed)
-    part = f"(SELECT * FROM {table} WHERE {within})"  # noqa: S608 - texts and numbers of ours
-    return text.replace(f"FROM {table}", f"FROM {part}")
+    return text.replace("@shape", SHAPE_FROM_WARN).replace("@bin", BIN_EXPRESSION[rollup])
 
 
 def _known(engine: Engine, settings: Mapping[str, int | str]) -> dict[str, int | str]:

@@ -10,7 +10,6 @@ kept; so each is bounded here, inside the brackets, where a distributed table bo
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.resources import files
 
 from tracepulse.store.in_place.columns import (
     COLUMNS,
@@ -22,8 +21,8 @@ from tracepulse.store.in_place.columns import (
     expression,
 )
 from tracepulse.store.in_place.detect import Found, Tables, quoted
+from tracepulse.store.migrate import rollup_select
 from tracepulse.store.settings import literal
-from tracepulse.store.shapes import SHAPE_FROM_WARN
 
 __all__ = ["ROLLUPS", "Sources"]
 
@@ -87,7 +86,7 @@ class Sources:
         def put(found: re.Match[str]) -> str:
             name = found[3]
             if name in ROLLUPS:
-                inner = self._fill(_rollup(name), whole, _BIN_NS)
+                inner = self._fill(rollup_select(name), whole, _BIN_NS)
             else:
                 inner = self._select(OURS[name], whole, around_ns, literals)
             alias = "" if _AS.match(found.string, found.end()) else f" AS {name}"
@@ -196,11 +195,6 @@ def _times_of_traces(time: str, times: Found, otherwise: str) -> list[str]:
         f"{time} >= toDateTime(ifNull({first}, toUnixTimestamp({otherwise})))",
         f"{time} < toDateTime(least(ifNull({last}, {2**32 - 3}) + 2, {2**32 - 1}))",
     ]
-
-
-def _rollup(name: str) -> str:
-    text = files("tracepulse.store.in_place").joinpath(f"{name}.sql").read_text()
-    return text.replace("@shape", SHAPE_FROM_WARN)
 
 
 def _literals(sql: str, jsons: frozenset[str]) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@ Segments into tables, exactly once.
 
 A segment becomes a few inserts, and each insert one part of one table: it is there whole or not at
 all. What may have been loaded before this process started is found by counting: the rows that carry
-the unit's id, or the marker that a roll-up's part ends in. See `docs/explanation/store.md`.
+the unit's id, or the marker that a roll-up's part ends in. See `docs/explanation/durability.md`.
 """
 
 import json
@@ -52,6 +52,16 @@ _REMEMBERED_BYTES = 64 * 1024 * 1024
 _MOST_SHARED_BYTES = 512 * 1024 * 1024
 """Attributes of scopes and resources stand once in a request and in every row of some tables: 50,000
 log records of one scope would else make 12 GB of a request of 1 KiB. Past this a segment is halved."""
+_FAULTS = (
+    EngineError,
+    MalformedBody,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
+"""What some message may cause, in the engine or here: it is found by halving, and set aside."""
 _MUTATIONS_S = 60.0
 _UNFINISHED = """
 SELECT mutation_id FROM system.mutations WHERE database = currentDatabase() AND NOT is_done
@@ -173,7 +183,7 @@ class Loader:
         aside: list[tuple[str, int]] = []
         try:
             read = read_segment(data, found, segment.signal)
-        except MalformedBody as error:
+        except _FAULTS as error:
             halves = self._halve(segment, data, found, str(error), aside)
             self._journal.discard(segment, Outcome(set_aside=tuple(aside)))
             return halves
@@ -220,9 +230,7 @@ class Loader:
             for insert in load.inserts:
                 self._put(insert, suspect)
                 done.append(insert)
-        except (Overloaded, Unavailable, BadQuestion, OSError):
-            raise
-        except Exception as error:  # whatever it is, it must not end the loading of what follows
+        except _FAULTS as error:
             unit_id = done[0].unit_id if done else ""
             if done and done[0].table in ROLLUPS:
                 # The rows are there and made no trouble; without them in a roll-up they can still
