@@ -37,7 +37,6 @@ from tracepulse.store.load.inserts import Vocabularies, read_segment
 from tracepulse.store.settings import (
     LAYOUT_SETTINGS,
     LOAD_SETTINGS,
-    SPAN_SETTINGS,
     TABLE_SETTINGS,
     literal,
 )
@@ -108,7 +107,7 @@ VARIANTS = (
         "scopes as String", "traces", ((r"(Scope\w+) LowCardinality\(String\)", r"\1 String"),)
     ),
     Variant("ZSTD(3)", "traces", ((r"ZSTD\(1\)", "ZSTD(3)"),)),
-    Variant("granules of 8192 rows", "traces", settings={"index_granularity": 8192}),
+    Variant("granules of 1024 rows", "traces", settings={"index_granularity": 1024}),
     Variant(
         "32 buckets a map",
         "traces",
@@ -274,8 +273,7 @@ def create_statement(variant: Variant) -> str:
         statement, changed = re.subn(pattern, replacement, statement)
         if not changed:
             raise ValueError(f"{variant.name}: nothing in the schema matches {pattern}")
-    own = SPAN_SETTINGS if variant.signal == "traces" else {}
-    settings: dict[str, Setting] = {**TABLE_SETTINGS, **LAYOUT_SETTINGS, **own, **variant.settings}
+    settings: dict[str, Setting] = {**TABLE_SETTINGS, **LAYOUT_SETTINGS, **variant.settings}
     clause = ", ".join(
         f"{name} = {literal(value) if isinstance(value, str) else value}"
         for name, value in settings.items()

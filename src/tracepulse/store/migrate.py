@@ -11,7 +11,6 @@ from tracepulse.store.settings import (
     LAYOUT_SETTINGS,
     MERGE_SETTINGS,
     ROLLUP_SETTINGS,
-    SPAN_SETTINGS,
     TABLE_SETTINGS,
     literal,
 )
@@ -94,8 +93,7 @@ def _merging(layout: Mapping[str, int | str]) -> dict[str, int | str]:
 
 def _fill(statement: str, engine: Engine, layout: Mapping[str, int | str]) -> str:
     return (
-        statement.replace("@span_settings", _clause({**TABLE_SETTINGS, **layout, **SPAN_SETTINGS}))
-        .replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
+        statement.replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
         .replace("@edge_settings", _clause({**EDGE_SETTINGS, **_merging(layout)}))
         .replace("@rollup_settings", _clause({**ROLLUP_SETTINGS, **_merging(layout)}))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))

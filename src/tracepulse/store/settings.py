@@ -42,12 +42,6 @@ MERGE_SETTINGS = {
 }
 """Likewise, for tables and roll-ups."""
 
-SPAN_SETTINGS = {
-    # A trace's spans lie one by one in many granules, and each is read whole: in small ones a trace
-    # by id takes half the processor time, for a byte a span.
-    "index_granularity": 1024,
-}
-
 ROLLUP_SETTINGS = TABLE_SETTINGS | {
     # Roll-ups of data sets share parts with live ones, so expiry rewrites; they are small.
     "ttl_only_drop_parts": 0,

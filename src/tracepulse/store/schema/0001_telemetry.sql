@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
 ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, SpanName, Timestamp)
-SETTINGS @span_settings
+SETTINGS @table_settings
 --
 CREATE TABLE IF NOT EXISTS otel_logs
 (
