@@ -22,6 +22,7 @@ from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
 from tracepulse.store.damage import StoreCheck
 from tracepulse.store.edges.keeper import EdgeKeeper
+from tracepulse.store.edges.recent import RecentEnds
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
@@ -241,7 +242,8 @@ def open_core(
     telemetry = Telemetry(engine) if in_place is None else in_place.telemetry
     set_aside = SetAside(folder.aside, journal, accounts)
     set_aside.recover()
-    loader = Loader(engine, journal, folder.aside)
+    telemetry.recent = recent = RecentEnds()
+    loader = Loader(engine, journal, folder.aside, on_spans=recent.add)
     core = Core(
         settings,
         folder,

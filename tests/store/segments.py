@@ -12,6 +12,7 @@ from tracepulse.journal.segment import Segment
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.signals import Signal
+from tracepulse.store.edges.recent import RecentEnds
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.inserts import Vocabularies, read_segment
 
@@ -42,7 +43,12 @@ def write_segment(
     return Segment(segment_id, signal, path, suspect)
 
 
-def load_all(engine: Engine, segment: Segment, tables: Sequence[str] = ()) -> None:
+def load_all(
+    engine: Engine,
+    segment: Segment,
+    tables: Sequence[str] = (),
+    recent: RecentEnds | None = None,
+) -> None:
     """Load a segment as the loader does; or only into some of its tables."""
     data = segment.path.read_bytes()
     read = read_segment(data, list(frames(data)), segment.signal)
@@ -51,6 +57,8 @@ def load_all(engine: Engine, segment: Segment, tables: Sequence[str] = ()) -> No
         for insert in load.inserts:
             if not tables or insert.table in tables:
                 assert insert.rows == engine.insert(insert.table, insert.columns, insert.build())
+        if recent is not None:
+            recent.add(read.decoded, load.data_set, load.spans)
 
 
 def rows(engine: Engine, sql: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,6 +28,8 @@ from tracepulse.store.edges.calls import (
     find_calls,
 )
 from tracepulse.store.edges.keeper import EdgeKeeper
+from tracepulse.store.edges.recent import RecentEnds
+from tracepulse.store.queries.flows import span_counts
 from tracepulse.store.queries.telemetry import Telemetry
 from tracepulse.testing import FakeClock
 
@@ -193,9 +195,17 @@ def _calls(minute: int, count: int, first: int, random: Random) -> tuple[list[Sp
 class _Store:
     """A data set that segments are loaded into."""
 
-    def __init__(self, engine: ChdbEngine, folder: Path, name: str, now: int) -> None:
+    def __init__(
+        self,
+        engine: ChdbEngine,
+        folder: Path,
+        name: str,
+        now: int,
+        recent: RecentEnds | None = None,
+    ) -> None:
         self.engine, self.folder, self.name = engine, folder, name
         self.telemetry = Telemetry(engine)
+        self.telemetry.recent = recent
         self.keeper = EdgeKeeper(engine, self.telemetry, FakeClock(now), 30)
         self.segments = 0
 
@@ -206,6 +216,7 @@ class _Store:
         load_all(
             self.engine,
             write_segment(self.folder, segment_id, "traces", requests, self.name),
+            recent=self.telemetry.recent,
         )
 
     def graph(self, window: Window) -> list[tuple[Any, ...]]:
@@ -242,10 +253,14 @@ class _Store:
         return sum(each.data_set == self.name for each in self.keeper.stale(True, patient=False))
 
 
-def test_what_is_kept_is_what_the_spans_say(engine: ChdbEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_what_is_kept_is_what_the_spans_say(
+    engine: ChdbEngine, tmp_path: Path, at_hand: bool
+) -> None:
     """Before and after edges are kept, with late spans, cut anywhere, and as a raw join has it."""
     random = Random(7)
-    store = _Store(engine, tmp_path, "edges-late", T + 60 * MINUTE_NS)
+    recent = RecentEnds() if at_hand else None
+    store = _Store(engine, tmp_path, f"edges-late-{at_hand}", T + 60 * MINUTE_NS, recent)
     early, late = [], []
     for minute in range(5):
         web, cart = _calls(minute, 40, 10_000 + minute * 100, random)
@@ -344,3 +359,129 @@ def test_hostile_names_are_kept_as_they_are(engine: ChdbEngine, tmp_path: Path) 
     store.keeper.catch_up()
     assert live == store.graph(window)
     assert {f"{n}{text}" for n, text in enumerate(nasty, 1)} == {edge[1] for edge in live}
+
+
+class _Recording:
+    """An engine that remembers what it was asked."""
+
+    def __init__(self, engine: ChdbEngine) -> None:
+        self._engine = engine
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def query(self, sql: str, *rest: Any) -> Any:
+        self.asked.append(sql)
+        return self._engine.query(sql, *rest)
+
+    @property
+    def spans_read(self) -> int:
+        return sum("FROM otel_traces" in sql for sql in self.asked)
+
+
+def _any_spans(random: Random, count: int) -> list[Span]:
+    """Spans of all kinds and ends, some of them parents of others, over some minutes."""
+    keys = ["db.system", "db.system.name", "db.name", "messaging.system", "rpc.system"]
+    keys += ["peer.service", "server.address", "http.status_code", "http.response.status_code"]
+    found = []
+    for n in range(count):
+        trace = 60_000 + random.randrange(count // 4)
+        attributes = {
+            key: random.choice(["", "redis", "x é", "404", "503", "99999", "4.0"])
+            for key in random.sample(keys, random.randrange(4))
+        }
+        found.append(
+            span(
+                trace,
+                n * 2 + 1 + random.randrange(2),
+                random.choice([0, 0, random.randrange(count * 2) + 1]),
+                f"op {random.randrange(5)}",
+                T + random.randrange(6 * MINUTE_NS),
+                random.choice([0, 1, 10**9, 2**62]),
+                random.randrange(6),
+                error=random.random() < 0.2,
+                **attributes,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_spans_at_hand_give_the_calls_that_the_tables_give(
+    engine: ChdbEngine, tmp_path: Path, seed: int
+) -> None:
+    """For windows cut anywhere; and the tables are not read for it."""
+    random = Random(seed)
+    recording = _Recording(engine)
+    recent = RecentEnds()
+    store = _Store(engine, tmp_path, f"edges-any-{seed}", T + 60 * MINUTE_NS, recent)
+    at_hand = Telemetry(cast(ChdbEngine, recording))
+    at_hand.recent = recent
+    read_back = Telemetry(engine)
+    for _ in range(3):
+        store.load(_any_spans(random, 300), _any_spans(random, 100))
+    found = 0
+    for _ in range(12):
+        start = T + random.randrange(-MINUTE_NS, 6 * MINUTE_NS)
+        window = Window(
+            start, start + random.choice([1, 30 * SECOND, 2 * MINUTE_NS, 7 * MINUTE_NS])
+        )
+        expected = read_back.whole_service_graph(window, store.name)
+        assert expected == at_hand.whole_service_graph(window, store.name)
+        found += len(expected.edges)
+    assert found > 100
+    assert 0 == recording.spans_read
+
+
+def test_spans_that_are_not_all_at_hand_are_read(engine: ChdbEngine, tmp_path: Path) -> None:
+    """What was loaded before the memory began, or is forgotten, counts all the same."""
+    recording = _Recording(engine)
+    store = _Store(engine, tmp_path, "edges-partly", T + 60 * MINUTE_NS)
+    store.load(*_calls(0, 20, 70_000, Random(1)))
+    recent = RecentEnds()
+    store.telemetry.recent = recent
+    store.load(*_calls(0, 20, 71_000, Random(2)))
+    at_hand = Telemetry(cast(ChdbEngine, recording))
+    at_hand.recent = recent
+    window = Window(T - MINUTE_NS, T + 3 * MINUTE_NS)
+    graph = at_hand.whole_service_graph(window, store.name)
+    assert {40} == {edge.calls for edge in graph.edges}
+    assert 0 < recording.spans_read
+
+    small = RecentEnds(most_bytes=2_000)
+    store.telemetry.recent = at_hand.recent = small
+    other = _Store(engine, tmp_path, "edges-forgotten", T + 60 * MINUTE_NS, small)
+    other.load(*_calls(0, 20, 72_000, Random(3)))
+    other.load(*_calls(5, 20, 73_000, Random(3)))
+    before = recording.spans_read
+    graph = at_hand.whole_service_graph(Window(T, T + 8 * MINUTE_NS), other.name)
+    assert {40} == {edge.calls for edge in graph.edges}
+    assert before < recording.spans_read
+
+
+def test_minutes_that_nothing_comes_for_are_let_go(engine: ChdbEngine, tmp_path: Path) -> None:
+    """So that a quiet server does not hold on to them."""
+    recent = RecentEnds(idle_s=0)
+    store = _Store(engine, tmp_path, "edges-idle", T + 60 * MINUTE_NS, recent)
+    store.load(*_calls(0, 5, 74_000, Random(1)))
+    window = Window(T, T + MINUTE_NS)
+    minutes = store.telemetry.span_minutes(Window(T - MINUTE_NS, T + 3 * MINUTE_NS), store.name)
+    recent.forget_idle()
+    assert recent.find(window, store.name, span_counts(minutes)) is None
+
+
+def test_an_import_is_worked_out_as_it_passes_by(engine: ChdbEngine, tmp_path: Path) -> None:
+    """Each minute once nothing came for a while, and again should more come."""
+    recent = RecentEnds()
+    store = _Store(engine, tmp_path, "edges-passing", T + 600 * MINUTE_NS, recent)
+    first = T // SECOND
+    store.load(*_calls(0, 5, 75_000, Random(1)))
+    store.load(*_calls(3, 5, 76_000, Random(1)))
+    assert [] == store.keeper.passed_by(quiet_s=60)
+    found = [each.minute_unix_s for each in store.keeper.passed_by(quiet_s=0)]
+    assert {first, first + 180} <= set(found) <= {first + n * 60 for n in range(-1, 6)}
+    assert found == sorted(found, reverse=True)
+    assert [] == store.keeper.passed_by(quiet_s=0)
+    store.load(*_calls(3, 5, 77_000, Random(1)))
+    assert first + 180 in [each.minute_unix_s for each in store.keeper.passed_by(quiet_s=0)]

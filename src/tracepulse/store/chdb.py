@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from tracepulse.errors import BadQuestion, EngineError, InternalError, Overloaded, Unavailable
 from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
-from tracepulse.store.settings import LOAD_SETTINGS, literal
+from tracepulse.store.settings import LOAD_SETTINGS, SERVER_SETTINGS, literal
 
 __all__ = ["ChdbEngine"]
 
@@ -63,8 +63,11 @@ class ChdbEngine:
         self._block = folder.absolute().with_name("block.native")
         self._pid = os.getpid()
         try:
-            self._writer = connect(str(folder))
-            readers = [connect(str(folder)) for _ in range(_READERS)]
+            opened = (
+                f"{folder}?{'&'.join(f'{name}={value}' for name, value in SERVER_SETTINGS.items())}"
+            )
+            self._writer = connect(opened)
+            readers = [connect(opened) for _ in range(_READERS)]
         except Exception as error:  # chDB raises RuntimeError, or ChdbError with an empty text
             raise Unavailable(
                 f"data folder {folder}: the storage engine cannot open it"

@@ -28,6 +28,7 @@ __all__ = [
     "CONNECTIONS",
     "LOOK_NS",
     "MINUTE_NS",
+    "PEER_KEYS",
     "SERVING",
     "SKEW_NS",
     "Cells",
@@ -46,6 +47,16 @@ SKEW_NS = 10_000_000_000
 OTHER, SERVING, CALLING = 0, 1, 2
 """Kinds: Server and Consumer are serving, Client and Producer calling."""
 CONNECTIONS = ("http", "rpc", "database", "messaging")
+PEER_KEYS = (
+    "db.namespace",
+    "db.name",
+    "db.system.name",
+    "db.system",
+    "messaging.destination.name",
+    "peer.service",
+    "server.address",
+)
+"""Attributes that name whom a calling span calls; the first that is there counts."""
 _BUCKETS_PER_DOUBLING = 16
 
 Column: TypeAlias = NDArray[Any]

@@ -23,7 +23,7 @@ from tracepulse.receive.wire_fields import encode_varint
 from tracepulse.store.edges.calls import LOOK_NS, MINUTE_NS, Cells
 from tracepulse.store.engine import Engine, QueryLimits
 from tracepulse.store.load.native import Column, array, block, constant, fixed, low_cardinality
-from tracepulse.store.queries.flows import FlowQueries, MinuteSpans
+from tracepulse.store.queries.flows import FlowQueries, MinuteSpans, span_counts
 
 __all__ = ["EdgeKeeper"]
 
@@ -32,6 +32,10 @@ _SETTLE_NS = 15_000_000_000
 """Senders batch, and loading takes a moment."""
 _RECENT_NS = 15 * MINUTE_NS
 _EVERY_S = 30.0
+_LOOK_AT_HAND_S = 5.0
+_QUIET_S = 15.0
+"""An older minute to which nothing was added for so long is taken to be whole: an import has passed
+it by. Should more come, it is worked out again."""
 _LOOK_SHARE = 0.005
 """Of the time so much is spent on looking through all minutes, for what came in late."""
 _SPANS_AT_ONCE = 500_000
@@ -40,6 +44,8 @@ _SHARE = 0.05
 _SHARE_OLD = 0.05
 """The same for minutes of long ago, which were imported, or came late; until then they are joined when
 somebody asks."""
+_SHARE_AT_HAND = 0.1
+"""The same for minutes whose spans need not be read, which costs a tenth."""
 _LIMITS = QueryLimits(time_s=120, memory_bytes=1024**3, rows=16_000_000)
 _ALL_TIME = Window(0, (2**32 - 1) * 10**9)
 
@@ -78,15 +84,21 @@ class EdgeKeeper:
             self._thread.join()
 
     def _run(self) -> None:
-        due = 0.0
-        while not self._stop.wait(_EVERY_S):
+        due = look_due = 0.0
+        while not self._stop.wait(_LOOK_AT_HAND_S):
             try:
+                self._work(self.passed_by(), _SHARE_AT_HAND)
+                if time.monotonic() < look_due:
+                    continue
+                look_due = time.monotonic() + _EVERY_S
                 started = time.monotonic()
                 everything = started >= due
                 stale = self.stale(everything)
                 if everything:
                     due = started + (time.monotonic() - started) / _LOOK_SHARE
                 self._work(stale)
+                if self._flows.recent is not None:
+                    self._flows.recent.forget_idle()
                 self.last_error = ""
             except TracePulseError as error:
                 self.last_error = str(error)
@@ -94,6 +106,39 @@ class EdgeKeeper:
             except Exception as error:  # a fault here must not end what comes after
                 self.last_error = f"{type(error).__name__}: {error}"
                 _log.exception("who calls whom could not be worked out")
+
+    def passed_by(self, quiet_s: float = _QUIET_S) -> list[MinuteSpans]:
+        """
+        Return minutes of some time ago whose spans are at hand and, it seems, all there; newest first.
+
+        Args:
+            quiet_s: for how long nothing was added to them.
+        """
+        if self._flows.recent is None:
+            return []
+        by_data_set: dict[str, set[int]] = {}
+        for data_set, minute in self._flows.recent.settled(quiet_s):
+            # What is missing in its neighbours changes a minute too.
+            by_data_set.setdefault(data_set, set()).update((minute - 60, minute, minute + 60))
+        recent = self._recent_unix_ns()
+        found: list[MinuteSpans] = []
+        for data_set, minutes in by_data_set.items():
+            window = Window(max(0, min(minutes)) * 10**9, (max(minutes) + 60) * 10**9)
+            found += [
+                each
+                for each in self._flows.span_minutes(window, data_set)
+                if each.minute_unix_s in minutes
+                and each.covered != each.around
+                and (data_set or each.minute_unix_s * 10**9 < recent)
+            ]
+        return found[::-1]
+
+    def _recent_unix_ns(self) -> int:
+        """Return since when minutes are live: they are worked out when senders had their time."""
+        return max(0, self._over_unix_ns() - _RECENT_NS)
+
+    def _over_unix_ns(self) -> int:
+        return (self._clock.now_unix_ns() - LOOK_NS - _SETTLE_NS) // MINUTE_NS * MINUTE_NS
 
     def catch_up(self) -> int:
         """Work out everything that is over, without rest; return how many minutes that were."""
@@ -112,8 +157,7 @@ class EdgeKeeper:
                 its way, from an import perhaps.
         """
         now = self._clock.now_unix_ns()
-        over = (now - LOOK_NS - _SETTLE_NS) // MINUTE_NS * MINUTE_NS
-        recent = max(0, over - _RECENT_NS)
+        over, recent = self._over_unix_ns(), self._recent_unix_ns()
         if everything:
             minutes = self._flows.span_minutes(_ALL_TIME)
         else:
@@ -137,12 +181,18 @@ class EdgeKeeper:
             self._seen = seen
         return stale[::-1]
 
-    def _work(self, stale: Sequence[MinuteSpans]) -> None:
+    def _work(self, stale: Sequence[MinuteSpans], at_hand: float = 0.0) -> None:
+        """
+        Work out minutes, with a rest after each piece.
+
+        Args:
+            at_hand: the share of time to spend on it, whatever their age.
+        """
         for piece in _pieces(stale):
             started = time.monotonic()
             self._keep(piece)
             age_ns = self._clock.now_unix_ns() - piece[0].minute_unix_s * 10**9
-            share = _SHARE_OLD if age_ns > 2 * _RECENT_NS else _SHARE
+            share = at_hand or (_SHARE_OLD if age_ns > 2 * _RECENT_NS else _SHARE)
             if self._stop.wait((time.monotonic() - started) * (1 / share - 1)):
                 return
 
@@ -161,7 +211,7 @@ class EdgeKeeper:
         data_set = piece[0].data_set
         start = piece[0].minute_unix_s * 10**9
         end = piece[-1].minute_unix_s * 10**9 + MINUTE_NS
-        cells = self._flows.calls_of(Window(start, end), data_set, _LIMITS)
+        cells = self._flows.calls_of(Window(start, end), data_set, _LIMITS, span_counts(piece))
         columns = _columns(piece, cells, self._clock.now_unix_ns())
         written = self._engine.insert(
             "edge_minutes", [name for name, _ in columns], block(columns, len(piece))

@@ -1,6 +1,7 @@
 """The columns of the tables of traces and logs, from decoded segments."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from tracepulse.store.load.decoded import Decoded, Indices, nested
@@ -12,9 +13,11 @@ __all__ = [
     "LAST_SECOND",
     "NamedColumns",
     "fixed_names",
+    "http_status",
     "log_columns",
     "log_instants",
     "receipt_columns",
+    "root_spans",
     "seconds",
     "span_columns",
     "span_durations",
@@ -56,6 +59,48 @@ def span_durations(decoded: Decoded) -> Indices:
     start = decoded.rows.cell(Row.SPAN, "start_unix_ns")
     lengths: Indices = np.maximum(decoded.rows.cell(Row.SPAN, "end_unix_ns") - start, 0)
     return lengths
+
+
+@njit(cache=True, nogil=True)
+def _small_numbers(buf, places, out):  # type: ignore[no-untyped-def]
+    for n in range(len(places)):
+        pos = places[n] >> 24
+        length = places[n] & 0xFFFFFF
+        value = np.int64(0)
+        for i in range(length):
+            digit = np.int64(buf[pos + i]) - 48
+            if digit < 0 or digit > 9 or value > 6553:
+                value = np.int64(0)
+                break
+            value = value * 10 + digit
+        out[n] = value if value <= 65535 else 0
+
+
+def http_status(decoded: Decoded, chosen: Indices) -> Indices:
+    """Return the status of the HTTP answer that some spans stand for; 0 where they tell none."""
+    new = decoded.attribute(Row.SPAN, b"http.response.status_code")[chosen]
+    old = decoded.attribute(Row.SPAN, b"http.status_code")[chosen]
+    out = np.empty(len(chosen), np.int64)
+    _small_numbers(decoded.text, np.where(new & 0xFFFFFF, new, old), out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _all_zero(buf, places, out):  # type: ignore[no-untyped-def]
+    for n in range(len(places)):
+        pos = places[n] >> 24
+        out[n] = True
+        for i in range(places[n] & 0xFFFFFF):
+            if buf[pos + i] != 0:
+                out[n] = False
+                break
+
+
+def root_spans(decoded: Decoded, chosen: Indices) -> NDArray[np.bool_]:
+    """Say which spans have no parent; some senders write zeros for none."""
+    out = np.empty(len(chosen), np.bool_)
+    _all_zero(decoded.text, decoded.rows.cell(Row.SPAN, "parent_span_id")[chosen], out)
+    return out
 
 
 def log_instants(decoded: Decoded) -> Indices:

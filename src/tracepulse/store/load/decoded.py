@@ -108,6 +108,10 @@ class Decoded:
         """Return a column of ids in hexadecimal."""
         return plain_strings(hex_texts(self.text, places))
 
+    def numbered(self, places: Indices) -> tuple[NDArray[np.int32], Indices]:
+        """Return for every text its number, and the places of the distinct ones."""
+        return dictionary(self.text, places)
+
     def codes(self, row: Row, name: str) -> tuple[NDArray[np.int32], Indices]:
         """Return for a cell of every row the number of its text, and the places of the distinct."""
         if (row, name) not in self._codes:

@@ -83,6 +83,7 @@ class Contents:
         for unit_id, data_set, day, requests in units(self.decoded, segment_id):
             inserts: list[Iterator[Insert]] = []
             records = fresh = shared = 0
+            spans = np.zeros(0, np.int64)
             for table, row, columns in _TABLES[self.decoded.signal]:
                 everything, chosen = self._chosen(row, requests, is_new)
                 records += everything
@@ -90,8 +91,12 @@ class Contents:
                 shared += self._shared_bytes(row, chosen)
                 if len(chosen):
                     unit = Unit(unit_id, data_set, day, in_order(self.decoded, row, chosen))
+                    if row is Row.SPAN:
+                        spans = unit.chosen
                     inserts.append(self._inserts(table, row, columns, unit, vocabularies))
-            yield UnitLoad(requests, records, fresh, shared, chain.from_iterable(inserts))
+            yield UnitLoad(
+                requests, data_set, records, fresh, spans, shared, chain.from_iterable(inserts)
+            )
 
     def _inserts(
         self,
@@ -151,9 +156,12 @@ class UnitLoad:
 
     requests: Indices
     """Which requests of the segment it holds."""
+    data_set: str
     records: int
     fresh: int
     """Records that are not repetitions."""
+    spans: Indices
+    """Which spans of the segment it stores."""
     shared_bytes: int
     """What the records' scopes and resources take, where the table holds them in each row."""
     inserts: Iterator[Insert]

@@ -32,6 +32,7 @@ from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import REPEATED, Segment, contents
 from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
+from tracepulse.store.load.decoded import Decoded, Indices
 from tracepulse.store.load.duplicates import Duplicates, Keys
 from tracepulse.store.load.inserts import (
     Contents,
@@ -92,6 +93,7 @@ class Loader:
         aside: Path,
         on_loaded: Callable[[Signal], None] = lambda signal: None,
         duplicates: Duplicates | None = None,
+        on_spans: Callable[[Decoded, str, Indices], None] = lambda decoded, data_set, chosen: None,
     ) -> None:
         """
         Prepare; nothing runs before `start`.
@@ -99,12 +101,15 @@ class Loader:
         Args:
             aside: folder for messages that the engine refuses.
             on_loaded: told after each segment that new rows can be queried.
+            on_spans: given the spans that were stored, after each load: a segment, their data set,
+                and which rows of it.
         """
         self._engine = engine
         self._journal = journal
         self._aside = aside
         self._on_loaded = on_loaded
         self._duplicates = duplicates or Duplicates()
+        self._on_spans = on_spans
         self._vocabularies = Vocabularies()
         self._stop = threading.Event()
         self._status = LoaderStatus()
@@ -198,6 +203,7 @@ class Loader:
                         f" in the rows; at most {_MOST_SHARED_BYTES:,}"
                     )
                 self._put_all(load, segment.suspect)
+                self._tell(read.decoded, load)
                 stored += load.fresh
                 repeated += load.records - load.fresh
             except EngineError as error:
@@ -217,6 +223,14 @@ class Loader:
             self._note(last_error="")
         self._on_loaded(segment.signal)
         return halves
+
+    def _tell(self, decoded: Decoded, load: UnitLoad) -> None:
+        if not len(load.spans):
+            return
+        try:
+            self._on_spans(decoded, load.data_set, load.spans)
+        except Exception:  # what they are told of is stored, and can be read
+            _log.exception("spans just stored could not be kept at hand")
 
     def _put_all(self, load: UnitLoad, suspect: bool) -> None:
         """

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from tracepulse.receive.wire_fields import encode_varint
@@ -19,7 +18,9 @@ from tracepulse.store.load.blocks import (
     STATUS_CODES,
     NamedColumns,
     fixed_names,
+    http_status,
     log_instants,
+    root_spans,
     seconds,
     severity_numbers,
     span_durations,
@@ -201,29 +202,6 @@ def _starts(instants: Indices, width_s: int) -> Indices:
     return seconds(instants) // width_s * width_s
 
 
-@njit(cache=True, nogil=True)
-def _small_numbers(buf, places, out):  # type: ignore[no-untyped-def]
-    for n in range(len(places)):
-        pos = places[n] >> 24
-        length = places[n] & 0xFFFFFF
-        value = np.int64(0)
-        for i in range(length):
-            digit = np.int64(buf[pos + i]) - 48
-            if digit < 0 or digit > 9 or value > 6553:
-                value = np.int64(0)
-                break
-            value = value * 10 + digit
-        out[n] = value if value <= 65535 else 0
-
-
-def _http_status(decoded: Decoded, chosen: Indices) -> Indices:
-    new = decoded.attribute(Row.SPAN, b"http.response.status_code")[chosen]
-    old = decoded.attribute(Row.SPAN, b"http.status_code")[chosen]
-    out = np.empty(len(chosen), np.int64)
-    _small_numbers(decoded.text, np.where(new & 0xFFFFFF, new, old), out)
-    return out
-
-
 def _span_names(decoded: Decoded, unit: Unit, chosen: Indices) -> tuple[_Names, _Names, _Names]:
     _, group_of_span, request = decoded.ancestry(decoded.rows.owner(Row.SPAN)[chosen])
     return (
@@ -236,14 +214,14 @@ def _span_names(decoded: Decoded, unit: Unit, chosen: Indices) -> tuple[_Names, 
 def span_bins(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColumns:
     """Return calls and failures by bins of five seconds."""
     kinds = span_kind_codes(decoded)[unit.chosen]
-    is_root = _is_root(decoded, unit.chosen)
+    is_root = root_spans(decoded, unit.chosen)
     served = (kinds != _INTERNAL) | is_root
     chosen, kinds, is_root = unit.chosen[served], kinds[served], is_root[served]
     services, names, trusts = _span_names(decoded, unit, chosen)
     service, name = _bounded(services, names, trusts, vocabularies)
     instants = decoded.rows.cell(Row.SPAN, "start_unix_ns")[chosen]
     starts = _starts(instants, _BIN_S)
-    status = _http_status(decoded, chosen)
+    status = http_status(decoded, chosen)
     refused = (status >= 400) & (status <= 499)
     failed = ((status_codes(decoded)[chosen] == _ERROR) | (status >= 500)) & ~refused
     groups, first = group(starts, service, name, kinds * 2 + is_root)
@@ -264,24 +242,6 @@ def span_bins(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColum
         ("FirstError", fixed("DateTime64(9)", _with(first_error, _NEVER_UNIX_NS, np.int64))),
         ("FirstRefused", fixed("DateTime64(9)", _with(first_refused, _NEVER_UNIX_NS, np.int64))),
     ]
-
-
-@njit(cache=True, nogil=True)
-def _all_zero(buf, places, out):  # type: ignore[no-untyped-def]
-    for n in range(len(places)):
-        pos = places[n] >> 24
-        out[n] = True
-        for i in range(places[n] & 0xFFFFFF):
-            if buf[pos + i] != 0:
-                out[n] = False
-                break
-
-
-def _is_root(decoded: Decoded, chosen: Indices) -> NDArray[np.bool_]:
-    """Say which spans have no parent; some senders write zeros for none."""
-    out = np.empty(len(chosen), np.bool_)
-    _all_zero(decoded.text, decoded.rows.cell(Row.SPAN, "parent_span_id")[chosen], out)
-    return out
 
 
 def span_minutes(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColumns:

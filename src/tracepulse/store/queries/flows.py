@@ -22,10 +22,11 @@ from tracepulse.store.edges.calls import (
     bucket_middle_ns,
     find_calls,
 )
+from tracepulse.store.edges.recent import RecentEnds
 from tracepulse.store.engine import QueryLimits
 from tracepulse.store.queries.statements import Queries, integers, window_parameters
 
-__all__ = ["FlowQueries", "GraphEdge", "MinuteSpans", "ServiceGraph"]
+__all__ = ["FlowQueries", "GraphEdge", "MinuteSpans", "ServiceGraph", "span_counts"]
 
 _LAST_SECOND = 2**32 - 1
 _MAX_LIVE_SPANS = 1_500_000
@@ -81,6 +82,8 @@ class FlowQueries(Queries):
 
     keeps_edges = True
     """False where there is no table for them, and every answer is found among the spans."""
+    recent: RecentEnds | None = None
+    """What the loader put in last, where there is one: it need not be read back."""
 
     def service_graph(
         self, window: Window, data_set: str = "", limit: int = 500
@@ -103,7 +106,8 @@ class FlowQueries(Queries):
             and m.minute_unix_s * 10**9 + MINUTE_NS <= window.end_unix_ns
         ]
         live, left_out = _affordable(minutes, set(kept))
-        found = [self.calls_of(each, data_set) for each in _stretches(live, window)]
+        spans = span_counts(minutes)
+        found = [self.calls_of(each, data_set, spans=spans) for each in _stretches(live, window)]
         cells = [_cells_of(each) for each in found]
         if kept:
             cells.append(self._kept(minutes, kept, data_set))
@@ -129,8 +133,24 @@ class FlowQueries(Queries):
         )
         return tuple(_minute_spans(table, window))
 
-    def calls_of(self, window: Window, data_set: str, limits: QueryLimits = _SPANS_LIMITS) -> Cells:
-        """Find the calls that begin in a window among its spans and those around it."""
+    def calls_of(
+        self,
+        window: Window,
+        data_set: str,
+        limits: QueryLimits = _SPANS_LIMITS,
+        spans: Mapping[int, int] | None = None,
+    ) -> Cells:
+        """
+        Find the calls that begin in a window among its spans and those around it.
+
+        Args:
+            spans: how many there are in each minute, see `span_counts`; where they are known, spans
+                that were loaded just now need not be read.
+        """
+        if self.recent is not None and spans is not None:
+            ends = self.recent.find(window, data_set, spans)
+            if ends is not None:
+                return find_calls(ends)
         table = self._ask(
             "span_ends",
             {
@@ -157,6 +177,15 @@ class FlowQueries(Queries):
             },
         )
         return _rows(*(table.column(name).to_pylist() for name in _CELL_COLUMNS))
+
+
+def span_counts(minutes: Iterable[MinuteSpans]) -> dict[int, int]:
+    """Return how many spans there are in some minutes and those around them, by seconds since 1970."""
+    counts: dict[int, int] = {}
+    for each in minutes:
+        for by, spans in zip((-60, 0, 60), each.around, strict=True):
+            counts[each.minute_unix_s + by] = spans
+    return counts
 
 
 _CELL_COLUMNS = ("caller", "callee", "connection", "inferred_from", "bucket", "calls", "errors")

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracepulse.model.question import AttributeFilter, Window
+from tracepulse.store.edges.calls import PEER_KEYS
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
 from tracepulse.store.shapes import shape_sql
 
@@ -63,17 +64,9 @@ _EXPRESSIONS: Mapping[str, str] = {
     "peer": (
         "multiIf("
         + "".join(
-            f"SpanAttributes['{key}'] != '', SpanAttributes['{key}'], "
-            for key in (
-                "db.namespace",
-                "db.name",
-                "db.system.name",
-                "db.system",
-                "messaging.destination.name",
-                "peer.service",
-            )
+            f"SpanAttributes['{key}'] != '', SpanAttributes['{key}'], " for key in PEER_KEYS[:-1]
         )
-        + "SpanAttributes['server.address'])"
+        + f"SpanAttributes['{PEER_KEYS[-1]}'])"
     ),
 }
 """What several statements work out alike."""
