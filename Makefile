@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
 	@echo "Compiling kernels…"
 	@$(BIN)/python -m tracepulse.derive.warm_up
-	@$(BIN)/python -m tracepulse.store.load.warm_up
+	@$(BIN)/python -m tracepulse.store.warm_up
 	@touch $@
 
 constraints:  ## choose the newest versions that fit, and write them down

@@ -28,6 +28,7 @@ from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
 from tracepulse.store.queries.telemetry import Telemetry
 from tracepulse.store.state.keys_at_start import keys_at_start
+from tracepulse.store.warm_up import warm_up
 
 if TYPE_CHECKING:
     from tracepulse.store.in_place.opening import InPlace
@@ -243,7 +244,7 @@ def open_core(
     set_aside = SetAside(folder.aside, journal, accounts)
     set_aside.recover()
     telemetry.recent = recent = RecentEnds()
-    loader = Loader(engine, journal, folder.aside, on_spans=recent.add)
+    loader = Loader(engine, journal, folder.aside, on_spans=recent.add, prepare=warm_up)
     core = Core(
         settings,
         folder,

@@ -195,7 +195,7 @@ def _load() -> None:
     import tracepulse.web_app  # noqa: F401
     from tracepulse.derive.warm_up import warm_up as warm_up_derivations
     from tracepulse.receive.wire import warm_up as warm_up_scan
-    from tracepulse.store.load.warm_up import warm_up as warm_up_loading
+    from tracepulse.store.warm_up import warm_up as warm_up_loading
 
     for warm_up in (warm_up_derivations, warm_up_scan, warm_up_loading):
         warm_up()

@@ -21,7 +21,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
+
+from tracepulse.store.load.groups import group
 
 __all__ = [
     "CALLING",
@@ -113,99 +116,146 @@ def find_calls(ends: SpanEnds) -> Cells:
     A span that was stored twice counts once. Where a calling and a serving span share an id, as
     Zipkin has it, children belong to the serving one.
     """
-    rows, first_of_group = _by_key(ends)
-    key = ends.key[rows]
-    starts = np.flatnonzero(first_of_group)
-    group = np.cumsum(first_of_group) - 1
-    serving = ends.kind[rows] == SERVING
-    answered = np.zeros(len(starts), np.bool_)
-    shared = np.diff(np.append(starts, len(rows))) > 1
-    answered[shared & serving[starts]] = True
-    # A child's parent is the first of the group with its parent's key.
-    children = np.flatnonzero(ends.parent[rows] != 0)
-    place = np.searchsorted(key[starts], ends.parent[rows[children]])
-    place[place == len(starts)] = 0
-    found = key[starts[place]] == ends.parent[rows[children]] if len(starts) else place == -1
-    children, place = children[found], place[found]
-    parents = starts[place]
-    apart = ends.at_unix_ns[rows[children]] - ends.at_unix_ns[rows[parents]]
-    near = (apart >= -SKEW_NS) & (apart <= LOOK_NS)
-    children, parents, place = children[near], parents[near], place[near]
-    answered[place] = True
-
-    inside = ends.inside[rows]
-    service = ends.service[rows]
-    crossing = inside[children] & (service[children] != service[parents]) & (service[parents] != 0)
-    children, parents = children[crossing], parents[crossing]
-    entries = np.flatnonzero(inside & serving & (ends.parent[rows] == 0) & (service != 0))
-    unanswered = np.flatnonzero(
-        inside & (ends.kind[rows] == CALLING) & (ends.peer[rows] != 0) & ~answered[group]
+    spans = len(ends.key)
+    table = np.full(1 << max(4, (2 * spans).bit_length()), -1, np.int64)
+    head = np.empty(spans, np.int64)
+    keep = np.ones(spans, np.bool_)
+    answered = np.zeros(spans, np.bool_)
+    stands_for = np.arange(spans)
+    key = _own(ends.key, np.uint64)
+    if _find_heads(key, table, head):
+        _settle_shared(ends, head, keep, answered, stands_for)
+    kind, parent, inside = ends.kind, ends.parent, ends.inside
+    service = _own(ends.service, np.int64)
+    caller = np.full(spans, -1, np.int64)
+    _find_callers(
+        key,
+        _own(parent, np.uint64),
+        _own(ends.at_unix_ns, np.int64),
+        service,
+        inside & keep,
+        keep,
+        table,
+        head,
+        stands_for,
+        answered,
+        caller,
     )
+    children = np.flatnonzero(caller >= 0)
+    wanted = inside & keep
+    entries = np.flatnonzero(wanted & (kind == SERVING) & (parent == 0) & (service != 0))
+    unanswered = np.flatnonzero(wanted & (kind == CALLING) & (ends.peer != 0) & ~answered[head])
     return _count(
         ends,
-        rows[np.concatenate([children, entries, unanswered])],
-        np.concatenate([service[parents], np.zeros(len(entries), np.int64), service[unanswered]]),
-        np.concatenate([service[children], service[entries], ends.peer[rows[unanswered]]]),
+        np.concatenate([children, entries, unanswered]),
+        np.concatenate([caller[children], np.zeros(len(entries), np.int64), service[unanswered]]),
+        np.concatenate([service[children], service[entries], ends.peer[unanswered]]),
         np.repeat([0, 0, 1], [len(children), len(entries), len(unanswered)]),
     )
 
 
-def _by_key(ends: SpanEnds) -> tuple[Column, Column]:
-    """
-    Return the rows to look at, by key, and where a new key begins.
+def _own(values: Column, kind: type) -> Column:
+    """Return numbers as the compiled code takes them: together, and not for reading alone."""
+    return np.require(values, kind, ["C", "W"])
 
-    Of those with one key the serving come first, then the earliest; copies are left out.
+
+@njit(cache=True, nogil=True)
+def _slot(keys, table, key):  # type: ignore[no-untyped-def]
+    """Return where in the table a key's first row stands, or would stand."""
+    mask = np.uint64(len(table) - 1)
+    mixed = key * np.uint64(0x9E3779B97F4A7C15)
+    slot = np.int64((mixed ^ (mixed >> np.uint64(32))) & mask)
+    while table[slot] >= 0 and keys[table[slot]] != key:
+        slot = (slot + 1) & np.int64(mask)
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def _find_heads(keys, table, head):  # type: ignore[no-untyped-def]
+    """Note for each row the first one with its key; say whether any two have the same."""
+    shared = False
+    for n in range(len(keys)):
+        slot = _slot(keys, table, keys[n])
+        if table[slot] < 0:
+            table[slot] = n
+        else:
+            shared = True
+        head[n] = table[slot]
+    return shared
+
+
+@njit(cache=True, nogil=True)
+def _find_callers(  # type: ignore[no-untyped-def]
+    keys, parents, at, service, wanted, keep, table, head, stands_for, answered, caller
+):
+    """Note whose calls are answered, and for each span wanted the other service that called it."""
+    for n in range(len(keys)):
+        if not keep[n] or parents[n] == np.uint64(0):
+            continue
+        first = table[_slot(keys, table, parents[n])]
+        if first < 0:
+            continue
+        row = stands_for[first]
+        apart = at[n] - at[row]
+        if apart < -SKEW_NS or apart > LOOK_NS:
+            continue
+        answered[first] = True
+        if wanted[n] and service[row] != 0 and service[row] != service[n]:
+            caller[n] = service[row]
+
+
+def _settle_shared(
+    ends: SpanEnds, head: Column, keep: Column, answered: Column, stands_for: Column
+) -> None:
     """
-    order = np.argsort(ends.key, kind="stable")
-    key = ends.key[order]
-    again = np.zeros(len(order), np.bool_)
-    again[1:] = key[1:] == key[:-1]
-    several = again.copy()
-    several[:-1] |= again[1:]
-    keep = np.ones(len(order), np.bool_)
-    places = np.flatnonzero(several)
-    if len(places):
-        rows = order[places]
-        rank = np.where(ends.kind[rows] == SERVING, 0, 1)
-        columns = (ends.key, ends.kind, ends.at_unix_ns)
-        # The row inside goes before its copy outside: only it has everything filled in.
-        sorting = (~ends.inside[rows], ends.service[rows], ends.kind[rows], ends.at_unix_ns[rows])
-        rows = rows[np.lexsort((*sorting, rank, ends.key[rows]))]
-        order[places] = rows
-        same = np.all([c[rows][1:] == c[rows][:-1] for c in columns], axis=0)
-        keep[places[1:][same]] = False
-    rows, key = order[keep], key[keep]
+    Decide, of rows with one key, which is the parent of their children, and which are copies.
+
+    Serving ones come first, then the earliest. A copy inside goes before one outside: only it has
+    everything filled in.
+    """
+    rows = np.flatnonzero(np.bincount(head, minlength=len(head))[head] > 1)
+    rank = np.where(ends.kind[rows] == SERVING, 0, 1)
+    sorting = (~ends.inside[rows], ends.service[rows], ends.kind[rows], ends.at_unix_ns[rows])
+    order = np.lexsort((*sorting, rank, ends.key[rows]))
+    rows = rows[order]
+    columns = (ends.key, ends.kind, ends.at_unix_ns)
+    same = np.all([column[rows][1:] == column[rows][:-1] for column in columns], axis=0)
+    keep[rows[1:][same]] = False
+    rows = rows[keep[rows]]
     first = np.ones(len(rows), np.bool_)
-    first[1:] = key[1:] != key[:-1]
-    return rows, first
+    first[1:] = ends.key[rows][1:] != ends.key[rows][:-1]
+    starts = np.flatnonzero(first)
+    stands_for[head[rows[starts]]] = rows[starts]
+    several = np.diff(np.append(starts, len(rows))) > 1
+    serving = ends.kind[rows[starts]] == SERVING
+    answered[head[rows[starts[several & serving]]]] = True
 
 
 def _count(ends: SpanEnds, rows: Column, caller: Column, callee: Column, inferred: Column) -> Cells:
     """Add up calls that are alike."""
-    minute = ends.at_unix_ns[rows] // MINUTE_NS * 60
+    minute = ends.at_unix_ns[rows] // MINUTE_NS
+    first_minute = int(minute.min()) if len(rows) else 0
     connection = ends.connection[rows].astype(np.int64)
     bucket = np.floor(
         np.log2(ends.duration_ns[rows].astype(np.float64) + 1) * _BUCKETS_PER_DOUBLING
-    )
-    columns = (minute, caller, callee, connection, inferred, bucket.astype(np.int64))
-    order = np.lexsort(columns[::-1])
-    sorted_columns = [column[order] for column in columns]
-    new = np.ones(len(order), np.bool_)
-    if len(order):
-        new[1:] = np.any([column[1:] != column[:-1] for column in sorted_columns], axis=0)
-    starts = np.flatnonzero(new)
+    ).astype(np.int64)
+    how = (connection << 1 | inferred) << 16 | bucket
+    cells, first = group(minute - first_minute, caller, callee, how)
+    calls = np.bincount(cells, minlength=len(first))
+    errors = np.bincount(cells[ends.failed[rows] != 0], minlength=len(first))
+    keys = (minute[first] * 60, caller[first], callee[first], connection[first], inferred[first])
+    order = np.lexsort((bucket[first], *keys[::-1]))
+    minutes, callers, callees, connections, sources = (key[order] for key in keys)
     names = np.array(ends.names, dtype=object)
-    minutes, callers, callees, connections, sources, buckets = (c[starts] for c in sorted_columns)
-    failed = ends.failed[rows][order].astype(np.int64)
     return Cells(
         minute_unix_s=minutes,
         caller=names[callers],
         callee=names[callees],
         connection=np.array(CONNECTIONS, dtype=object)[connections],
         inferred_from=np.array(["spans", "peer"], dtype=object)[sources],
-        bucket=buckets,
-        calls=np.diff(np.append(starts, len(order))),
-        errors=np.add.reduceat(failed, starts) if len(starts) else failed,
+        bucket=bucket[first][order],
+        calls=calls[order],
+        errors=errors[order],
     )
 
 

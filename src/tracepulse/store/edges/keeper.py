@@ -44,7 +44,7 @@ _SHARE = 0.05
 _SHARE_OLD = 0.05
 """The same for minutes of long ago, which were imported, or came late; until then they are joined when
 somebody asks."""
-_SHARE_AT_HAND = 0.1
+_SHARE_AT_HAND = 0.15
 """The same for minutes whose spans need not be read, which costs a tenth."""
 _LIMITS = QueryLimits(time_s=120, memory_bytes=1024**3, rows=16_000_000)
 _ALL_TIME = Window(0, (2**32 - 1) * 10**9)
@@ -188,7 +188,9 @@ class EdgeKeeper:
         Args:
             at_hand: the share of time to spend on it, whatever their age.
         """
-        for piece in _pieces(stale):
+        pieces = list(_pieces(stale))
+        # What is at hand is forgotten oldest first.
+        for piece in reversed(pieces) if at_hand else pieces:
             started = time.monotonic()
             self._keep(piece)
             age_ns = self._clock.now_unix_ns() - piece[0].minute_unix_s * 10**9

@@ -29,23 +29,26 @@ from tracepulse.store.edges.calls import (
 from tracepulse.store.load.blocks import (
     LAST_SECOND,
     http_status,
-    root_spans,
     span_durations,
     span_kind_codes,
     status_codes,
 )
 from tracepulse.store.load.decoded import Decoded, Indices
+from tracepulse.store.load.groups import group
 from tracepulse.store.load.row_types import Row
-from tracepulse.store.load.texts import bytes_at, hash_bytes
+from tracepulse.store.load.texts import bytes_at, equal_to, hash_bytes
 
 __all__ = ["RecentEnds"]
 
-_SYSTEM_KEYS = (
-    (("rpc.system",), 1),
-    (("messaging.system",), 3),
-    (("db.system", "db.system.name"), 2),
+_SYSTEM_KEYS = {"rpc.system": 1, "messaging.system": 2, "db.system": 3, "db.system.name": 3}
+"""Attributes that tell the kind of a connection, and their rank: the highest counts."""
+_CONNECTION_OF_RANK = np.array([0, 1, 3, 2], np.uint8)
+"""Index into CONNECTIONS."""
+_TELLING_KEYS = tuple(dict.fromkeys((*PEER_KEYS, *_SYSTEM_KEYS)))
+_PEER_RANKS = np.array(
+    [len(PEER_KEYS) - PEER_KEYS.index(k) if k in PEER_KEYS else 0 for k in _TELLING_KEYS], np.uint8
 )
-"""Attributes that tell the kind of a connection, as its index in CONNECTIONS; the last counts."""
+_SYSTEM_RANKS = np.array([_SYSTEM_KEYS.get(k, 0) for k in _TELLING_KEYS], np.uint8)
 _KIND_CODES = np.array([0, 0, SERVING, CALLING, CALLING, SERVING], np.uint8)
 """By index in SPAN_KINDS."""
 _ERROR = 2
@@ -199,68 +202,113 @@ class RecentEnds:
 def _ends_of(decoded: Decoded, chosen: Indices) -> tuple[NDArray[np.void], list[bytes]]:
     """Return the ends of some spans, and the texts that services and peers are numbers of."""
     rows = decoded.rows
-    _, group, _ = decoded.ancestry(rows.owner(Row.SPAN)[chosen])
+    _, scope_group, _ = decoded.ancestry(rows.owner(Row.SPAN)[chosen])
     service_codes, service_places = decoded.service_codes()
     kinds = _KIND_CODES[span_kind_codes(decoded)[chosen]]
-    peers, connections = _peers(decoded)
-    peer_codes, peer_places = decoded.numbered(np.where(kinds == CALLING, peers[chosen], 0))
+    told = _told_by_attributes(decoded)
+    peer_codes, peer_places = decoded.numbered(np.where(kinds == CALLING, told.peer[chosen], 0))
     ends = np.empty(len(chosen), _ENDS)
-    trace = rows.cell(Row.SPAN, "trace_id")[chosen]
-    ends["key"] = _keys(decoded.text, trace, rows.cell(Row.SPAN, "span_id")[chosen])
-    parent = _keys(decoded.text, trace, rows.cell(Row.SPAN, "parent_span_id")[chosen])
-    ends["parent"] = np.where(root_spans(decoded, chosen), np.uint64(0), parent)
+    key, parent = (np.empty(len(chosen), np.uint64) for _ in range(2))
+    ids = (rows.cell(Row.SPAN, name)[chosen] for name in ("trace_id", "span_id", "parent_span_id"))
+    _hash_ids(decoded.text, *ids, key, parent)  # type: ignore[call-arg]
+    ends["key"], ends["parent"] = key, parent
     ends["at_unix_ns"] = rows.cell(Row.SPAN, "start_unix_ns")[chosen]
     ends["duration_ns"] = span_durations(decoded)[chosen]
-    ends["service"] = service_codes[group]
+    ends["service"] = service_codes[scope_group]
     ends["peer"] = peer_codes + len(service_places)
     ends["kind"] = kinds
     failed = status_codes(decoded)[chosen] == _ERROR
     ends["failed"] = failed | (http_status(decoded, chosen) >= 400)
-    ends["connection"] = connections[chosen]
+    ends["connection"] = told.connection[chosen]
     places = [*service_places.tolist(), *peer_places.tolist()]
     return ends, [bytes_at(decoded.text, place) for place in places]
 
 
-def _peers(decoded: Decoded) -> tuple[Indices, NDArray[np.uint8]]:
-    """Return for every span the place of its peer's name, 0 where it names none; and connections."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the attributes of each span tell."""
+
+    peer: Indices
+    """Place of the name of whom it calls; of length 0 where it names none."""
+    connection: NDArray[np.uint8]
+
+
+def _told_by_attributes(decoded: Decoded) -> _Told:
     spans = decoded.rows.count(Row.SPAN)
-    peers = np.zeros(spans, np.int64)
-    for key in reversed(PEER_KEYS):
-        places = decoded.attribute(Row.SPAN, key.encode())
-        peers = np.where(places & 0xFFFFFF, places, peers)
-    connections = np.zeros(spans, np.uint8)
-    for keys, connection in _SYSTEM_KEYS:
-        for key in keys:
-            there = decoded.attribute(Row.SPAN, key.encode()) & 0xFFFFFF != 0
-            connections[there] = connection
-    return peers, connections
+    telling = np.full(len(decoded.key_places), -1, np.int8)
+    for number, key in enumerate(_TELLING_KEYS):
+        telling[equal_to(decoded.text, decoded.key_places, key.encode())] = number
+    peer, system = np.zeros(spans, np.int64), np.zeros(spans, np.uint8)
+    _read_attributes(
+        decoded.pairs(Row.SPAN).elements,
+        decoded.rows.pair_row,
+        decoded.key_codes,
+        decoded.pair_text,
+        telling,
+        _PEER_RANKS,
+        _SYSTEM_RANKS,
+        np.zeros(spans, np.uint16),
+        np.zeros(spans, np.uint8),
+        peer,
+        system,
+    )
+    return _Told(peer, _CONNECTION_OF_RANK[system])
 
 
 @njit(cache=True, nogil=True)
-def _hash_pairs(buf, first, second, out):  # type: ignore[no-untyped-def]
-    for n in range(len(first)):
-        place = first[n]
-        key = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), np.uint64(0))
-        place = second[n]
-        out[n] = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), key)
+def _read_attributes(  # type: ignore[no-untyped-def]
+    elements, rows, keys, texts, telling, peer_ranks, system_ranks, seen, ranks, peer, system
+):
+    for n in range(len(elements)):
+        pair = elements[n]
+        number = telling[keys[pair]]
+        if number < 0:
+            continue
+        row = rows[pair]
+        bit = np.uint16(1) << np.uint16(number)
+        if seen[row] & bit:
+            continue  # of several values under one key the first counts
+        seen[row] |= bit
+        if texts[pair] & 0xFFFFFF == 0:
+            continue
+        if peer_ranks[number] > ranks[row]:
+            ranks[row] = peer_ranks[number]
+            peer[row] = texts[pair]
+        if system_ranks[number] > system[row]:
+            system[row] = system_ranks[number]
 
 
-def _keys(text: NDArray[np.uint8], traces: Indices, spans: Indices) -> NDArray[np.uint64]:
-    out = np.empty(len(traces), np.uint64)
-    _hash_pairs(text, traces, spans, out)
-    return out
+@njit(cache=True, nogil=True)
+def _hash_ids(buf, traces, spans, parents, key, parent):  # type: ignore[no-untyped-def]
+    """Hash ids of spans and, where they have a parent, of these; a parent of zeros is none."""
+    for n in range(len(traces)):
+        place = traces[n]
+        seed = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), np.uint64(0))
+        place = spans[n]
+        key[n] = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), seed)
+        place = parents[n]
+        parent[n] = np.uint64(0)
+        for i in range(place >> 24, (place >> 24) + (place & 0xFFFFFF)):
+            if buf[i] != 0:
+                parent[n] = hash_bytes(buf, place >> 24, (place >> 24) + (place & 0xFFFFFF), seed)
+                break
 
 
 def _by_minute(ends: NDArray[np.void]) -> Iterator[tuple[int, NDArray[np.void]]]:
     """Yield the spans of each minute; those that a minute cannot be told of are left out."""
     at = ends["at_unix_ns"]
-    ends = ends[(at >= 0) & (at < LAST_SECOND * 1_000_000_000)]
-    minutes = ends["at_unix_ns"] // MINUTE_NS
-    order = np.argsort(minutes, kind="stable")
-    minutes = minutes[order]
-    starts = np.flatnonzero(np.diff(minutes, prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(minutes)], strict=True):
-        yield int(minutes[start]), ends[order[start:end]]
+    told = (at >= 0) & (at < LAST_SECOND * 1_000_000_000)
+    if not told.all():
+        ends, at = ends[told], at[told]
+    minutes = at // MINUTE_NS
+    groups, first = group(minutes)
+    order = np.argsort(groups.astype(np.uint16) if len(first) < 1 << 16 else groups, kind="stable")
+    ends = ends[order]
+    stops = np.cumsum(np.bincount(groups, minlength=len(first))).tolist()
+    start = 0
+    for minute, stop in zip(minutes[first].tolist(), stops, strict=True):
+        yield minute, ends[start:stop].copy()
+        start = stop
 
 
 def _as_columns(ends: NDArray[np.void], window: Window, names: list[bytes]) -> SpanEnds:

@@ -42,7 +42,6 @@ from tracepulse.store.load.inserts import (
     read_segment,
 )
 from tracepulse.store.load.tables import ROLLUPS
-from tracepulse.store.load.warm_up import warm_up
 
 __all__ = ["Loader", "LoaderStatus"]
 
@@ -94,6 +93,7 @@ class Loader:
         on_loaded: Callable[[Signal], None] = lambda signal: None,
         duplicates: Duplicates | None = None,
         on_spans: Callable[[Decoded, str, Indices], None] = lambda decoded, data_set, chosen: None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Prepare; nothing runs before `start`.
@@ -103,6 +103,7 @@ class Loader:
             on_loaded: told after each segment that new rows can be queried.
             on_spans: given the spans that were stored, after each load: a segment, their data set,
                 and which rows of it.
+            prepare: called once, in the loader's thread, before anything is loaded.
         """
         self._engine = engine
         self._journal = journal
@@ -110,6 +111,7 @@ class Loader:
         self._on_loaded = on_loaded
         self._duplicates = duplicates or Duplicates()
         self._on_spans = on_spans
+        self._prepare = prepare
         self._vocabularies = Vocabularies()
         self._stop = threading.Event()
         self._status = LoaderStatus()
@@ -130,7 +132,7 @@ class Loader:
         return self._status
 
     def _run(self) -> None:
-        warm_up()
+        self._prepare()
         self._await_mutations()
         self._remember_stored()
         while not self._stop.is_set():

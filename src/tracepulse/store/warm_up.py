@@ -1,7 +1,7 @@
 """
-Compile every kernel of loading now, rather than at the first segment.
+Compile every kernel of loading and of finding calls now, rather than at the first segment.
 
-    python -m tracepulse.store.load.warm_up
+    python -m tracepulse.store.warm_up
 
 Takes some tens of seconds on a new installation and well under one second after that.
 """
@@ -14,8 +14,12 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tracepulse.journal.framing import frame, frames
+from tracepulse.model.question import Window
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.signals import Signal
+from tracepulse.store.edges.calls import MINUTE_NS, find_calls
+from tracepulse.store.edges.recent import RecentEnds
+from tracepulse.store.load.decoded import Decoded, Indices
 from tracepulse.store.load.duplicates import Duplicates
 from tracepulse.store.load.inserts import Vocabularies, read_segment
 
@@ -33,6 +37,16 @@ def warm_up() -> None:
         for load in read.loads("warm-up", np.ones_like(is_new), Vocabularies()):
             for insert in load.inserts:
                 b"".join(insert.build())
+            if len(load.spans):
+                _find_calls(read.decoded, load.spans)
+
+
+def _find_calls(decoded: Decoded, spans: Indices) -> None:
+    recent = RecentEnds()
+    recent.add(decoded, "", spans)
+    ends = recent.find(Window(0, MINUTE_NS), "", {0: len(spans)})
+    assert ends is not None
+    find_calls(ends)
 
 
 def _requests() -> dict[Signal, bytes]:
