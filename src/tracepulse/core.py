@@ -155,11 +155,17 @@ class Core:
         """Where receivers put what they admit."""
         return JournalSink(self.journal)
 
+    def open_engine(self) -> None:
+        """Open what `engine_later` left; raises OperatorError where it cannot be used."""
+        if isinstance(self.engine, ChdbEngine):
+            self.engine.open(migrate)
+
     def close(self) -> None:
         """Load what was received, then let go of everything."""
         self.edges.stop()
         self.journal.seal_all()
-        emptied = self.journal.wait_empty(_DRAIN_S)
+        unusable = isinstance(self.engine, ChdbEngine) and self.engine.failure
+        emptied = self.journal.wait_empty(0 if unusable else _DRAIN_S)
         self.loader.stop()
         if emptied:
             self.journal.close_cleanly()
@@ -193,10 +199,14 @@ def open_core(
     clock: Clock | None = None,
     ids: IdSource | None = None,
     journal_limits: JournalLimits | None = None,
+    engine_later: bool = False,
 ) -> Core:
     """
     Open the data folder, or the servers that the settings name, and begin to load.
 
+    Args:
+        engine_later: leave the embedded engine to `Core.open_engine`, so that telemetry is taken in
+            meanwhile.
     Raises:
         OperatorError: something cannot be used; the text says what, where and what to do.
     """
@@ -221,9 +231,11 @@ def open_core(
         folder = DataFolder.open(settings.data_dir)
         opened.callback(folder.release)
         if engine is None:
-            engine = ChdbEngine(folder.engine)
+            engine = ChdbEngine(folder.engine, opened=False)
             opened.callback(engine.close)
-        if in_place is None:
+            if not engine_later:
+                engine.open(migrate)
+        elif in_place is None:
             migrate(engine)
         if state is None:
             state = DeferredState(folder.state_url)

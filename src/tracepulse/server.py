@@ -62,7 +62,7 @@ def serve(settings: Settings) -> None:
     if not kept_elsewhere:
         _refuse_open_network(settings, has_keys=False)  # before anything is made
     with _sockets(settings) as sockets:
-        core = open_core(settings)
+        core = open_core(settings, engine_later=True)
         try:
             _refuse_open_network(settings, core.gate.has_keys)
             asyncio.run(_run(core, sockets))
@@ -114,6 +114,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
             asyncio.create_task(_look_for_damage(core)),
             asyncio.create_task(_warm_up_derivations(door)),
         )
+        opening = asyncio.create_task(_open_engine(core, stop))
         answering = asyncio.create_task(_answer(core, door, stop))
         _log.info(
             "TracePulse %s: http://%s:%d, %s, data in %s",
@@ -129,6 +130,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
             chore.cancel()
         door.close()
         await answering
+        await opening
 
 
 @asynccontextmanager
@@ -156,6 +158,15 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
         _followed_files(core),
     ):
         yield f"OTLP on {otlp_port} (HTTP) and {grpc_port} (gRPC)"
+
+
+async def _open_engine(core: Core, stop: asyncio.Event) -> None:
+    """Open the embedded engine, which senders need not wait for; without it the server ends."""
+    try:
+        await asyncio.to_thread(core.open_engine)
+    except BaseException:
+        stop.set()
+        raise
 
 
 async def _answer(core: Core, door: FrontDoor, stop: asyncio.Event) -> None:

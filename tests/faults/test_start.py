@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.faults.server_process import ENVIRONMENT, serve_command, start
 from tracepulse.data_folder import DataFolder
 from tracepulse.errors import Unavailable
 from tracepulse.ports import bind
+from tracepulse.store.chdb import ChdbEngine
 
 
 def _refused(folder: Path, *flags: str, **environment: str) -> str:
@@ -221,3 +223,42 @@ def test_a_fork_is_refused(tmp_path: Path) -> None:
     *told, parent = ran.stdout.splitlines()
     assert 3 == len([line for line in told if "after a fork" in line]), ran.stdout + ran.stderr
     assert "1 row for the parent" == parent
+
+
+def test_an_engine_that_cannot_be_opened_ends_the_server(tmp_path: Path) -> None:
+    """It is opened while telemetry is taken in already; what was taken in waits for a better day."""
+    folder = tmp_path / "data"
+    with start(folder) as server:
+        server.stop()
+    engine = folder / "engine"
+    engine.rename(tmp_path / "elsewhere")
+    engine.write_text("in the way")
+    command = serve_command(folder, [0, 0, 0])
+    ran = subprocess.run(
+        [sys.executable, "-m", "tracepulse.cli", *command],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=60,
+        check=False,
+    )
+    assert 2 == ran.returncode
+    assert f"data folder {engine}: the storage engine cannot open it" in ran.stderr.splitlines()[-1]
+    assert "Traceback" not in ran.stderr
+    assert "in the way" == engine.read_text()
+
+
+def test_statements_wait_until_the_engine_is_open(tmp_path: Path) -> None:
+    """And are told why where it cannot be."""
+    (tmp_path / "engine").write_text("in the way")
+    engine = ChdbEngine(tmp_path / "engine", opened=False)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(engine.query, "SELECT 1 AS one")
+        written = pool.submit(engine.execute, "CREATE TABLE t (x UInt8) ENGINE = Memory")
+        assert not answer.done()
+        with pytest.raises(Unavailable, match="cannot open it"):
+            engine.open()
+        for each in (answer, written):
+            with pytest.raises(Unavailable, match="cannot open it"):
+                each.result(timeout=30)
+    engine.close()

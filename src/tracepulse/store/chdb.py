@@ -11,14 +11,20 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from tracepulse.errors import BadQuestion, EngineError, InternalError, Overloaded, Unavailable
+from tracepulse.errors import (
+    BadQuestion,
+    EngineError,
+    InternalError,
+    Overloaded,
+    Unavailable,
+)
 from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
 from tracepulse.store.settings import LOAD_SETTINGS, SERVER_SETTINGS, literal
 
@@ -49,20 +55,62 @@ _TOO_COSTLY = {"TIMEOUT_EXCEEDED", "MEMORY_LIMIT_EXCEEDED", "TOO_SLOW", "TOO_MAN
 class ChdbEngine:
     """The embedded engine over one data folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, opened: bool = True) -> None:
         """
         Open or make a data folder.
 
+        Args:
+            opened: False leaves that to `open`, which takes a second or so; statements wait until
+                then.
         Raises:
             Unavailable: another process has it, or it cannot be read.
         """
+        self._folder = folder
+        self._block = folder.absolute().with_name("block.native")
+        self._pid = os.getpid()
+        self._write_lock = threading.Lock()
+        self._readers: queue.Queue[Any] = queue.Queue()
+        self._writer: Any = None
+        self._closed = False
+        self._ready = threading.Event()
+        self._opener = 0
+        self.failure = ""
+        """Why it could not be opened."""
+        self.damage_seen = threading.Event()
+        """Set when a statement met a file that is not what the engine wrote."""
+        self.name = "chDB (embedded)"
+        """What it is and where."""
+        if opened:
+            self.open()
+
+    def open(self, prepare: Callable[["ChdbEngine"], object] = lambda engine: None) -> None:
+        """
+        Open the folder, then let statements run.
+
+        Args:
+            prepare: called before any other statement; it may use the engine.
+        Raises:
+            Unavailable: another process has the folder, or it cannot be read.
+            Exception: from `prepare`.
+        """
+        self._opener = threading.get_ident()
+        try:
+            self._connect()
+            prepare(self)
+        except Exception as error:
+            self.failure = str(error) or repr(error)
+            raise
+        finally:
+            self._opener = 0
+            self._ready.set()
+
+    def _connect(self) -> None:
         import chdb  # here, so that whoever only asks a server need not load 500 MB
 
         connect: Any = chdb.connect
-        folder.mkdir(parents=True, exist_ok=True)
-        self._block = folder.absolute().with_name("block.native")
-        self._pid = os.getpid()
+        folder = self._folder.absolute()
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             opened = (
                 f"{folder}?{'&'.join(f'{name}={value}' for name, value in SERVER_SETTINGS.items())}"
             )
@@ -73,15 +121,9 @@ class ChdbEngine:
                 f"data folder {folder}: the storage engine cannot open it"
                 f" ({_first_line(error) or 'no reason given'}); is another process using it?"
             ) from error
-        self._write_lock = threading.Lock()
-        self._readers: queue.Queue[Any] = queue.Queue()
         for reader in readers:
             self._readers.put(reader)
-        self._closed = False
-        self.damage_seen = threading.Event()
-        """Set when a statement met a file that is not what the engine wrote."""
         self.name = f"chDB {chdb.__version__} (embedded)"
-        """What it is and where."""
 
     def query(
         self,
@@ -111,6 +153,7 @@ class ChdbEngine:
 
     def execute(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> None:
         """Run a statement that returns nothing; see `Engine.execute`."""
+        self._wait_opened()
         with self._write_lock:
             self._run(self._writer, sql, "TSV", parameters)
 
@@ -120,6 +163,7 @@ class ChdbEngine:
         """Insert a block of rows; see `Engine.insert`."""
         settings = ", ".join(f"{name}={value}" for name, value in LOAD_SETTINGS.items())
         names = ", ".join(f"`{name}`" for name in columns)
+        self._wait_opened()
         with self._write_lock:
             with open(self._block, "wb") as file:
                 file.writelines(block)
@@ -142,13 +186,26 @@ class ChdbEngine:
         if self._closed:
             return
         self._closed = True
+        if self._writer is None:
+            return
         for _ in range(_READERS):
             self._readers.get().close()
         with self._write_lock:
             self._writer.close()
 
+    def _wait_opened(self) -> None:
+        """Wait until the folder is open; raises Unavailable where it cannot be."""
+        if self._opener == threading.get_ident():
+            return
+        while not self._ready.wait(_LOOK_S):
+            if self._closed:
+                raise EngineError("the storage engine is closed")
+        if self.failure:
+            raise Unavailable(self.failure)
+
     @contextmanager
     def _reader(self) -> Iterator[Any]:
+        self._wait_opened()
         reader = self._free_reader()
         try:
             yield reader

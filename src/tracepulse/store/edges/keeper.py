@@ -192,7 +192,10 @@ class EdgeKeeper:
         # What is at hand is forgotten oldest first.
         for piece in reversed(pieces) if at_hand else pieces:
             started = time.monotonic()
-            self._keep(piece)
+            if at_hand:
+                self._keep_at_hand(piece)
+            else:
+                self._keep(piece)
             age_ns = self._clock.now_unix_ns() - piece[0].minute_unix_s * 10**9
             share = at_hand or (_SHARE_OLD if age_ns > 2 * _RECENT_NS else _SHARE)
             if self._stop.wait((time.monotonic() - started) * (1 / share - 1)):
@@ -209,17 +212,30 @@ class EdgeKeeper:
             self._keep(piece[middle:])
             self._keep(piece[:middle])
 
+    def _keep_at_hand(self, piece: Sequence[MinuteSpans]) -> None:
+        """Work out some minutes if their spans are in memory; else they are left for another time."""
+        window = _window(piece)
+        cells = self._flows.calls_at_hand(window, piece[0].data_set, span_counts(piece))
+        if cells is not None:
+            self._write(piece, cells)
+
     def _keep_at_once(self, piece: Sequence[MinuteSpans]) -> None:
-        data_set = piece[0].data_set
-        start = piece[0].minute_unix_s * 10**9
-        end = piece[-1].minute_unix_s * 10**9 + MINUTE_NS
-        cells = self._flows.calls_of(Window(start, end), data_set, _LIMITS, span_counts(piece))
+        window = _window(piece)
+        cells = self._flows.calls_of(window, piece[0].data_set, _LIMITS, span_counts(piece))
+        self._write(piece, cells)
+
+    def _write(self, piece: Sequence[MinuteSpans], cells: Cells) -> None:
         columns = _columns(piece, cells, self._clock.now_unix_ns())
         written = self._engine.insert(
             "edge_minutes", [name for name, _ in columns], block(columns, len(piece))
         )
         if written != len(piece):
             raise EngineError(f"edge_minutes: {written} rows written of {len(piece)}")
+
+
+def _window(piece: Sequence[MinuteSpans]) -> Window:
+    start, last = piece[0].minute_unix_s, piece[-1].minute_unix_s
+    return Window(start * 10**9, last * 10**9 + MINUTE_NS)
 
 
 def _columns(

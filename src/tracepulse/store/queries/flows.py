@@ -8,6 +8,7 @@ are read and brought together, so that the answer is that of the spans however o
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -96,7 +97,7 @@ class FlowQueries(Queries):
     ) -> ServiceGraph:
         """Return who calls whom, and whether anything is missing."""
         if not self.keeps_edges:
-            return ServiceGraph(_edges(_cells_of(self.calls_of(window, data_set)))[:limit], 1, 0)
+            return ServiceGraph(_edges(_lengths_of(self.calls_of(window, data_set)))[:limit], 1, 0)
         minutes = self.span_minutes(window, data_set)
         kept = [
             m.minute_unix_s
@@ -108,10 +109,10 @@ class FlowQueries(Queries):
         live, left_out = _affordable(minutes, set(kept))
         spans = span_counts(minutes)
         found = [self.calls_of(each, data_set, spans=spans) for each in _stretches(live, window)]
-        cells = [_cells_of(each) for each in found]
+        rows = chain.from_iterable(_lengths_of(each) for each in found)
         if kept:
-            cells.append(self._kept(minutes, kept, data_set))
-        edges = _edges(row for each in cells for row in each)
+            rows = chain(rows, self._kept(minutes, kept, data_set))
+        edges = _edges(rows)
         return ServiceGraph(edges[:limit], len(live), left_out)
 
     def span_minutes(self, window: Window, data_set: str | None = None) -> tuple[MinuteSpans, ...]:
@@ -147,10 +148,9 @@ class FlowQueries(Queries):
             spans: how many there are in each minute, see `span_counts`; where they are known, spans
                 that were loaded just now need not be read.
         """
-        if self.recent is not None and spans is not None:
-            ends = self.recent.find(window, data_set, spans)
-            if ends is not None:
-                return find_calls(ends)
+        at_hand = None if spans is None else self.calls_at_hand(window, data_set, spans)
+        if at_hand is not None:
+            return at_hand
         table = self._ask(
             "span_ends",
             {
@@ -163,9 +163,16 @@ class FlowQueries(Queries):
         )
         return find_calls(_span_ends(table))
 
+    def calls_at_hand(
+        self, window: Window, data_set: str, spans: Mapping[int, int]
+    ) -> Cells | None:
+        """Find the same without reading spans; None where not all of them are in memory."""
+        ends = None if self.recent is None else self.recent.find(window, data_set, spans)
+        return None if ends is None else find_calls(ends)
+
     def _kept(
         self, minutes: Iterable[MinuteSpans], kept: list[int], data_set: str
-    ) -> "list[tuple[_Edge, int, int, int]]":
+    ) -> "list[_Lengths]":
         without = {m.minute_unix_s for m in minutes} - set(kept)
         table = self._ask(
             "kept_calls",
@@ -176,7 +183,7 @@ class FlowQueries(Queries):
                 "without": sorted(each for each in without if kept[0] < each < kept[-1]),
             },
         )
-        return _rows(*(table.column(name).to_pylist() for name in _CELL_COLUMNS))
+        return list(zip(*(table.column(name).to_pylist() for name in _KEPT_COLUMNS), strict=True))
 
 
 def span_counts(minutes: Iterable[MinuteSpans]) -> dict[int, int]:
@@ -188,24 +195,17 @@ def span_counts(minutes: Iterable[MinuteSpans]) -> dict[int, int]:
     return counts
 
 
-_CELL_COLUMNS = ("caller", "callee", "connection", "inferred_from", "bucket", "calls", "errors")
+_KEPT_COLUMNS = ("caller", "callee", "connection", "inferred_from", "buckets", "calls", "errors")
+_Lengths: TypeAlias = tuple[str, str, str, str, list[int], list[int], int]
+"""An edge, its calls by length, and its errors."""
 
 
-def _rows(
-    caller: list[str],
-    callee: list[str],
-    connection: list[str],
-    inferred_from: list[str],
-    bucket: list[int],
-    calls: list[int],
-    errors: list[int],
-) -> list[tuple[_Edge, int, int, int]]:
-    edges = zip(caller, callee, connection, inferred_from, strict=True)
-    return list(zip(edges, bucket, calls, errors, strict=True))
-
-
-def _cells_of(cells: Cells) -> list[tuple[_Edge, int, int, int]]:
-    return _rows(*(getattr(cells, name).tolist() for name in _CELL_COLUMNS))
+def _lengths_of(cells: Cells) -> "Iterator[_Lengths]":
+    names = (cells.caller, cells.callee, cells.connection, cells.inferred_from)
+    numbers = (cells.bucket, cells.calls, cells.errors)
+    rows = zip(*(column.tolist() for column in (*names, *numbers)), strict=True)
+    for *edge, bucket, calls, errors in rows:
+        yield *edge, [bucket], [calls], errors
 
 
 def _minute_spans(table: pa.Table, window: Window) -> Iterator[MinuteSpans]:
@@ -273,11 +273,16 @@ def _span_ends(table: pa.Table) -> SpanEnds:
     )
 
 
-def _edges(cells: Iterable[tuple[_Edge, int, int, int]]) -> tuple[GraphEdge, ...]:
+def _edges(found: "Iterable[_Lengths]") -> tuple[GraphEdge, ...]:
     lengths: dict[_Edge, Counter[int]] = {}
     errors: Counter[_Edge] = Counter()
-    for edge, bucket, calls, failed in cells:
-        lengths.setdefault(edge, Counter())[bucket] += calls
+    for caller, callee, connection, source, buckets, calls, failed in found:
+        edge = (caller, callee, connection, source)
+        counts = lengths.get(edge)
+        if counts is None:
+            counts = lengths[edge] = Counter()
+        for bucket, number in zip(buckets, calls, strict=True):
+            counts[bucket] += number
         errors[edge] += failed
     edges = [
         GraphEdge(

@@ -1,22 +1,25 @@
--- Calls by edge and length, of minutes whose edges are kept.
+-- Calls by edge, of minutes whose edges are kept: lengths by bucket, and how many of each.
 SELECT
     caller,
     callee,
     connection,
     inferred_from,
-    bucket,
-    sum(calls) AS calls,
-    sum(errors) AS errors
+    tupleElement(lengths, 1) AS buckets,
+    tupleElement(lengths, 2) AS calls,
+    errors
 FROM
 (
     SELECT
-        Calls.Caller AS caller, Calls.Callee AS callee, Calls.Connection AS connection,
-        Calls.InferredFrom AS inferred_from, Calls.Bucket AS bucket, Calls.Calls AS calls,
-        Calls.Errors AS errors
+        Calls.Caller AS caller,
+        Calls.Callee AS callee,
+        Calls.Connection AS connection,
+        Calls.InferredFrom AS inferred_from,
+        sumMap([Calls.Bucket], [Calls.Calls]) AS lengths,
+        sum(Calls.Errors) AS errors
     FROM @edge_minutes
     ARRAY JOIN Calls
     WHERE DataSet = {data_set:String}
         AND Minute >= toDateTime({first:UInt32}) AND Minute <= toDateTime({last:UInt32})
         AND NOT has({without:Array(UInt32)}, toUnixTimestamp(Minute))
+    GROUP BY caller, callee, connection, inferred_from
 )
-GROUP BY caller, callee, connection, inferred_from, bucket
