@@ -30,6 +30,7 @@ from tracepulse.store.state.records import StateStore
 __all__ = ["Collector", "incident_window"]
 
 _S = 1_000_000_000
+_MINUTE_NS = 60 * _S
 _BASELINE_NS = 30 * 60 * _S
 _CHANGES_BEFORE_NS = 24 * 3600 * _S
 _TRACES = 50
@@ -144,7 +145,11 @@ class Collector:
         return None
 
     def _edges(self, window: Window, notes: _Notes) -> tuple[EdgeChange, ...]:
-        before = self._graph(window.start_unix_ns, window.onset_unix_ns)
+        start, end = window.start_unix_ns, window.onset_unix_ns
+        if end - start >= 10 * _MINUTE_NS:
+            # Whole minutes are kept; of a part of one the spans would have to be joined.
+            start, end = -(-start // _MINUTE_NS) * _MINUTE_NS, end // _MINUTE_NS * _MINUTE_NS
+        before = self._graph(start, end)
         after = self._graph(window.onset_unix_ns, window.end_unix_ns)
         return notes.of("edges", compare_edges(before, after), _ROWS)
 

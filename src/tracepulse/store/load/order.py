@@ -16,11 +16,11 @@ from tracepulse.store.load.texts import bytes_at
 
 __all__ = ["in_order"]
 
-_HOUR_NS = 3600 * 1_000_000_000
+_BUCKET_NS = 600 * 1_000_000_000
 
 
 def in_order(decoded: Decoded, row: Row, chosen: Indices) -> Indices:
-    """Return rows of spans or log records by hour, service, span name and time; others as they are."""
+    """Return spans and log records by ten minutes, service, span name and time; others as they are."""
     if row is Row.SPAN:
         instants = decoded.rows.cell(Row.SPAN, "start_unix_ns")[chosen]
         names = _ranks(decoded, *decoded.codes(Row.SPAN, "name"))[chosen]
@@ -31,9 +31,9 @@ def in_order(decoded: Decoded, row: Row, chosen: Indices) -> Indices:
         return chosen
     _, group_of_row, _ = decoded.ancestry(decoded.rows.owner(row)[chosen])
     services = _ranks(decoded, *decoded.service_codes())[group_of_row]
-    hours = instants // _HOUR_NS
-    series, first = group(hours, services, names)
-    order = np.lexsort((names[first], services[first], hours[first]))
+    buckets = instants // _BUCKET_NS
+    series, first = group(buckets, services, names)
+    order = np.lexsort((names[first], services[first], buckets[first]))
     rank = np.empty(len(first), np.int64)
     rank[order] = np.arange(len(first))
     return chosen[np.lexsort((instants, rank[series]))]

@@ -6,8 +6,8 @@
 -- log records it is kept as JSON text that is there once in each part; the map is worked out when it
 -- is read (docs/decisions/0011-resources-once.md).
 
--- Rows lie by hour of the event first, so that a question about some hours reads only theirs; the hour
--- is a number since 1970, as toStartOfHour would fold far-off times back. Why each codec, index and
+-- Rows lie by ten minutes of the event first, so that a question about some minutes reads little else;
+-- these are numbered since 1970, as toStartOfTenMinutes would fold far-off times back. Why each codec, index and
 -- order is as it is: docs/decisions/0012-physical-design.md.
 
 -- Parts follow the day of *receipt*: hostile or very old event times cannot make partitions, and an
@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS otel_traces
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
-ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, SpanName, Timestamp)
+ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 600000000000), ServiceName, SpanName, Timestamp)
 SETTINGS @table_settings
 --
 CREATE TABLE IF NOT EXISTS otel_logs
@@ -100,7 +100,7 @@ CREATE TABLE IF NOT EXISTS otel_logs
 )
 ENGINE = @engine
 PARTITION BY (DataSet, toDate(ReceivedAt, 'UTC'))
-ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000), ServiceName, Timestamp)
+ORDER BY (intDiv(toUnixTimestamp64Nano(Timestamp), 600000000000), ServiceName, Timestamp)
 SETTINGS @table_settings
 --
 CREATE TABLE IF NOT EXISTS otel_metrics_gauge

@@ -9,15 +9,15 @@ CREATE TABLE IF NOT EXISTS span_bins
     DataSet LowCardinality(String),
     ReceivedOn Date,
     Bin DateTime,
-    ServiceName LowCardinality(String),
-    SpanName LowCardinality(String),
-    SpanKind LowCardinality(String),
-    IsRoot UInt8,
-    Calls SimpleAggregateFunction(sum, UInt64),
-    Errors SimpleAggregateFunction(sum, UInt64),
-    Refused SimpleAggregateFunction(sum, UInt64),
-    FirstError SimpleAggregateFunction(min, DateTime64(9)),
-    FirstRefused SimpleAggregateFunction(min, DateTime64(9))
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    SpanName LowCardinality(String) CODEC(ZSTD(1)),
+    SpanKind LowCardinality(String) CODEC(ZSTD(1)),
+    IsRoot UInt8 CODEC(ZSTD(1)),
+    Calls SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+    Errors SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+    Refused SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+    FirstError SimpleAggregateFunction(min, DateTime64(9)) CODEC(ZSTD(1)),
+    FirstRefused SimpleAggregateFunction(min, DateTime64(9)) CODEC(ZSTD(1))
 )
 ENGINE = @aggregating_engine
 PARTITION BY (DataSet, ReceivedOn)
@@ -31,12 +31,12 @@ CREATE TABLE IF NOT EXISTS log_bins
     DataSet LowCardinality(String),
     ReceivedOn Date,
     Bin DateTime,
-    ServiceName LowCardinality(String),
-    SeverityNumber UInt8,
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    SeverityNumber UInt8 CODEC(ZSTD(1)),
     Shape String CODEC(ZSTD(1)),
-    Trust LowCardinality(String),
-    Lines SimpleAggregateFunction(sum, UInt64),
-    FirstLine SimpleAggregateFunction(min, DateTime64(9))
+    Trust LowCardinality(String) CODEC(ZSTD(1)),
+    Lines SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+    FirstLine SimpleAggregateFunction(min, DateTime64(9)) CODEC(ZSTD(1))
 )
 ENGINE = @aggregating_engine
 PARTITION BY (DataSet, ReceivedOn)
@@ -50,14 +50,14 @@ CREATE TABLE IF NOT EXISTS span_minutes
     DataSet LowCardinality(String),
     ReceivedOn Date,
     Minute DateTime,
-    ServiceName LowCardinality(String),
-    SpanName LowCardinality(String),
-    SpanKind LowCardinality(String),
-    Calls SimpleAggregateFunction(sum, UInt64),
-    Errors SimpleAggregateFunction(sum, UInt64),
-    DurationSumNs SimpleAggregateFunction(sum, UInt64),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    SpanName LowCardinality(String) CODEC(ZSTD(1)),
+    SpanKind LowCardinality(String) CODEC(ZSTD(1)),
+    Calls SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+    Errors SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+    DurationSumNs SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
     -- Durations by eighths of a power of two: exact to 9%, and sums of sums stay exact.
-    DurationBuckets SimpleAggregateFunction(sumMap, Map(UInt16, UInt64))
+    DurationBuckets SimpleAggregateFunction(sumMap, Map(UInt16, UInt64)) CODEC(ZSTD(1))
 )
 ENGINE = @aggregating_engine
 PARTITION BY (DataSet, toYYYYMM(ReceivedOn))
