@@ -367,9 +367,14 @@ class _Recording:
     def __init__(self, engine: ChdbEngine) -> None:
         self._engine = engine
         self.asked: list[str] = []
+        self.inserts = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
+
+    def insert(self, *given: Any) -> Any:
+        self.inserts += 1
+        return self._engine.insert(*given)
 
     def query(self, sql: str, *rest: Any) -> Any:
         self.asked.append(sql)
@@ -485,3 +490,26 @@ def test_an_import_is_worked_out_as_it_passes_by(engine: ChdbEngine, tmp_path: P
     assert [] == store.keeper.passed_by(quiet_s=0)
     store.load(*_calls(3, 5, 77_000, Random(1)))
     assert first + 180 in [each.minute_unix_s for each in store.keeper.passed_by(quiet_s=0)]
+
+
+def test_minutes_apart_are_kept_at_one_go(engine: ChdbEngine, tmp_path: Path) -> None:
+    """Many that do not follow one another, of several data sets, become a part for each data set."""
+    recent = RecentEnds()
+    stores = [
+        _Store(engine, tmp_path, name, T + 600 * MINUTE_NS, recent)
+        for name in ("edges-apart-a", "edges-apart-b")
+    ]
+    window = Window(T - MINUTE_NS, T + 60 * MINUTE_NS)
+    for store in stores:
+        for minute in range(0, 50, 5):
+            store.load(*_calls(minute, 3, 80_000 + minute, Random(minute)))
+    before = [store.graph(window) for store in stores]
+    recording = _Recording(engine)
+    telemetry = Telemetry(cast(ChdbEngine, recording))
+    telemetry.recent = recent
+    EdgeKeeper(
+        cast(ChdbEngine, recording), telemetry, FakeClock(T + 600 * MINUTE_NS), 30
+    ).keep_passed_by(quiet_s=0)
+    assert [0, 0] == [store.stale() for store in stores]
+    assert before == [store.graph(window) for store in stores]
+    assert (0, 2) == (recording.spans_read, recording.inserts)

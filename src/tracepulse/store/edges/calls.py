@@ -17,7 +17,8 @@ on that minute and its two neighbours alone, however the work is cut:
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,6 +39,7 @@ __all__ = [
     "SpanEnds",
     "bucket_middle_ns",
     "find_calls",
+    "joined",
 ]
 
 MINUTE_NS = 60_000_000_000
@@ -107,6 +109,16 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.calls)
+
+
+def joined(found: Sequence[Cells]) -> Cells:
+    """Return the cells of stretches of time that follow one another."""
+    return Cells(
+        **{
+            each.name: np.concatenate([getattr(cells, each.name) for cells in found])
+            for each in fields(Cells)
+        }
+    )
 
 
 def find_calls(ends: SpanEnds) -> Cells:

@@ -20,7 +20,7 @@ from tracepulse.clock import Clock
 from tracepulse.errors import BadQuestion, EngineError, TracePulseError
 from tracepulse.model.question import Window
 from tracepulse.receive.wire_fields import encode_varint
-from tracepulse.store.edges.calls import LOOK_NS, MINUTE_NS, Cells
+from tracepulse.store.edges.calls import LOOK_NS, MINUTE_NS, Cells, joined
 from tracepulse.store.engine import Engine, QueryLimits
 from tracepulse.store.load.native import Column, array, block, constant, fixed, low_cardinality
 from tracepulse.store.queries.flows import FlowQueries, MinuteSpans, span_counts
@@ -87,7 +87,7 @@ class EdgeKeeper:
         due = look_due = 0.0
         while not self._stop.wait(_LOOK_AT_HAND_S):
             try:
-                self._work(self.passed_by(), _SHARE_AT_HAND)
+                self.keep_passed_by()
                 if time.monotonic() < look_due:
                     continue
                 look_due = time.monotonic() + _EVERY_S
@@ -181,25 +181,38 @@ class EdgeKeeper:
             self._seen = seen
         return stale[::-1]
 
-    def _work(self, stale: Sequence[MinuteSpans], at_hand: float = 0.0) -> None:
-        """
-        Work out minutes, with a rest after each piece.
-
-        Args:
-            at_hand: the share of time to spend on it, whatever their age.
-        """
-        pieces = list(_pieces(stale))
-        # What is at hand is forgotten oldest first.
-        for piece in reversed(pieces) if at_hand else pieces:
+    def _work(self, stale: Sequence[MinuteSpans]) -> None:
+        for piece in _pieces(stale):
             started = time.monotonic()
-            if at_hand:
-                self._keep_at_hand(piece)
-            else:
-                self._keep(piece)
+            self._keep(piece)
             age_ns = self._clock.now_unix_ns() - piece[0].minute_unix_s * 10**9
-            share = at_hand or (_SHARE_OLD if age_ns > 2 * _RECENT_NS else _SHARE)
-            if self._stop.wait((time.monotonic() - started) * (1 / share - 1)):
+            if self._rest(started, _SHARE_OLD if age_ns > 2 * _RECENT_NS else _SHARE):
                 return
+
+    def keep_passed_by(self, quiet_s: float = _QUIET_S) -> None:
+        """Work out what `passed_by` tells, oldest first: what is at hand is forgotten in this order."""
+        started = time.monotonic()
+        minutes = self.passed_by(quiet_s)
+        done: list[tuple[list[MinuteSpans], Cells]] = []
+        spans = 0
+        pieces = list(_pieces(minutes))[::-1]
+        for number, piece in enumerate(pieces, 1):
+            data_set = piece[0].data_set
+            cells = self._flows.calls_at_hand(_window(piece), data_set, span_counts(piece))
+            if cells is not None:
+                done.append((piece, cells))
+                spans += sum(each.around[1] for each in piece)
+            ends = number == len(pieces) or pieces[number][0].data_set != data_set
+            if done and (ends or spans >= _SPANS_AT_ONCE):
+                self._write([each for piece, _ in done for each in piece], [c for _, c in done])
+                done, spans = [], 0
+                if self._rest(started, _SHARE_AT_HAND):
+                    return
+                started = time.monotonic()
+
+    def _rest(self, started_s: float, share: float) -> bool:
+        """Rest so long that work took but its share of the time; True when it is to end."""
+        return self._stop.wait((time.monotonic() - started_s) * (1 / share - 1))
 
     def _keep(self, piece: Sequence[MinuteSpans]) -> None:
         """Work out some minutes that follow one another; in halves where it is too much at once."""
@@ -212,20 +225,14 @@ class EdgeKeeper:
             self._keep(piece[middle:])
             self._keep(piece[:middle])
 
-    def _keep_at_hand(self, piece: Sequence[MinuteSpans]) -> None:
-        """Work out some minutes if their spans are in memory; else they are left for another time."""
-        window = _window(piece)
-        cells = self._flows.calls_at_hand(window, piece[0].data_set, span_counts(piece))
-        if cells is not None:
-            self._write(piece, cells)
-
     def _keep_at_once(self, piece: Sequence[MinuteSpans]) -> None:
         window = _window(piece)
         cells = self._flows.calls_of(window, piece[0].data_set, _LIMITS, span_counts(piece))
-        self._write(piece, cells)
+        self._write(piece, [cells])
 
-    def _write(self, piece: Sequence[MinuteSpans], cells: Cells) -> None:
-        columns = _columns(piece, cells, self._clock.now_unix_ns())
+    def _write(self, piece: Sequence[MinuteSpans], found: Sequence[Cells]) -> None:
+        """Write minutes of one data set with what was found in them, in the same order."""
+        columns = _columns(piece, joined(found), self._clock.now_unix_ns())
         written = self._engine.insert(
             "edge_minutes", [name for name, _ in columns], block(columns, len(piece))
         )
