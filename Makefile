@@ -9,19 +9,19 @@ WEB_STAMP := web/node_modules/.installed
 E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-power-cuts test-hostile peers bench clean
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-power-cuts test-sdk rules test-hostile peers bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) $(STATIC) $(E2E_STAMP)  ## set up .venv and the page
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt sdk/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=/path/to/python3.11")'
 	@echo "Setting up .venv (a few minutes the first time: the storage engine is 150 MB)…"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]' -e sdk/python
 	@echo "Compiling kernels…"
 	@$(BIN)/python -m tracepulse.derive.warm_up
 	@$(BIN)/python -m tracepulse.store.warm_up
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 constraints:  ## choose the newest versions that fit, and write them down
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip install --quiet --upgrade pip
-	@build/constraints/bin/python -m pip install --quiet -e '.[dev,demo]'
+	@build/constraints/bin/python -m pip install --quiet -e '.[dev,demo]' -e sdk/python
 	@{ head -1 constraints.txt; build/constraints/bin/pip freeze --exclude-editable; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt
 
@@ -78,6 +78,13 @@ test-faults:  ## 200 kills, damaged files, full and failing disks, jumping clock
 
 test-power-cuts:  ## 50 power cuts under a server, on a file system of its own (needs root; CUTS=n)
 	@TRACEPULSE_PROGRESS=1 TRACEPULSE_CUTS=$(or $(CUTS),50) $(BIN)/python -m pytest -q -s -rs tests/faults/test_power_cut.py -m slow
+
+test-sdk:  ## the Python SDK's tests in their long form, and under every Python from 3.9 on that pyenv has
+	@$(BIN)/python -m pytest -q sdk/python/tests -m 'slow or not slow'
+	@tools/sdk-pythons
+
+rules:  ## copy the redaction rules to the SDKs
+	@cp src/tracepulse/redaction/rules.json sdk/python/src/debugqueue/rules.json
 
 test-hostile:  ## a million mutated requests, and bombs, with what they cost
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'

@@ -135,6 +135,7 @@ class DeadPort:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._behaviour = behaviour
         self._open: List[socket.socket] = []
+        self._closed = False
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -144,6 +145,9 @@ class DeadPort:
             except OSError:
                 return
             self._open.append(connection)
+            if self._closed:
+                connection.close()
+                return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -151,9 +155,13 @@ class DeadPort:
             self._behaviour(connection)
         except OSError:
             pass
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """End every connection."""
+        self._closed = True
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for each in self._open:
             each.close()

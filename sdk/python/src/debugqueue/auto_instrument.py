@@ -66,12 +66,11 @@ def _exporter(settings: Settings) -> Any:
 
 def _tell_traces() -> None:
     """Have instrumented servers send `Server-Timing`, unless they were told to send something else."""
-    from opentelemetry.instrumentation import propagators
-
+    propagators: Any = import_module("opentelemetry.instrumentation.propagators")
     if propagators.get_global_response_propagator() is not None:
         return
 
-    class ServerTiming(propagators.ResponsePropagator):
+    class ServerTiming(propagators.ResponsePropagator):  # type: ignore[misc]
         """Writes the current span into the answer."""
 
         def inject(

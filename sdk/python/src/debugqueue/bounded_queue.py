@@ -2,11 +2,13 @@
 Events that wait, within a number and a size, and the account of what became of every event.
 
 One re-entrant lock of the interpreter guards it. It is held for a few instructions, never across
-input or output; a signal handler or a finaliser that logs in the middle of one takes it again.
+input or output. A signal handler or a finaliser that logs in the middle of one takes it again, finds
+that somebody is inside, and leaves its event beside for them.
 """
 
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from debugqueue.captured import Captured
 from debugqueue.limits import MAX_BATCH_EVENTS, MAX_QUEUE_BYTES, MAX_QUEUE_EVENTS
@@ -61,6 +63,9 @@ class BoundedQueue:
         self._room = max_events
         self._free_bytes = max_bytes
         self._sent = 0
+        self._inside = False
+        self._beside: Deque[Tuple[Tuple[Any, ...], int]] = deque()
+        """Events of whoever interrupted a holder of the lock."""
         self._dropped: Dict[str, int] = {}
         self._untold: Dict[str, int] = {}
         self.urgent = False
@@ -77,17 +82,32 @@ class BoundedQueue:
         A plain tuple, because making an `Event` takes longer than all the rest of this.
         """
         with self._lock:
-            events = self._events
-            length = len(events)
-            if length >= self._room or size > self._free_bytes:
-                self._drop("queue_full", 1)
+            if self._inside:
+                self._beside.append((event, size))
                 return
-            self._free_bytes -= size
-            events.append(event)
-            if length == 0 or length + 1 == MAX_BATCH_EVENTS:
-                self._wake_up()
+            self._inside = True
+            try:
+                length = len(self._events)
+                if length >= self._room or size > self._free_bytes:
+                    self._drop("queue_full", 1)
+                else:
+                    self._free_bytes -= size
+                    self._events.append(event)
+                    if length == 0 or length + 1 == MAX_BATCH_EVENTS:
+                        self._wake_up()
+            finally:
+                self._inside = False
+            if self._beside:
+                self._add_beside()
         if length & 31 == 0 and self.on_some is not None:
             self.on_some()
+
+    def _add_beside(self) -> None:
+        while self._beside:
+            try:
+                self.add(*self._beside.popleft())
+            except IndexError:  # another interruption took it
+                return
 
     def hurry(self) -> None:
         """Have what waits sent soon: an error is among it."""
@@ -108,7 +128,7 @@ class BoundedQueue:
 
     def take(self, count: int) -> List[Event]:
         """Take up to `count` of the oldest events; each is to be settled by `sent` or `lost`."""
-        with self._lock:
+        with self._alone():
             count = min(count, len(self._events))
             taken = [self._events.popleft() for _ in range(count)]
             self._room -= count
@@ -116,25 +136,25 @@ class BoundedQueue:
 
     def sent(self, events: int, size: int) -> None:
         """Settle events that the server has."""
-        with self._lock:
+        with self._alone():
             self._settle(events, size)
             self._sent += events
 
     def lost(self, events: int, size: int, reason: str) -> None:
         """Settle events that were given up."""
-        with self._lock:
+        with self._alone():
             self._settle(events, size)
             self._drop(reason, events)
 
     def take_untold(self) -> Dict[str, int]:
         """Take the drops to report, by reason; `untell` gives back what did not arrive."""
-        with self._lock:
+        with self._alone():
             untold, self._untold = self._untold, {}
             return untold
 
     def untell(self, drops: Dict[str, int]) -> None:
         """Give back drops that could not be reported."""
-        with self._lock:
+        with self._alone():
             for reason, count in drops.items():
                 self._untold[reason] = self._untold.get(reason, 0) + count
 
@@ -160,10 +180,22 @@ class BoundedQueue:
 
     def counts(self) -> Counts:
         """Return the account: created = sent + all dropped + waiting."""
-        with self._lock:
+        with self._alone():
             waiting = self.unsettled
             created = self._sent + sum(self._dropped.values()) + waiting
             return Counts(created, self._sent, dict(self._dropped), waiting)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock; events of interruptions are added at the end."""
+        with self._lock:
+            around, self._inside = self._inside, True
+            try:
+                yield
+            finally:
+                self._inside = around
+            if not around and self._beside:
+                self._add_beside()
 
     def _settle(self, events: int, size: int) -> None:
         self._room += events

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+from importlib import import_module
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
 
 from debugqueue.bound import Binding, bind, bound
@@ -20,9 +21,10 @@ from debugqueue.exporter import Exporter
 from debugqueue.guard import faults, guarded
 from debugqueue.levels import of_level
 from debugqueue.limits import EVENT_BYTES, EXIT_FLUSH_S, MAX_NAME_CHARS
+from debugqueue.originals import original
 from debugqueue.processes import call_in_forked_child, call_when_child_ends
 from debugqueue.settings import Settings, settings_from
-from debugqueue.snapshot import plain_text, quick_copy, snapshot, type_name
+from debugqueue.snapshot import name_of, plain_text, quick_copy, snapshot, type_name
 
 __all__ = ["Client"]
 
@@ -33,8 +35,10 @@ Where = Tuple[Any, Optional[str], int]
 _getframe = sys._getframe
 _time_ns = time.time_ns
 _NOTHING: Optional[Tuple[Dict[str, Any], int]] = ({}, 0)
-_UNBOUND: Tuple[Optional[Dict[str, Any]], int] = (None, 0)
+_UNBOUND: Tuple[Dict[str, Any], int] = ({}, 0)
+_NOWHERE: Where = (None, None, 0)
 _NOTHING_PASSES = 99
+_INFO = "info"
 _NO_COUNTS = Counts(0, 0, {}, 0)
 
 
@@ -53,6 +57,7 @@ class Client:
         self._queue: BoundedQueue = BoundedQueue()
         self._exporter: Any = None
         self._aside: Optional[Callable[[], Iterator[float]]] = None
+        self._opening = original("_thread", "RLock")()
         self._opened = False
         self._pid = -1
         self._lowest = 0
@@ -61,7 +66,7 @@ class Client:
     # --- what a programme says
 
     def log(
-        self, tag: str = "", details: Details = None, level: Union[str, int] = "info", **more: Any
+        self, tag: str = "", details: Details = None, level: Union[str, int] = _INFO, **more: Any
     ) -> None:
         """
         Note that something happened.
@@ -73,9 +78,9 @@ class Client:
             more: further details by name.
         """
         try:
-            severity = 9 if level == "info" else of_level(level)
+            severity = 9 if level is _INFO else of_level(level)
             if severity >= self._lowest:
-                self._add(severity, tag, details, more, _getframe(1))
+                self._add(severity, tag, details, more)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -85,7 +90,7 @@ class Client:
         """Note what only helps to find faults."""
         try:
             if self._lowest <= 5:
-                self._add(5, tag, details, more, _getframe(1))
+                self._add(5, tag, details, more)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -95,7 +100,7 @@ class Client:
         """Note what is normal."""
         try:
             if self._lowest <= 9:
-                self._add(9, tag, details, more, _getframe(1))
+                self._add(9, tag, details, more)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -105,7 +110,7 @@ class Client:
         """Note what may become a fault."""
         try:
             if self._lowest <= 13:
-                self._add(13, tag, details, more, _getframe(1))
+                self._add(13, tag, details, more)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -115,7 +120,7 @@ class Client:
         """Note that something failed; an exception among the details is captured."""
         try:
             if self._lowest <= 17:
-                self._add(17, tag, details, more, _getframe(1))
+                self._add(17, tag, details, more)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -125,7 +130,7 @@ class Client:
         """Note what ends the programme."""
         try:
             if self._lowest <= 21:
-                self._add(21, tag, details, more, _getframe(1))
+                self._add(21, tag, details, more)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -151,9 +156,9 @@ class Client:
                 if issubclass(type(tag), BaseException):
                     tag, error = type_name(type(tag)), tag  # type: ignore[assignment]
                 error = error if error is not None else sys.exc_info()[1]
-                frame = _getframe(1)
-                where = (frame.f_code, None, frame.f_lineno)
-                self._add_any(17, tag, details, more, where, error)
+                if not issubclass(type(error), BaseException):
+                    error = None
+                self._add_any(17, tag, details, more, _where(2), error)
         except Exception:
             faults.swallowed += 1
             if faults.raised:
@@ -206,7 +211,7 @@ class Client:
 
     @guarded()
     def add_unhandled(
-        self, severity: int, tag: str, error: BaseException, where: Where = (None, None, 0)
+        self, severity: int, tag: str, error: BaseException, where: Where = _NOWHERE
     ) -> None:
         """Queue an exception that nobody caught, with the place where it was raised."""
         if severity >= self._lowest:
@@ -223,10 +228,11 @@ class Client:
             settings: fields of `Settings`, and `key`, an API key of the server. What waits under
                 the settings of before is sent first, for two seconds at most.
         """
+        import_module("importlib.metadata")  # for the service's version
         if self._exporter is not None:
             self.shutdown()
         self._given = {**self._given, **settings}
-        self._settings, self._exporter = None, None
+        self._settings, self._exporter, self._opened = None, None, False
         self._open()
 
     @guarded()
@@ -288,20 +294,21 @@ class Client:
 
     # --- how it works
 
-    def _add(self, severity: int, tag: Any, details: Any, more: Dict[str, Any], frame: Any) -> None:
-        """Queue an event: the quick way, for a dict of texts and numbers outside of any binding."""
+    def _add(self, severity: int, tag: Any, details: Any, more: Dict[str, Any]) -> None:
+        """Queue an event of the caller's caller: the quick way, for a dict of texts and numbers."""
+        try:
+            frame = _getframe(2)
+        except ValueError:  # called by the interpreter itself, as at its end
+            self._add_any(severity, tag, details, more)
+            return
         if self._opened and not more and type(tag) is str and len(tag) <= MAX_NAME_CHARS:
             if type(details) is dict:
                 quick = quick_copy(details)
             else:
                 quick = _NOTHING if details is None else None
             if quick is not None:
-                around = bound()
-                size = quick[1] + EVENT_BYTES
-                if around is None:
-                    around = _UNBOUND
-                else:
-                    size += around[1]
+                around = bound() or _UNBOUND
+                size = quick[1] + around[1] + EVENT_BYTES
                 self._queue.add(
                     (
                         _time_ns(), severity, tag, None, quick[0], around[0],
@@ -320,7 +327,7 @@ class Client:
         tag: Any,
         details: Any,
         more: Optional[Dict[str, Any]] = None,
-        where: Where = (None, None, 0),
+        where: Where = _NOWHERE,
         error: Optional[BaseException] = None,
         time_unix_ns: int = 0,
         body: Optional[str] = None,
@@ -341,7 +348,7 @@ class Client:
         size += 4 * len(body) if body is not None else 0
         self._queue.add(
             (
-                time_unix_ns or _time_ns(), severity, _as_tag(tag), body, attributes, around[0],
+                time_unix_ns or _time_ns(), severity, name_of(tag), body, attributes, around[0],
                 *where, current_trace(), captured, left_out, size,
             ),
             size,
@@ -351,21 +358,25 @@ class Client:
 
     def _open(self) -> None:
         """Make what belongs to this process: at the first event, and again in a forked child."""
-        if self._settings is None:
-            self._settings = settings_from(**self._given)
-        settings = self._settings
-        self._opened, self._pid = True, os.getpid()
-        if settings.disabled or not (settings.endpoint or settings.stderr):
-            self._lowest = _NOTHING_PASSES
-            return
-        self._lowest = of_level(settings.level)
-        self._queue = BoundedQueue(settings.max_queue_events, settings.max_queue_bytes)
-        self._queue.on_some = self._see_to_exporter
-        self._exporter = Exporter(settings, self._queue, _warn, self._work_aside())
-        atexit.unregister(self._end)
-        atexit.register(self._end)
-        call_in_forked_child(self._forget_parent)
-        call_when_child_ends(self._end)
+        with self._opening:
+            settings = self._settings or settings_from(**self._given)
+            if settings.endpoint.startswith("https:"):
+                import_module("ssl")  # here, not on the exporter's thread: see its module
+            off = settings.disabled or not (settings.endpoint or settings.stderr)
+            queue = BoundedQueue(settings.max_queue_events, settings.max_queue_bytes)
+            queue.on_some = self._see_to_exporter
+            exporter = None if off else Exporter(settings, queue, _warn, self._work_aside())
+            if self._opened:  # by another thread, or by a finaliser in the middle of this
+                return
+            self._settings, self._queue, self._exporter = settings, queue, exporter
+            self._lowest = _NOTHING_PASSES if off else of_level(settings.level)
+            self._pid = os.getpid()
+            self._opened = True
+        if not off:
+            atexit.unregister(self._end)
+            atexit.register(self._end)
+            call_in_forked_child(self._forget_parent)
+            call_when_child_ends(self._end)
 
     def _see_to_exporter(self) -> None:
         if self._pid == os.getpid():
@@ -380,6 +391,7 @@ class Client:
         """In a forked child: what waits is the parent's to send, and its thread is not here."""
         if self._exporter is not None:
             self._opened = False
+            self._opening = original("_thread", "RLock")()
             self._queue = BoundedQueue()
             self._exporter = None
 
@@ -388,18 +400,19 @@ class Client:
         self.shutdown(EXIT_FLUSH_S)
 
 
+def _where(depth: int) -> Where:
+    """Return the place of a caller so many frames up; an empty one where there is none."""
+    try:
+        frame = _getframe(depth)
+    except ValueError:
+        return _NOWHERE
+    return (frame.f_code, None, frame.f_lineno)
+
+
 def _joined(details: object, more: Dict[str, Any]) -> Dict[str, Any]:
     if details is None:
         return more
     return {"message" if issubclass(type(details), str) else "details": details, **more}
-
-
-def _as_tag(tag: object) -> str:
-    if issubclass(type(tag), str):
-        return plain_text(tag, MAX_NAME_CHARS)
-    if tag is None or type(tag) in (int, float, bool):
-        return plain_text(repr(tag), MAX_NAME_CHARS)
-    return f"<{type_name(type(tag))}>"
 
 
 def _warn(what: str) -> None:

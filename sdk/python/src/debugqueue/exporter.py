@@ -3,6 +3,9 @@ The one thread that sends: started with the first event, again after a fork.
 
 It is a native daemon thread outside of `threading`: it is not traced, profiled or waited for, and it
 ends with the process. Between slices of a few events it gives the host's threads their turn.
+
+Nothing is imported on it: a host that forks meanwhile would have a child with half a module, and with
+an import lock that nobody holds any more.
 """
 
 import os
@@ -12,8 +15,14 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 from debugqueue import limits
 from debugqueue.bounded_queue import BoundedQueue, Event
 from debugqueue.guard import faults
+from debugqueue.lines import write_lines
 from debugqueue.originals import original
+from debugqueue.otlp import read_partial_success, request_of
+from debugqueue.records import Readable, Recorder
+from debugqueue.resource import resource_of
+from debugqueue.scrub import Scrubber
 from debugqueue.settings import Settings
+from debugqueue.transport import Answer, Transport, Unreachable
 from debugqueue.version import __version__
 
 __all__ = ["Exporter"]
@@ -51,8 +60,8 @@ class Exporter:
         self._aside_at: Optional[float] = time.monotonic()
         self._warned_at = -limits.WARNING_INTERVAL_S
         self._started = False
-        self._transport: Any = None
-        self._recorder: Any = None
+        self._transport: Optional[Transport] = None
+        self._recorder: Optional[Recorder] = None
         self._resource: List[Tuple[str, Any]] = []
         self._failures = 0
         self.leaving = False
@@ -88,20 +97,16 @@ class Exporter:
                 faults.swallowed += 1
                 self._say(f"a batch was lost: {type(error).__name__}: {error}")
                 original("time", "sleep")(0.1)
+        if self._transport is not None:
+            self._transport.close()
 
     def _prepare(self) -> None:
-        from debugqueue.records import Recorder
-        from debugqueue.resource import resource_of
-        from debugqueue.scrub import Scrubber
-
         settings = self._settings
         scrubber = Scrubber(settings.scrub)
         self._recorder = Recorder(scrubber)
         resource = resource_of(settings)
         self._resource = [(name, scrubber.field(name, value)) for name, value in resource.items()]
         if settings.endpoint:
-            from debugqueue.transport import Transport
-
             headers = dict(settings.headers)
             headers.setdefault("User-Agent", f"debugqueue-python/{__version__}")
             self._transport = Transport(
@@ -150,35 +155,34 @@ class Exporter:
     def _send_batch(self) -> None:
         events = self._queue.take(limits.MAX_BATCH_EVENTS)
         size = sum(event.bytes for event in events)
-        if self.silenced or self._recorder is None:
+        recorder, transport = self._recorder, self._transport
+        if self.silenced or recorder is None:
             self._queue.lost(len(events), size, "refused")
             self._queue.take_untold()
             return
         try:
-            records = self._encode(events)
+            records = self._encode(recorder, events)
         except Exception:
             self._queue.lost(len(events), size, "refused")
             raise
         untold = self._queue.take_untold()
-        reports = [_Record(self._report(reason, count), 0) for reason, count in untold.items()]
-        if self._transport is None:
+        reports = [_Record(_report(recorder, reason, count), 0) for reason, count in untold.items()]
+        if transport is None:
             self._queue.sent(len(records), size)
             return
-        if not self._deliver(reports + records):
+        if not self._deliver(transport, reports + records):
             self._queue.untell(untold)
 
-    def _encode(self, events: List[Event]) -> List[_Record]:
+    def _encode(self, recorder: Recorder, events: List[Event]) -> List[_Record]:
         records: List[_Record] = []
         sleep = original("time", "sleep")
         began = time.monotonic()
         for start in range(0, len(events), limits.SLICE_EVENTS):
-            flat = self._recorder.scrubbed(events[start : start + limits.SLICE_EVENTS])
+            flat = recorder.scrubbed(events[start : start + limits.SLICE_EVENTS])
             if self._settings.stderr:
-                from debugqueue.lines import write_lines
-
                 write_lines(flat, self._resource)
             if self._transport is not None:
-                records += [_Record(self._recorder.encoded(e), e.event.bytes) for e in flat]
+                records += [_Record(recorder.encoded(e), e.event.bytes) for e in flat]
             else:
                 records += [_Record(b"", e.event.bytes) for e in flat]
             if time.monotonic() - began >= limits.SLICE_S and not self.leaving:
@@ -186,28 +190,13 @@ class Exporter:
                 began = time.monotonic()
         return records
 
-    def _report(self, reason: str, count: int) -> bytes:
-        from debugqueue.records import Readable
-
-        event = Event(
-            time.time_ns(), 13, _DROPPED_TAG, None, {}, None, None, None, 0, None, None, 0, 0
-        )
-        attributes = [
-            (f"{_DROPPED_TAG}.count", count),
-            (f"{_DROPPED_TAG}.reason", reason),
-        ]
-        body = f"{count} events were dropped: {reason}"
-        return bytes(
-            self._recorder.encoded(Readable(event, body, attributes, ("", "", 0), (0, 0, 0), 0))
-        )
-
-    def _deliver(self, records: List[_Record]) -> bool:
+    def _deliver(self, transport: Transport, records: List[_Record]) -> bool:
         """Send records in requests within the limit; return whether the first request arrived."""
         arrived: Optional[bool] = None
         pending = list(_within(records, limits.MAX_BATCH_BYTES))
         while pending:
             batch = pending.pop(0)
-            outcome = self._try(batch)
+            outcome = self._try(transport, batch)
             if outcome == "too_large" and len(batch) > 1:
                 middle = len(batch) // 2
                 pending[:0] = [batch[:middle], batch[middle:]]
@@ -217,28 +206,26 @@ class Exporter:
             arrived = not outcome if arrived is None else arrived
         return bool(arrived)
 
-    def _try(self, batch: List[_Record]) -> str:
+    def _try(self, transport: Transport, batch: List[_Record]) -> str:
         """Send one request, again while that may help; return why it was given up, or ''."""
-        from debugqueue.otlp import request_of
-
         body = request_of(
             self._resource, ("debugqueue", __version__), [record.encoded for record in batch]
         )
         give_up_at = time.monotonic() + limits.MAX_BATCH_AGE_S
         while True:
-            wait_s, outcome = self._attempt(body, batch)
+            wait_s, outcome = self._attempt(transport, body, batch)
             if wait_s is None:
                 return outcome
             if self.leaving or time.monotonic() + wait_s > give_up_at:
                 return "expired"
             self._back_off(wait_s)
 
-    def _attempt(self, body: bytes, batch: List[_Record]) -> Tuple[Optional[float], str]:
+    def _attempt(
+        self, transport: Transport, body: bytes, batch: List[_Record]
+    ) -> Tuple[Optional[float], str]:
         """Send a request once; return how long to wait before the next try, or None and the outcome."""
-        from debugqueue.transport import Unreachable
-
         try:
-            answer = self._transport.post(body)
+            answer = transport.post(body)
         except Unreachable as error:
             self._say(f"{self._settings.endpoint} cannot be reached: {error}")
             return self._delay(None), ""
@@ -256,9 +243,7 @@ class Exporter:
         self._settle(batch, self._refused(answer))
         return None, ""
 
-    def _refused(self, answer: Any) -> int:
-        from debugqueue.otlp import read_partial_success
-
+    def _refused(self, answer: Answer) -> int:
         if "json" in answer.headers.get("content-type", ""):
             return 0
         return read_partial_success(answer.body)
@@ -297,6 +282,16 @@ class Exporter:
             self._warn(what)
 
 
+def _report(recorder: Recorder, reason: str, count: int) -> bytes:
+    """Return a record that tells how many events were dropped, and why."""
+    told = {f"{_DROPPED_TAG}.count": count, f"{_DROPPED_TAG}.reason": reason}
+    body = f"{count} events were dropped: {reason}"
+    event = Event(
+        time.time_ns(), 13, _DROPPED_TAG, body, told, None, None, None, 0, None, None, 0, 0
+    )
+    return recorder.encoded(Readable(event))
+
+
 def _events(batch: List[_Record]) -> int:
     return sum(1 for record in batch if record.bytes)
 
@@ -305,7 +300,7 @@ def _bytes(batch: List[_Record]) -> int:
     return sum(record.bytes for record in batch)
 
 
-def _within(records: List[_Record], limit: int) -> Any:
+def _within(records: List[_Record], limit: int) -> Iterator[List[_Record]]:
     """Yield the records in runs of at most so many bytes, one at least."""
     run: List[_Record] = []
     size = 0

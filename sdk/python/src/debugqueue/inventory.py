@@ -57,9 +57,7 @@ def inventory(report: Report, tripwires: Iterable[Tripwire] = ()) -> Iterator[fl
 
 
 def _distributions() -> Iterator[Any]:
-    from importlib.metadata import distributions
-
-    yield from distributions()
+    yield from sys.modules["importlib.metadata"].distributions()
 
 
 def _read(distribution: Any, names: Dict[str, str], modules: Dict[str, str]) -> Optional[str]:

@@ -12,6 +12,8 @@ MAX_ELEMENTS = 64
 """Elements of one list or mapping that are kept."""
 MAX_VALUES = 256
 """Values at any depth of one event: lists of empty lists hold no text."""
+MAX_LOOKED_AT = 1024
+"""Details that are looked at; those past MAX_ATTRIBUTES are only counted as left out."""
 MAX_NAME_CHARS = 256
 """Characters of a tag or of an attribute's name."""
 

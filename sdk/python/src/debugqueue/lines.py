@@ -19,7 +19,7 @@ def line_of(one: Readable, resource: List[Tuple[str, Any]]) -> str:
     line: Dict[str, Any] = {
         "time": f"{at}.{nanoseconds // 1000:06}Z",
         "level": SEVERITY_TEXTS.get(event.severity, "INFO"),
-        "tag": event.tag,
+        "tag": one.tag,
         "message": one.body,
         "service": dict(resource).get("service.name", ""),
     }
@@ -27,7 +27,7 @@ def line_of(one: Readable, resource: List[Tuple[str, Any]]) -> str:
         line["trace_id"], line["span_id"] = f"{one.trace[0]:032x}", f"{one.trace[1]:016x}"
     if one.place[0]:
         line["code"] = f"{one.place[0]}:{one.place[2]} {one.place[1]}"
-    line.update((name, value) for name, value in one.attributes if name not in line)
+    line.update((name, value) for name, value in one.attributes.items() if name not in line)
     return json.dumps(line, default=str)
 
 

@@ -15,6 +15,7 @@ __all__ = ["LogEncoder", "key_value", "read_partial_success", "request_of"]
 _double = struct.Struct("<d").pack
 _fixed64 = struct.Struct("<Q").pack
 _CACHED = 2048
+_SHORT_BODY = 64
 _SMALL = tuple(bytes((n,)) if n < 128 else bytes((n & 127 | 128, n >> 7)) for n in range(2048))
 
 
@@ -43,8 +44,7 @@ def any_value(value: Any) -> bytes:
     """Return an AnyValue; None is the empty one."""
     kind = type(value)
     if kind is str:
-        body = value.encode("utf-8", "replace")
-        return b"\x0a" + varint(len(body)) + body
+        return _sized(b"\x0a", utf8(value))
     if kind is bool:
         return b"\x10\x01" if value else b"\x10\x00"
     if kind is int:
@@ -70,6 +70,7 @@ class LogEncoder:
     def __init__(self) -> None:
         self._names: Dict[str, bytes] = {}
         self._tags: Dict[Tuple[str, int], bytes] = {}
+        self._bodies: Dict[str, bytes] = {}
         self._places: Dict[Tuple[str, str, int], bytes] = {}
 
     def record(
@@ -78,17 +79,18 @@ class LogEncoder:
         severity: int,
         tag: str,
         body: str,
-        attributes: Iterable[Tuple[str, Any]],
+        attributes: Dict[str, Any],
         place: Tuple[str, str, int],
         trace: Tuple[int, int, int],
         left_out: int,
     ) -> bytes:
         """Return one LogRecord; trace is trace id, span id and flags, 0 where there is none."""
         time = _fixed64(time_unix_ns & 0xFFFFFFFFFFFFFFFF)
-        parts = [b"\x09", time, b"\x59", time, self._tag(tag, severity)]
-        parts.append(_sized(b"\x2a", any_value(body)))
+        parts = [b"\x09", time, b"\x59", time]
+        parts.append(self._tags.get((tag, severity)) or self._tag(tag, severity))
+        parts.append(self._bodies.get(body) or self._body(body))
         names = self._names
-        for name, value in attributes:
+        for name, value in attributes.items():
             head = names.get(name) or self._name(name)
             if type(value) is str:  # what most values are
                 raw = value.encode("utf-8", "replace")
@@ -97,9 +99,15 @@ class LogEncoder:
                     encoded = bytes((length + 2, 10, length)) + raw
                 else:
                     encoded = _sized(b"", any_value(value))
+            elif type(value) is int and 0 <= value < 2048:
+                number = _SMALL[value]
+                encoded = bytes((len(number) + 1, 24)) + number
             else:
                 encoded = _sized(b"", any_value(value))
-            parts.append(b"\x32" + varint(len(head) + len(encoded)) + head + encoded)
+            length = len(head) + len(encoded)
+            parts.append(b"\x32" + (_SMALL[length] if length < 2048 else varint(length)))
+            parts.append(head)
+            parts.append(encoded)
         if place[0]:
             parts.append(self._places.get(place) or self._place(place))
         if left_out:
@@ -117,16 +125,22 @@ class LogEncoder:
         return head
 
     def _tag(self, tag: str, severity: int) -> bytes:
-        known = self._tags.get((tag, severity))
-        if known is None:
-            if len(self._tags) >= _CACHED:
-                self._tags.clear()
-            text = SEVERITY_TEXTS.get(severity, "")
-            known = b"\x10" + varint(severity) + _sized(b"\x1a", utf8(text))
-            if tag:
-                known += _sized(b"\x62", utf8(tag))
-            self._tags[(tag, severity)] = known
+        if len(self._tags) >= _CACHED:
+            self._tags.clear()
+        text = SEVERITY_TEXTS.get(severity, "")
+        known = b"\x10" + varint(severity) + _sized(b"\x1a", utf8(text))
+        if tag:
+            known += _sized(b"\x62", utf8(tag))
+        self._tags[(tag, severity)] = known
         return known
+
+    def _body(self, body: str) -> bytes:
+        encoded = _sized(b"\x2a", any_value(body))
+        if len(body) <= _SHORT_BODY:  # such as a tag: it comes again
+            if len(self._bodies) >= _CACHED:
+                self._bodies.clear()
+            self._bodies[body] = encoded
+        return encoded
 
     def _place(self, place: Tuple[str, str, int]) -> bytes:
         if len(self._places) >= _CACHED:

@@ -3,7 +3,7 @@
 import os
 import sys
 from functools import lru_cache
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 from debugqueue.settings import Settings
 from debugqueue.version import __version__
@@ -19,8 +19,6 @@ _COMMIT_VARIABLES = (
 
 def resource_of(settings: Settings) -> Dict[str, object]:
     """Return the attributes of this process; a fork is a process of its own."""
-    import platform
-
     service = settings.service or _programme()
     attributes: Dict[str, object] = {
         "service.name": service,
@@ -34,8 +32,8 @@ def resource_of(settings: Settings) -> Dict[str, object]:
         "process.pid": os.getpid(),
         "process.executable.name": os.path.basename(sys.executable or ""),
         "process.runtime.name": sys.implementation.name,
-        "process.runtime.version": platform.python_version(),
-        "host.name": platform.node(),
+        "process.runtime.version": ".".join(str(part) for part in sys.version_info[:3]),
+        "host.name": os.uname().nodename if hasattr(os, "uname") else "",
         **settings.resource,
     }
     return {name: value for name, value in attributes.items() if value != ""}
@@ -44,9 +42,10 @@ def resource_of(settings: Settings) -> Dict[str, object]:
 @lru_cache(maxsize=1)
 def _instance_id(_pid: int) -> str:
     """Return an id that a process keeps and a fork of it does not have."""
-    from uuid import uuid4
-
-    return str(uuid4())
+    drawn = bytearray(os.urandom(16))
+    drawn[6], drawn[8] = drawn[6] & 0x0F | 0x40, drawn[8] & 0x3F | 0x80  # a random UUID, RFC 9562
+    text = drawn.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _programme() -> str:
@@ -61,12 +60,13 @@ def _programme() -> str:
 
 
 def _version_of(service: str) -> str:
-    """Return the version of the installed distribution of that name, if there is one."""
-    from importlib.metadata import PackageNotFoundError, version
-
+    """Return the version of the installed distribution of that name, if that can be told."""
+    metadata: Any = sys.modules.get("importlib.metadata")
+    if metadata is None:  # to be loaded by a caller of `configure`, not on the exporter's thread
+        return ""
     try:
-        return version(service)
-    except (PackageNotFoundError, ValueError):
+        return str(metadata.version(service))
+    except (metadata.PackageNotFoundError, ValueError):
         return ""
 
 

@@ -67,8 +67,8 @@ class Scrubber:
             self._names[name] = known
         return known
 
-    def active(self, texts: List[str]) -> List[_Rule]:
-        """Return the rules that may find something in one of the texts."""
+    def active(self, texts: Iterable[str]) -> List[_Rule]:
+        """Return the rules that may find something in one of the texts; best without repetitions."""
         together = "\n".join(texts)
         lower = together.lower()
         found = {hint for hint in self._hints if hint in lower}

@@ -16,12 +16,13 @@ from debugqueue.limits import (
     MAX_DEPTH,
     MAX_ELEMENTS,
     MAX_EVENT_CHARS,
+    MAX_LOOKED_AT,
     MAX_NAME_CHARS,
     MAX_VALUE_CHARS,
     MAX_VALUES,
 )
 
-__all__ = ["Snapshot", "cut", "plain_text", "quick_copy", "snapshot", "type_name"]
+__all__ = ["Snapshot", "cut", "name_of", "plain_text", "quick_copy", "snapshot", "type_name"]
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _PLAIN = frozenset({bool, float, type(None)})
@@ -55,13 +56,13 @@ def snapshot(details: object) -> Snapshot:
         return _EMPTY
     if type(details) is dict:
         quick = quick_copy(details)
-        return Snapshot(quick[0], None, None, quick[1], 0) if quick else _copied(details.copy())
+        return Snapshot(quick[0], None, None, quick[1], 0) if quick else _copied(_items(details))
     if issubclass(type(details), str):
         text = plain_text(details)
         return Snapshot({}, text, None, _text_bytes(text), 0)
     if issubclass(type(details), dict):
-        return _copied(dict.copy(details))  # type: ignore[arg-type]
-    return _copied({"details": details})
+        return _copied(_items(details))
+    return _copied([("details", details)])
 
 
 def quick_copy(details: Dict[Any, Any]) -> Optional[Tuple[Dict[str, Any], int]]:
@@ -83,8 +84,21 @@ def quick_copy(details: Dict[Any, Any]) -> Optional[Tuple[Dict[str, Any], int]]:
     return (copy, size) if size <= _QUICK_BYTES else None
 
 
-def _copied(details: Dict[Any, Any]) -> Snapshot:
-    return _Copier().details(details)
+def _copied(items: List[Tuple[Any, Any]]) -> Snapshot:
+    return _Copier().details(items)
+
+
+def _items(value: Any, most: int = MAX_LOOKED_AT) -> List[Tuple[Any, Any]]:
+    """Return the first items of a dict; not by `copy`, which asks a subclass for its keys."""
+    items: List[Tuple[Any, Any]] = []
+    try:
+        for item in dict.items(value):
+            items.append(item)
+            if len(items) >= most:
+                break
+    except RuntimeError:  # another thread changed it
+        pass
+    return items
 
 
 def cut(text: str, chars: int) -> str:
@@ -106,6 +120,16 @@ def type_name(kind: type) -> str:
     return plain_text(f"{module}.{name}", MAX_NAME_CHARS)
 
 
+def name_of(key: Any) -> str:
+    """Return a tag or an attribute's name for whatever was given as one."""
+    kind = type(key)
+    if issubclass(kind, str):
+        return plain_text(key, MAX_NAME_CHARS)
+    if kind is int:
+        return repr(key) if INT64_MIN <= key <= INT64_MAX else "[int]"
+    return repr(key) if kind is float or kind is bool or key is None else f"<{type_name(kind)}>"
+
+
 def _text_bytes(text: str) -> int:
     return len(text) if text.isascii() else 4 * len(text)
 
@@ -121,10 +145,10 @@ class _Copier:
         self._left_out = 0
         self._error: Any = None
 
-    def details(self, given: Dict[Any, Any]) -> Snapshot:
-        """Copy a dict that is nobody else's; the values in it may still be."""
+    def details(self, items: List[Tuple[Any, Any]]) -> Snapshot:
+        """Copy the items of a dict."""
         attributes: Dict[str, Any] = {}
-        for key, value in given.items():
+        for key, value in items:
             if len(attributes) >= MAX_ATTRIBUTES or self._chars <= 0:
                 self._left_out += 1
                 continue
@@ -135,15 +159,7 @@ class _Copier:
         return Snapshot(attributes, None, self._error, max(1, self._bytes), self._left_out)
 
     def _name(self, key: object) -> str:
-        kind = type(key)
-        if kind is str:
-            name = cut(key, MAX_NAME_CHARS)  # type: ignore[arg-type]
-        elif issubclass(kind, str):
-            name = plain_text(key, MAX_NAME_CHARS)
-        elif kind in (int, float, bool, type(None)):
-            name = repr(key) if kind is not int or INT64_MIN <= key <= INT64_MAX else "[int]"  # type: ignore[operator]
-        else:
-            name = f"<{type_name(kind)}>"
+        name = name_of(key)
         self._spend(name)
         self._bytes += ATTRIBUTE_BYTES
         return name
@@ -197,24 +213,11 @@ class _Copier:
 
     def _dict(self, value: Dict[Any, Any]) -> Dict[str, Any]:
         copied: Dict[str, Any] = {}
-        for key, each in dict.copy(value).items() if len(value) <= 4096 else _head(value):
+        for key, each in _items(value, MAX_ELEMENTS):
             if len(copied) >= MAX_ELEMENTS or self._chars <= 0 or self._values <= 0:
                 break
             copied[self._name(key)] = self._copy(each)
         return copied
-
-
-def _head(value: Dict[Any, Any]) -> List[Tuple[Any, Any]]:
-    """Return the first items of a dict too large to copy; another thread may change it meanwhile."""
-    items: List[Tuple[Any, Any]] = []
-    try:
-        for item in dict.items(value):
-            items.append(item)
-            if len(items) >= MAX_ELEMENTS:
-                break
-    except RuntimeError:
-        pass
-    return items
 
 
 def _elements(value: Any, kind: type) -> List[Any]:

@@ -57,6 +57,8 @@ class Transport:
             raise ValueError(f"an endpoint is http://… or https://…, not {url!r}")
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname, parts.port or (443 if self._secure else 80)
+        # Bytes, because looking up a text loads a codec on this thread.
+        self._name = parts.hostname.encode("ascii" if parts.hostname.isascii() else "idna")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         host = parts.netloc.rpartition("@")[2]
         lines = [f"POST {path} HTTP/1.1", f"Host: {host}", "Content-Type: application/x-protobuf"]
@@ -107,7 +109,7 @@ class Transport:
     def _connect(self) -> Any:
         error: Optional[OSError] = None
         kind, look_up = original("socket", "socket"), original("socket", "getaddrinfo")
-        for family, _, protocol, _, address in look_up(self._host, self._port, 0, 1):
+        for family, _, protocol, _, address in look_up(self._name, self._port, 0, 1):
             socket = kind(family, 1, protocol)
             try:
                 socket.settimeout(CONNECT_TIMEOUT_S)
@@ -120,9 +122,7 @@ class Transport:
         raise error if error is not None else OSError("no address")
 
     def _secured(self, socket: Any) -> Any:
-        import ssl
-
-        context = original("ssl", "SSLContext")(ssl.PROTOCOL_TLS_CLIENT)
+        context = original("ssl", "SSLContext")(original("ssl", "PROTOCOL_TLS_CLIENT"))
         if self._authorities:
             context.load_verify_locations(self._authorities)
         else:
