@@ -1,0 +1,2 @@
+export type { Details, Level } from "../core/types.js";
+export { snapshot } from "../core/snapshot.js";

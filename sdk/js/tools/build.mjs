@@ -1,0 +1,78 @@
+/**
+ * Build the package into dist/:
+ *   cjs/      one CommonJS file per source file, with its types; the one copy of the Node code
+ *   esm/      for each Node entry, an ES module that re-exports it, so that both kinds share one queue
+ *   browser/  one minified ES module without imports
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const dist = join(root, "dist");
+const require = createRequire(import.meta.url);
+const ENTRIES = ["index", "register", "http", "express", "fastify", "console", "pino", "winston"];
+
+const sources = (folder) =>
+  readdirSync(join(root, "src", folder), { recursive: true })
+    .map((name) => join(root, "src", folder, String(name)))
+    .filter((path) => path.endsWith(".ts"));
+
+async function buildNode() {
+  await build({
+    entryPoints: [...sources("core"), ...sources("node")],
+    outbase: join(root, "src"),
+    outdir: join(dist, "cjs"),
+    format: "cjs",
+    platform: "node",
+    target: "node18",
+    define: { __VERSION__: JSON.stringify(require("../package.json").version) },
+  });
+  writeFileSync(join(dist, "cjs", "package.json"), '{ "type": "commonjs" }\n');
+}
+
+/** Node evaluates the CommonJS copy once, whoever asks; names are listed so that every tool sees them. */
+function writeModules() {
+  mkdirSync(join(dist, "esm"), { recursive: true });
+  for (const entry of ENTRIES) {
+    const file = join(dist, "cjs", "node", `${entry}.js`);
+    if (!existsSync(file)) continue;
+    const from = `../cjs/node/${entry}.js`;
+    const sideEffectsOnly = entry === "register";
+    const names = sideEffectsOnly ? [] : Object.keys(require(file)).filter((name) => name !== "default" && name !== "__esModule");
+    const hasDefault = !sideEffectsOnly && "default" in require(file);
+    const code = sideEffectsOnly
+      ? `import "${from}";\n`
+      : `import cjs from "${from}";\n` +
+        (names.length ? `export const { ${names.join(", ")} } = cjs;\n` : "") +
+        (hasDefault ? "export default cjs.default;\n" : "");
+    writeFileSync(join(dist, "esm", `${entry}.mjs`), code);
+    const types = `export * from "${from}";\n` + (hasDefault ? `export { default } from "${from}";\n` : "");
+    writeFileSync(join(dist, "esm", `${entry}.d.mts`), types);
+  }
+}
+
+async function buildBrowser() {
+  const entry = join(root, "src", "browser", "index.ts");
+  if (!existsSync(entry)) return;
+  await build({
+    entryPoints: [entry],
+    outfile: join(dist, "browser", "index.mjs"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2020",
+    define: { __VERSION__: JSON.stringify(require("../package.json").version) },
+  });
+  writeFileSync(join(dist, "browser", "index.d.mts"), 'export * from "../cjs/browser/index.js";\n');
+}
+
+rmSync(dist, { recursive: true, force: true });
+execFileSync(join(root, "node_modules", ".bin", "tsc"), ["-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
+await buildNode();
+await buildBrowser();
+writeModules();
