@@ -5,7 +5,7 @@
  *   browser/  one minified ES module without imports
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,15 @@ const sources = (folder) =>
   readdirSync(join(root, "src", folder), { recursive: true })
     .map((name) => join(root, "src", folder, String(name)))
     .filter((path) => path.endsWith(".ts"));
+
+/** The rules belong to the server; the copy beside our sources is what a package without the repository builds from. */
+function copyRules() {
+  const own = join(root, "src", "core", "rules.json");
+  const servers = join(root, "..", "..", "src", "tracepulse", "redaction", "rules.json");
+  if (existsSync(servers)) copyFileSync(servers, own);
+  mkdirSync(join(dist, "cjs", "core"), { recursive: true });
+  copyFileSync(own, join(dist, "cjs", "core", "rules.json"));
+}
 
 async function buildNode() {
   await build({
@@ -72,6 +81,7 @@ async function buildBrowser() {
 }
 
 rmSync(dist, { recursive: true, force: true });
+copyRules();
 execFileSync(join(root, "node_modules", ".bin", "tsc"), ["-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 await buildNode();
 await buildBrowser();

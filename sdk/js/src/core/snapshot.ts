@@ -2,11 +2,15 @@ import { MAX_ARRAY_LENGTH, MAX_ATTRIBUTES, MAX_DEPTH, MAX_EVENT_LENGTH, MAX_NAME
 import type { FlatAttributes, SafeValue } from "./types.js";
 import { cut } from "./wellFormed.js";
 
-/** What the copy of one event may still take. */
-interface Budget {
-  /** UTF-16 units. */
+/** A copy of what a caller handed over, and what of it the copy of one event may still take. */
+export interface Snapshot {
+  /** None of the caller's objects is in it. */
+  readonly attributes: FlatAttributes;
+  /** A text that was given in place of details: the event's body. */
+  message: string | undefined;
+  /** UTF-16 units that are left of the event's allowance. */
   units: number;
-  /** Values at any depth: arrays of empty arrays hold no text. */
+  /** Values at any depth that are left: arrays of empty arrays hold no text. */
   values: number;
 }
 
@@ -16,46 +20,75 @@ const TOO_DEEP = "[too deep]";
 const CYCLE = "[cycle]";
 
 /**
- * Return a copy of what a caller handed over that holds none of the caller's objects.
+ * Return a copy of what a caller handed over.
  *
- * Plain objects directly in `details` are flattened with a dot; deeper ones stay nested. Getters, `toJSON`
- * and proxies run here, guarded; what they throw becomes a short text.
+ * Plain objects directly in `details` are flattened with a dot; deeper ones stay nested. The first error becomes
+ * OpenTelemetry's `exception.*`. Getters, `toJSON` and proxies run here, guarded; what they throw becomes a short text.
  *
- * @param details anything; what is not an object gives one attribute named `details`.
- * @param into copied attributes are added to it, key and value in turn.
+ * @param details anything; a text is the message, and what is neither text nor plain object is one attribute `details`.
  */
-export function snapshot(details: unknown, into: FlatAttributes = []): FlatAttributes {
-  if (details === undefined || details === null) return into;
-  const budget: Budget = { units: MAX_EVENT_LENGTH, values: 4 * MAX_ATTRIBUTES };
-  if (isPlain(details)) addAll(into, "", details, [details], budget);
-  else add(into, "details", details, [], budget);
-  return into;
+export function snapshot(details: unknown): Snapshot {
+  const copy: Snapshot = { attributes: [], message: undefined, units: MAX_EVENT_LENGTH, values: 4 * MAX_ATTRIBUTES };
+  if (typeof details === "object" && details !== null) {
+    if (isPlain(details)) addAll(copy, "", details, [details]);
+    else add(copy, "details", details, []);
+  } else if (typeof details === "string") copy.message = text(details, copy);
+  else if (details !== undefined && details !== null) add(copy, "details", details, []);
+  return copy;
 }
 
-function addAll(into: FlatAttributes, prefix: string, from: object, path: object[], budget: Budget): void {
+/** Return the UTF-16 units that a copy holds. */
+export function unitsOf(copy: Snapshot): number {
+  return MAX_EVENT_LENGTH - copy.units;
+}
+
+function addAll(copy: Snapshot, prefix: string, from: object, path: object[]): void {
   for (const key of keysOf(from)) {
-    if (into.length >= 2 * MAX_ATTRIBUTES || budget.units <= 0) return;
-    add(into, prefix + key, read(from, key), path, budget);
+    if (copy.attributes.length >= 2 * MAX_ATTRIBUTES || copy.units <= 0) return;
+    add(copy, prefix === "" ? key : prefix + key, read(from, key), path);
   }
 }
 
-function add(into: FlatAttributes, name: string, value: unknown, path: object[], budget: Budget): void {
+function add(copy: Snapshot, name: string, value: unknown, path: object[]): void {
   if (value === undefined) return;
-  if (path.length === 1 && isPlain(value) && !path.includes(value)) {
-    addAll(into, `${name}.`, value, [...path, value], budget);
-    return;
+  if (typeof value === "object" && value !== null) {
+    if (path.length <= 1 && isError(value) && !copy.attributes.includes("exception.type")) {
+      addException(copy, value);
+      return;
+    }
+    if (path.length === 1 && isPlain(value) && value !== path[0]) {
+      addAll(copy, `${name}.`, value, [...path, value]);
+      return;
+    }
   }
-  const key = cut(name, MAX_NAME_LENGTH);
-  budget.units -= key.length;
-  into.push(key, safe(value, path, budget));
+  put(copy, name, safe(value, path, copy));
+}
+
+function put(copy: Snapshot, name: string, value: SafeValue): void {
+  const key = name.length > MAX_NAME_LENGTH ? detached(cut(name, MAX_NAME_LENGTH)) : name;
+  copy.units -= key.length;
+  copy.attributes.push(key, value);
+}
+
+/** Add an error's type, message and stack, and those of what caused it, as OpenTelemetry names them. */
+function addException(copy: Snapshot, error: object): void {
+  const own = [read(error, "name"), read(error, "message")].map((each) => (typeof each === "string" ? each : ""));
+  put(copy, "exception.type", text(own[0] || "Error", copy));
+  put(copy, "exception.message", text(own[1] ?? "", copy));
+  const stacks: string[] = [];
+  for (let at: unknown = error; isError(at) && stacks.length < MAX_DEPTH; at = read(at, "cause")) {
+    const stack = read(at, "stack");
+    if (typeof stack === "string") stacks.push(stack.length > MAX_VALUE_LENGTH ? cut(stack, MAX_VALUE_LENGTH) : stack);
+  }
+  if (stacks.length > 0) put(copy, "exception.stacktrace", text(stacks.join("\nCaused by: "), copy));
 }
 
 /** Return a value without code of the host's in it; `path` is the objects around it. */
-function safe(value: unknown, path: object[], budget: Budget): SafeValue {
-  if (--budget.values < 0) return TOO_DEEP;
+function safe(value: unknown, path: object[], copy: Snapshot): SafeValue {
+  if (--copy.values < 0) return TOO_DEEP;
   switch (typeof value) {
     case "string":
-      return text(value, budget);
+      return text(value, copy);
     case "number":
     case "boolean":
     case "bigint":
@@ -63,27 +96,27 @@ function safe(value: unknown, path: object[], budget: Budget): SafeValue {
     case "object":
       if (value === null) return null;
       try {
-        return object(value, path, budget);
+        return object(value, path, copy);
       } catch {
         return UNREADABLE;
       }
     case "function":
       return "[function]";
     case "symbol":
-      return text(value.description ?? "symbol", budget);
+      return text(value.description ?? "symbol", copy);
     default:
       return null;
   }
 }
 
-/** A BigInt of a million digits takes a second to print: one past 64 bits says only that. */
+/** A BigInt of a million digits takes a second to print: one past 256 bits says only that. */
 function bigint(value: bigint): SafeValue {
-  return BigInt.asIntN(64, value) === value ? value : "[bigint]";
+  return BigInt.asIntN(256, value) === value ? value : "[bigint]";
 }
 
-function text(value: string, budget: Budget): string {
-  const length = Math.min(MAX_VALUE_LENGTH, Math.max(0, budget.units));
-  budget.units -= Math.min(length, value.length);
+function text(value: string, copy: Snapshot): string {
+  const length = Math.min(MAX_VALUE_LENGTH, Math.max(0, copy.units));
+  copy.units -= Math.min(length, value.length);
   return value.length > length ? detached(cut(value, length)) : value;
 }
 
@@ -92,41 +125,41 @@ function detached(slice: string): string {
   return JSON.parse(JSON.stringify(slice)) as string;
 }
 
-function object(value: object, path: object[], budget: Budget): SafeValue {
+function object(value: object, path: object[], copy: Snapshot): SafeValue {
   if (path.includes(value)) return CYCLE;
-  if (path.length >= MAX_DEPTH) return TOO_DEEP;
+  if (path.length > MAX_DEPTH) return TOO_DEEP;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
-  if (value instanceof Error) return error(value, path, budget);
+  if (isError(value)) return error(value, path, copy);
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
   const inside = [...path, value];
   const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === "function") return safe(toJSON.call(value, ""), inside, budget);
-  if (Array.isArray(value)) return array(value, inside, budget);
-  if (value instanceof Map) return members(value.entries(), inside, budget);
-  if (value instanceof Set) return array([...first(value.values())], inside, budget);
-  return members(propertiesOf(value), inside, budget);
+  if (typeof toJSON === "function") return safe(toJSON.call(value, ""), inside, copy);
+  if (Array.isArray(value)) return array(value, inside, copy);
+  if (value instanceof Map) return members(value.entries(), inside, copy);
+  if (value instanceof Set) return array([...first(value.values())], inside, copy);
+  return members(propertiesOf(value), inside, copy);
 }
 
-function error(value: Error, path: object[], budget: Budget): SafeValue {
-  const named = { type: value.name, message: value.message, stack: value.stack, cause: value.cause };
-  return members(Object.entries(named), [...path, value], budget);
+function error(value: object, path: object[], copy: Snapshot): SafeValue {
+  const named = ["name", "message", "stack", "cause"].map((key): [string, unknown] => [key, read(value, key)]);
+  return members(named, [...path, value], copy);
 }
 
-function array(value: unknown[], path: object[], budget: Budget): SafeValue {
+function array(value: unknown[], path: object[], copy: Snapshot): SafeValue {
   const kept = Math.min(value.length, MAX_ARRAY_LENGTH);
   const list: SafeValue[] = [];
-  for (let at = 0; at < kept && budget.units > 0 && budget.values > 0; at++) list.push(safe(read(value, at), path, budget));
+  for (let at = 0; at < kept && copy.units > 0 && copy.values > 0; at++) list.push(safe(read(value, at), path, copy));
   return list;
 }
 
-function members(entries: Iterable<[unknown, unknown]>, path: object[], budget: Budget): SafeValue {
+function members(entries: Iterable<[unknown, unknown]>, path: object[], copy: Snapshot): SafeValue {
   const map = new Map<string, SafeValue>();
   for (const [name, value] of entries) {
-    if (map.size >= MAX_ATTRIBUTES || budget.units <= 0 || budget.values <= 0) break;
+    if (map.size >= MAX_ATTRIBUTES || copy.units <= 0 || copy.values <= 0) break;
     if (value === undefined) continue;
     const key = cut(typeof name === "object" || typeof name === "function" ? "[object]" : String(name), MAX_NAME_LENGTH);
-    budget.units -= key.length;
-    map.set(key, safe(value, path, budget));
+    copy.units -= key.length;
+    map.set(key, safe(value, path, copy));
   }
   return map;
 }
@@ -156,6 +189,16 @@ function read(from: object, key: string | number): unknown {
     return (from as Record<string | number, unknown>)[key];
   } catch {
     return UNREADABLE;
+  }
+}
+
+/** Whether this is an error, also one of another realm; a proxy that refuses to say is not. */
+function isError(value: unknown): value is Error {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+  } catch {
+    return false;
   }
 }
 

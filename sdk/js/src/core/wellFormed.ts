@@ -9,5 +9,6 @@ export function wellFormed(text: string): string {
 
 /** Return at most `length` UTF-16 units of `text`, with an ellipsis where it was cut. */
 export function cut(text: string, length: number): string {
-  return text.length > length ? text.slice(0, length - 1) + "…" : text;
+  if (text.length <= length) return text;
+  return length < 1 ? "" : text.slice(0, length - 1) + "…";
 }

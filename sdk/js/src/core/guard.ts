@@ -1,0 +1,32 @@
+/** The one place where an SDK swallows what went wrong inside it. */
+
+let raises = false;
+let swallowed = 0;
+
+/** Let faults of the SDK itself come out, for its own tests; the environment variable is DEBUGQUEUE_DEBUG=1. */
+export function raiseFaults(on: boolean): void {
+  raises = on;
+}
+
+/** Return how many faults of the SDK were swallowed since it was loaded. */
+export function swallowedFaults(): number {
+  return swallowed;
+}
+
+/** Note a fault of the SDK: counted, never seen by the host; raised only under the SDK's own tests. */
+export function fault(error: unknown): void {
+  swallowed++;
+  if (raises) throw error;
+}
+
+/** Return `work` such that it never raises; where it would, it returns `otherwise`. */
+export function guarded<In extends unknown[], Out, Else>(work: (...args: In) => Out, otherwise: Else): (...args: In) => Out | Else {
+  return (...args) => {
+    try {
+      return work(...args);
+    } catch (error) {
+      fault(error);
+      return otherwise;
+    }
+  };
+}
