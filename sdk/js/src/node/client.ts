@@ -15,7 +15,8 @@ import { Lines } from "./stderrLines.js";
 /** A queue and the way from it to the server. There is one in each thread of a process. */
 export class Client {
   readonly queue = new Queue();
-  readonly disabled: boolean;
+  /** Events of a lower severity number are ignored; all are where nothing is to be sent. */
+  readonly lowestSeverity: number;
   private readonly settings: Settings;
   private readonly delivery: Delivery;
   private readonly lines: Lines | undefined;
@@ -24,22 +25,27 @@ export class Client {
 
   constructor(options: Options) {
     this.settings = settings(options);
-    this.disabled = this.settings.disabled;
+    this.lowestSeverity = this.settings.lowestSeverity;
     raiseFaults(this.settings.debug);
     const { url, headers, scrub, stderr, flushIntervalMs, signals } = this.settings;
-    this.lines = stderr ? new Lines() : undefined;
-    const origin = { resource: resource(options), scopeName: "debugqueue", scopeVersion: __VERSION__ };
+    const origin = { resource: this.isOff ? [] : resource(options), scopeName: "debugqueue", scopeVersion: __VERSION__ };
+    const service = origin.resource[origin.resource.indexOf("service.name") + 1];
+    this.lines = stderr ? new Lines(String(service)) : undefined;
     const encoder = new Encoder(origin, createScrub(rules, CHECKS, scrub), this.lines);
     this.delivery = new Delivery(this.queue, encoder, url && new Requests(url, headers), flushIntervalMs);
     const newest = (): number => this.queue.counts.created;
-    this.unwatch = this.disabled
+    this.unwatch = this.isOff
       ? () => {}
       : watchForTheEnd({ signals, newest, flush: () => this.flushAtEnd(), flushSync: () => this.flushSync() });
   }
 
+  private get isOff(): boolean {
+    return this.lowestSeverity === Infinity;
+  }
+
   /** Queue something to be sent. */
   add(waiting: Waiting): void {
-    if (this.disabled || this.shut) return;
+    if (this.isOff || this.shut) return;
     this.queue.add(waiting);
     this.delivery.wake();
   }

@@ -19,6 +19,7 @@ export function bound(): Bound | undefined {
 
 function joined(details: unknown, trace: TraceContext | undefined): Bound {
   const around = storage.getStore();
+  if (details === undefined) return { attributes: around?.attributes ?? [], trace: trace ?? around?.trace };
   const merged = new Map<unknown, unknown>();
   for (const flat of [around?.attributes ?? [], snapshot(details).attributes]) {
     for (let at = 0; at < flat.length; at += 2) merged.set(flat[at], flat[at + 1]);

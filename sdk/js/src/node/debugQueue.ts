@@ -1,5 +1,5 @@
 import { fault, swallowedFaults } from "../core/guard.js";
-import { snapshot } from "../core/snapshot.js";
+import { addMessage, snapshot } from "../core/snapshot.js";
 import type { Details, Level, TraceContext } from "../core/types.js";
 import { SEVERITY_NUMBERS } from "../core/types.js";
 import { Client } from "./client.js";
@@ -12,8 +12,8 @@ import { currentSpan } from "./openTelemetry.js";
 import type { Waiting } from "./queue.js";
 import type { Options } from "./settings.js";
 
-/** What became of the events of this thread so far. */
-export interface Stats {
+/** What became of the events of this thread so far: created = sent + dropped + waiting. */
+export interface Counts {
   readonly created: number;
   readonly sent: number;
   readonly dropped: number;
@@ -46,15 +46,18 @@ type Caller = (...args: never[]) => unknown;
  * Copy an event and queue it.
  *
  * @param below the public function that was called: the place in the code is where that was called from.
+ * @param message the event's text, where `details` is not the text itself.
  */
-export function record(tag: unknown, details: unknown, level: Level, below: Caller): void {
+export function record(tag: unknown, details: unknown, level: Level, below: Caller, message?: string): void {
   try {
-    const { disabled } = current();
-    if (disabled) return;
+    const target = current();
+    if (SEVERITY_NUMBERS[level] < target.lowestSeverity) return;
     const around = bound();
     const now = unixMs();
     const trace = currentSpan() ?? around?.trace;
-    enqueue(new CopiedEvent(now, level, tagOf(tag), snapshot(details), around, place(below, now), trace));
+    const copy = snapshot(details);
+    if (message !== undefined) addMessage(copy, message);
+    target.add(new CopiedEvent(now, level, tagOf(tag), copy, around, place(below, now), trace));
   } catch (error) {
     fault(error);
   }
@@ -93,31 +96,7 @@ export const DebugQueue = {
     record(tag ?? typeName(error), withError(error, details), "error", DebugQueue.exception);
   },
 
-  /** Do `work` with `details` bound to every event in it, also after awaits; returns what `work` returns. */
-  with<Out>(details: Details, work: () => Out): Out {
-    let begun = false;
-    const once = (): Out => {
-      begun = true;
-      return work();
-    };
-    try {
-      return withBound(details, once);
-    } catch (error) {
-      // What `work` raises is the host's own; only a fault of ours may not keep it from being done.
-      if (begun) throw error;
-      fault(error);
-      return work();
-    }
-  },
-
-  /** Bind `details` to every event from here to the end of this chain of asynchronous work. */
-  bind(details: Details): void {
-    try {
-      bind(details);
-    } catch (error) {
-      fault(error);
-    }
-  },
+  bind: bindDetails,
 
   /** Say where events go and whose they are; what was queued before goes where it was to go. */
   configure(options: Options): void {
@@ -141,12 +120,32 @@ export const DebugQueue = {
   },
 
   /** Return what became of this thread's events. */
-  stats(): Stats {
+  counts(): Counts {
     const queue = client?.queue;
     const { created, sent, dropped } = queue?.counts ?? { created: 0, sent: 0, dropped: 0 };
     return { created, sent, dropped, waiting: queue?.unsettled ?? 0, waitingBytes: queue?.bytes ?? 0, faults: swallowedFaults() };
   },
 };
+
+/** Bind `details` to every event from here to the end of this chain of asynchronous work. */
+function bindDetails(details: Details): void;
+/** Do `work` with `details` bound to every event in it, also after awaits; returns what `work` returns. */
+function bindDetails<Out>(details: Details, work: () => Out): Out;
+function bindDetails<Out>(details: Details, work?: () => Out): Out | void {
+  let begun = false;
+  try {
+    if (work === undefined) return bind(details);
+    return withBound(details, () => {
+      begun = true;
+      return work();
+    });
+  } catch (error) {
+    // What `work` raises is the host's own; only a fault of ours may not keep it from being done.
+    if (begun) throw error;
+    fault(error);
+    return work?.();
+  }
+}
 
 function typeName(error: unknown): string {
   try {

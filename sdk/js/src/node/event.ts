@@ -21,7 +21,7 @@ export class CopiedEvent implements Waiting {
     private readonly trace: TraceContext | undefined,
   ) {
     // Two bytes a unit: whether a text has a unit past Latin-1 is not known without looking at all of it.
-    this.bytes = EVENT_BYTES + 2 * unitsOf(copy) + (ATTRIBUTE_BYTES * copy.attributes.length) / 2;
+    this.bytes = EVENT_BYTES + 2 * unitsOf(copy) + ATTRIBUTE_BYTES * (copy.attributes.length >> 1);
   }
 
   event(): LogEvent {
@@ -45,8 +45,8 @@ function withBoundOnes(own: FlatAttributes, around: FlatAttributes): FlatAttribu
   return all;
 }
 
-/** Return a tag as a text, whatever was given for one. */
+/** Return a tag as a text, whatever was given for one; lines of loggers have none. */
 export function tagOf(tag: unknown): string {
-  if (typeof tag !== "string" || tag === "") return "EVENT";
+  if (typeof tag !== "string") return "EVENT";
   return tag.length > MAX_NAME_LENGTH ? cut(tag, MAX_NAME_LENGTH) : tag;
 }

@@ -1,7 +1,7 @@
 /** The Node.js side of debugqueue: `import { DebugQueue } from "debugqueue"`. */
 import { DebugQueue } from "./debugQueue.js";
 
-export { DebugQueue, type Stats } from "./debugQueue.js";
+export { DebugQueue, type Counts } from "./debugQueue.js";
 export type { Options } from "./settings.js";
 export type { Details, Level } from "../core/types.js";
 export default DebugQueue;

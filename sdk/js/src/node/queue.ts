@@ -50,11 +50,12 @@ export class Queue {
   /** Add an event, or drop it where there is no room. */
   add(event: Waiting): void {
     this.counts.created++;
-    if (this.events.length + this.underWay >= MAX_QUEUE_EVENTS || this.bytes + event.bytes > MAX_QUEUE_BYTES) {
+    const bytes = this.waitingBytes + event.bytes;
+    if (this.events.length + this.underWay >= MAX_QUEUE_EVENTS || bytes + this.underWayBytes > MAX_QUEUE_BYTES) {
       this.drop(1, "queue_full");
       return;
     }
-    this.waitingBytes += event.bytes;
+    this.waitingBytes = bytes;
     this.events.push(event);
   }
 

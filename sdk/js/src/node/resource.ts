@@ -4,21 +4,10 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { threadId } from "node:worker_threads";
 import type { FlatAttributes, SafeValue } from "../core/types.js";
+import { runningCommit } from "./commit.js";
 import { pairs, type Options } from "./settings.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Where builds and platforms put the commit, the most explicit first. */
-const REVISION_VARIABLES = [
-  "GIT_COMMIT",
-  "GITHUB_SHA",
-  "CI_COMMIT_SHA",
-  "VERCEL_GIT_COMMIT_SHA",
-  "RENDER_GIT_COMMIT",
-  "RAILWAY_GIT_COMMIT_SHA",
-  "HEROKU_SLUG_COMMIT",
-  "SOURCE_VERSION",
-];
 
 const INSTANCE = randomUUID();
 
@@ -29,7 +18,7 @@ export function resource(options: Options, env: Environment = process.env): Flat
   const all: Record<string, SafeValue | undefined> = {
     "service.instance.id": INSTANCE,
     "service.version": own.version,
-    "vcs.ref.head.revision": REVISION_VARIABLES.map((name) => env[name]).find((value) => value),
+    "vcs.ref.head.revision": options.commit ?? given["vcs.ref.head.revision"] ?? runningCommit(programFolder(), env),
     "deployment.environment.name": env["NODE_ENV"] || undefined,
     "host.name": hostname(),
     "process.pid": process.pid,
@@ -39,7 +28,7 @@ export function resource(options: Options, env: Environment = process.env): Flat
     ...given,
     ...present({
       "service.version": options.version,
-      "vcs.ref.head.revision": options.revision,
+      "vcs.ref.head.revision": options.commit,
       "deployment.environment.name": options.environment,
     }),
     "service.name": options.service || env["OTEL_SERVICE_NAME"] || given["service.name"] || own.name || programName(),
@@ -54,6 +43,10 @@ function present(from: Record<string, SafeValue | undefined>): Record<string, Sa
   return Object.fromEntries(Object.entries(from).filter((each): each is [string, SafeValue] => each[1] !== undefined && each[1] !== ""));
 }
 
+function programFolder(): string {
+  return process.argv[1] ? dirname(process.argv[1]) : process.cwd();
+}
+
 function programName(): string {
   const name = basename(process.argv[1] ?? "").replace(/\.[cm]?[jt]s$/, "");
   return name ? `unknown_service:${name}` : "unknown_service:node";
@@ -61,7 +54,7 @@ function programName(): string {
 
 /** Return name and version of the package.json above the program that runs. */
 function programPackage(): { name?: string; version?: string } {
-  let folder = process.argv[1] ? dirname(process.argv[1]) : process.cwd();
+  let folder = programFolder();
   for (let up = 0; up < 16; up++) {
     try {
       const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<string, unknown>;

@@ -1,3 +1,4 @@
+import { SEVERITY_NUMBERS, type Level } from "../core/types.js";
 import { EXIT_FLUSH_MS, FLUSH_INTERVAL_MS } from "./limits.js";
 
 /** What a program may say to `configure` and `start`; the environment says what is left out. */
@@ -6,11 +7,14 @@ export interface Options {
   readonly service?: string;
   /** Version of the service; else the version of the program's package.json. */
   readonly version?: string;
-  /** Commit that runs; else what the environment of a build or a platform says. */
-  readonly revision?: string;
+  /** Commit that runs; else what the environment of a build or a platform says, or the work tree. */
+  readonly commit?: string;
   /** Where it runs, such as `production`. */
   readonly environment?: string;
-  /** Base address of an OTLP/HTTP server; `/v1/logs` is added. Else DEBUGQUEUE_ENDPOINT or OpenTelemetry's variables. */
+  /**
+   * Base address of an OTLP/HTTP server; `/v1/logs` is added. Else DEBUGQUEUE_ENDPOINT or
+   * OpenTelemetry's variables; without any nothing is sent.
+   */
   readonly endpoint?: string;
   /** API key, sent as `Authorization: Bearer …`; else DEBUGQUEUE_KEY. */
   readonly key?: string;
@@ -26,7 +30,9 @@ export interface Options {
   readonly exitFlushMs?: number;
   /** Signals on which what is left is sent before the process dies of them; none where the program has its own handler. */
   readonly signals?: readonly NodeJS.Signals[];
-  /** Say nothing and send nothing; else DEBUGQUEUE_DISABLED=1 or OTEL_SDK_DISABLED=true. */
+  /** Events below it are ignored; else DEBUGQUEUE_LEVEL. */
+  readonly level?: Level;
+  /** Keep nothing and send nothing; else DEBUGQUEUE_DISABLED=1 or OTEL_SDK_DISABLED=true. */
   readonly disabled?: boolean;
 }
 
@@ -39,20 +45,21 @@ export interface Settings {
   readonly flushIntervalMs: number;
   readonly exitFlushMs: number;
   readonly signals: readonly NodeJS.Signals[];
-  readonly disabled: boolean;
+  /** OpenTelemetry's number; events below it are ignored. */
+  readonly lowestSeverity: number;
   readonly debug: boolean;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const OTEL_DEFAULT = "http://localhost:4318";
-
 /** Return the settings that a program's options and the environment give; what cannot be read is left out. */
 export function settings(options: Options, env: Environment = process.env): Settings {
   const stderr = options.stderr ?? isOn(env["DEBUGQUEUE_STDERR"]);
   const key = options.key ?? env["DEBUGQUEUE_KEY"];
+  const isOff = options.disabled ?? (isOn(env["DEBUGQUEUE_DISABLED"]) || isOn(env["OTEL_SDK_DISABLED"]));
+  const url = logsUrl(options, env);
   return {
-    url: logsUrl(options, env, stderr),
+    url,
     headers: {
       ...pairs(env["OTEL_EXPORTER_OTLP_HEADERS"]),
       ...pairs(env["OTEL_EXPORTER_OTLP_LOGS_HEADERS"]),
@@ -64,17 +71,16 @@ export function settings(options: Options, env: Environment = process.env): Sett
     flushIntervalMs: milliseconds(options.flushIntervalMs, FLUSH_INTERVAL_MS),
     exitFlushMs: milliseconds(options.exitFlushMs, EXIT_FLUSH_MS),
     signals: options.signals ?? ["SIGTERM"],
-    disabled: options.disabled ?? (isOn(env["DEBUGQUEUE_DISABLED"]) || isOn(env["OTEL_SDK_DISABLED"])),
+    lowestSeverity: isOff || (url === undefined && !stderr) ? Infinity : severityOf(options.level ?? env["DEBUGQUEUE_LEVEL"]),
     debug: isOn(env["DEBUGQUEUE_DEBUG"]),
   };
 }
 
-/** Without any address, lines on stderr are taken to be all that is wanted. */
-function logsUrl(options: Options, env: Environment, stderr: boolean): URL | undefined {
-  const own = options.endpoint ?? env["DEBUGQUEUE_ENDPOINT"];
+function logsUrl(options: Options, env: Environment): URL | undefined {
+  const own = options.endpoint || env["DEBUGQUEUE_ENDPOINT"];
   const exact = own ? undefined : env["OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"];
-  const base = own || env["OTEL_EXPORTER_OTLP_ENDPOINT"] || (stderr ? undefined : OTEL_DEFAULT);
-  const address = exact || (base && `${base.replace(/\/{1,8}$/, "")}/v1/logs`);
+  const base = (own || env["OTEL_EXPORTER_OTLP_ENDPOINT"])?.replace(/\/{1,8}$/, "");
+  const address = exact || (base?.endsWith("/v1/logs") ? base : base && `${base}/v1/logs`);
   if (!address) return undefined;
   try {
     const url = new URL(address);
@@ -103,8 +109,12 @@ function decoded(text: string): string {
   }
 }
 
+function severityOf(level: string | undefined): number {
+  return SEVERITY_NUMBERS[level?.toLowerCase() as Level] ?? 0;
+}
+
 function isOn(value: string | undefined): boolean {
-  return value === "1" || value?.toLowerCase() === "true";
+  return ["1", "true", "yes", "on"].includes((value ?? "").trim().toLowerCase());
 }
 
 function milliseconds(value: number | undefined, otherwise: number): number {

@@ -9,13 +9,16 @@ const MAX_LINES = 2048;
 
 /** Writes events to stderr as lines of JSON, on another thread: a pipe that nobody reads would block this one. */
 export class Lines {
-  private waiting: string[] = [];
+  private readonly waiting: string[] = [];
   private writing: Promise<void> | undefined;
+
+  /** @param service name of the service, which each line says. */
+  constructor(private readonly service: string) {}
 
   /** Add a record; its values were scrubbed. */
   add(record: LogRecord): void {
     if (this.waiting.length >= MAX_LINES) return;
-    this.waiting.push(JSON.stringify(lineOf(record)));
+    this.waiting.push(JSON.stringify(lineOf(record, this.service)));
     void this.written();
   }
 
@@ -54,14 +57,18 @@ export class Lines {
   }
 }
 
-function lineOf(record: LogRecord): Record<string, unknown> {
+function lineOf(record: LogRecord, service: string): Record<string, unknown> {
+  const attributes = object(record.attributes);
+  const { "code.file.path": path, "code.line.number": line, "code.function.name": name = "", ...others } = attributes;
   return {
-    time: new Date(Number(record.timeUnixNano.slice(0, -6))).toISOString(),
-    level: record.severityText.toLowerCase(),
+    ...others,
+    time: `${new Date(Number(record.timeUnixNano.slice(0, -6))).toISOString().slice(0, -1)}${record.timeUnixNano.slice(-6, -3)}Z`,
+    level: record.severityText,
     tag: record.eventName,
     message: plain(record.body),
+    service,
     ...(record.traceId ? { trace_id: record.traceId, span_id: record.spanId } : {}),
-    attributes: object(record.attributes),
+    ...(path ? { code: `${String(path)}:${String(line)} ${String(name)}`.trimEnd() } : {}),
   };
 }
 
