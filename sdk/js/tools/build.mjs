@@ -1,6 +1,6 @@
 /**
  * Build the package into dist/:
- *   cjs/      one CommonJS file per source file, with its types; the one copy of the Node code
+ *   cjs/      all of the Node code as one CommonJS file, an entry for each way to ask for a part of it, and types
  *   esm/      for each Node entry, an ES module that re-exports it, so that both kinds share one queue
  *   browser/  one minified ES module without imports
  */
@@ -16,30 +16,28 @@ const dist = join(root, "dist");
 const require = createRequire(import.meta.url);
 const ENTRIES = ["index", "register", "http", "express", "fastify", "console", "pino", "winston"];
 
-const sources = (folder) =>
-  readdirSync(join(root, "src", folder), { recursive: true })
-    .map((name) => join(root, "src", folder, String(name)))
-    .filter((path) => path.endsWith(".ts"));
-
 /** The rules belong to the server; the copy beside our sources is what a package without the repository builds from. */
 function copyRules() {
   const own = join(root, "src", "core", "rules.json");
   const servers = join(root, "..", "..", "src", "tracepulse", "redaction", "rules.json");
   if (existsSync(servers)) copyFileSync(servers, own);
-  mkdirSync(join(dist, "cjs", "core"), { recursive: true });
-  copyFileSync(own, join(dist, "cjs", "core", "rules.json"));
 }
 
+/** One file, because every name that is imported across CommonJS files is looked up anew at each use. */
 async function buildNode() {
   await build({
-    entryPoints: [...sources("core"), ...sources("node")],
-    outbase: join(root, "src"),
-    outdir: join(dist, "cjs"),
+    entryPoints: [join(root, "src", "node", "all.ts")],
+    outfile: join(dist, "cjs", "node", "all.js"),
+    bundle: true,
     format: "cjs",
     platform: "node",
     target: "node18",
     define: { __VERSION__: JSON.stringify(require("../package.json").version) },
   });
+  for (const entry of ENTRIES) {
+    const code = entry === "register" ? 'require("./all.js").index.start();\n' : `module.exports = require("./all.js").${entry};\n`;
+    writeFileSync(join(dist, "cjs", "node", `${entry}.js`), code);
+  }
   writeFileSync(join(dist, "cjs", "package.json"), '{ "type": "commonjs" }\n');
 }
 
@@ -48,7 +46,6 @@ function writeModules() {
   mkdirSync(join(dist, "esm"), { recursive: true });
   for (const entry of ENTRIES) {
     const file = join(dist, "cjs", "node", `${entry}.js`);
-    if (!existsSync(file)) continue;
     const from = `../cjs/node/${entry}.js`;
     const sideEffectsOnly = entry === "register";
     const names = sideEffectsOnly ? [] : Object.keys(require(file)).filter((name) => name !== "default" && name !== "__esModule");

@@ -17,7 +17,8 @@ export class Client {
   readonly queue = new Queue();
   /** Events of a lower severity number are ignored; all are where nothing is to be sent. */
   readonly lowestSeverity: number;
-  private readonly settings: Settings;
+  readonly settings: Settings;
+  readonly service: string;
   private readonly delivery: Delivery;
   private readonly lines: Lines | undefined;
   private readonly unwatch: () => void;
@@ -27,19 +28,20 @@ export class Client {
     this.settings = settings(options);
     this.lowestSeverity = this.settings.lowestSeverity;
     raiseFaults(this.settings.debug);
-    const { url, headers, scrub, stderr, flushIntervalMs, signals } = this.settings;
+    const { url, headers, scrub, stderr, flushIntervalMs, exitFlushMs, signals } = this.settings;
     const origin = { resource: this.isOff ? [] : resource(options), scopeName: "debugqueue", scopeVersion: __VERSION__ };
-    const service = origin.resource[origin.resource.indexOf("service.name") + 1];
-    this.lines = stderr ? new Lines(String(service)) : undefined;
+    this.service = String(origin.resource[origin.resource.indexOf("service.name") + 1]);
+    this.lines = stderr ? new Lines(this.service) : undefined;
     const encoder = new Encoder(origin, createScrub(rules, CHECKS, scrub), this.lines);
     this.delivery = new Delivery(this.queue, encoder, url && new Requests(url, headers), flushIntervalMs);
     const newest = (): number => this.queue.counts.created;
     this.unwatch = this.isOff
       ? () => {}
-      : watchForTheEnd({ signals, newest, flush: () => this.flushAtEnd(), flushSync: () => this.flushSync() });
+      : watchForTheEnd({ signals, timeoutMs: exitFlushMs, newest, flush: () => this.flushAtEnd(), flushSync: () => this.flushSync() });
   }
 
-  private get isOff(): boolean {
+  /** Whether nothing is kept or sent. */
+  get isOff(): boolean {
     return this.lowestSeverity === Infinity;
   }
 

@@ -30,6 +30,11 @@ function current(): Client {
   return (client ??= new Client({}));
 }
 
+/** Return this thread's queue and its settings. */
+export function configured(): Client {
+  return current();
+}
+
 /** Queue something that becomes an event later; for transports of other libraries. */
 export function enqueue(waiting: Waiting): void {
   current().add(waiting);

@@ -23,6 +23,11 @@ interface SpanLike {
   spanContext(): { traceId: string; spanId: string; traceFlags: number };
 }
 
+/** Whether an SDK of OpenTelemetry runs in this process. */
+export function isInstrumented(): boolean {
+  return (globalThis as unknown as Record<symbol, { trace?: unknown } | undefined>)[API]?.trace !== undefined;
+}
+
 function contextManager(): ContextManager | undefined {
   return (globalThis as unknown as Record<symbol, { context?: ContextManager } | undefined>)[API]?.context;
 }

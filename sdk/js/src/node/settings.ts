@@ -39,6 +39,7 @@ export interface Options {
 /** Settings with nothing left open. */
 export interface Settings {
   readonly url: URL | undefined;
+  readonly key: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly stderr: boolean;
   readonly scrub: readonly string[];
@@ -60,6 +61,7 @@ export function settings(options: Options, env: Environment = process.env): Sett
   const url = logsUrl(options, env);
   return {
     url,
+    key,
     headers: {
       ...pairs(env["OTEL_EXPORTER_OTLP_HEADERS"]),
       ...pairs(env["OTEL_EXPORTER_OTLP_LOGS_HEADERS"]),
