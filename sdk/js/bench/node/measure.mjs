@@ -17,7 +17,7 @@ export async function timed(call, bursts) {
   return { median: kept[kept.length >> 1], p99: kept[Math.floor(kept.length * 0.99)] };
 }
 
-/** Return the share of a core that `call` takes at 1,000 calls a second, sending included. */
+/** Return the share of a core that a process takes that makes 1,000 calls a second, sending included. */
 export async function coreShare(call, seconds) {
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const begun = process.cpuUsage();

@@ -32,6 +32,9 @@ export function anyValue(key: string, value: SafeValue, scrub: Scrub): AnyValue 
   if (typeof value === "boolean") return { boolValue: value };
   if (typeof value === "bigint") return scrubbedNumber(key, String(value), scrub) ?? bigintValue(value);
   if (value === null) return {};
+  // A name that hides its value hides it whatever it holds: the rules see that from any text under it.
+  const hidden = scrub(key, "…");
+  if (hidden !== "…") return { stringValue: hidden };
   if (Array.isArray(value)) return { arrayValue: { values: value.map((each) => anyValue(key, each, scrub)) } };
   return { kvlistValue: { values: [...value].map(([name, each]) => keyValue(name, each, scrub)) } };
 }

@@ -36,23 +36,40 @@ export function createScrub(rules: Rules, checks: Checks, asked: readonly string
   const values = rules.values
     .filter((rule) => (!rule.asked || asked.includes(rule.asked)) && (!rule.check || rule.check in checks))
     .map((rule) => compile(rule, checks));
+  // Most texts hold no hint of any rule: one look instead of dozens.
+  const hints = values.flatMap((value) => value.hints);
+  const anyHint = new RegExp(hints.map((hint) => hint.replace(/[^\w-]/g, "\\$&")).join("|") || "(?!)", "i");
+  const always = values.filter((value) => value.hints.length === 0);
   return (key, text) => {
     if (text === "") return text;
     if (key !== "" && secretName(key)) return `[redacted:${rules.names.kind}]`;
-    const lower = text.toLowerCase();
-    return values.reduce((left, replace) => replace(left, lower), text);
+    if (!anyHint.test(text)) return replaceAll(always, text, "");
+    return replaceAll(values, text, text.toLowerCase());
   };
 }
 
-function compile(rule: ValueRule, checks: Checks): (text: string, lower: string) => string {
+/** A rule that is ready to be used. */
+interface Compiled {
+  readonly hints: readonly string[];
+  replace(text: string): string;
+}
+
+function replaceAll(rules: readonly Compiled[], text: string, lower: string): string {
+  let left = text;
+  for (const { hints, replace } of rules) {
+    if (hints.length === 0 || hints.some((hint) => lower.includes(hint))) left = replace(left);
+  }
+  return left;
+}
+
+function compile(rule: ValueRule, checks: Checks): Compiled {
   const flags = rule.ignore_case ? "i" : "";
   const pattern = new RegExp(rule.pattern, `g${flags}`);
   const unless = rule.unless ? new RegExp(rule.unless, flags) : undefined;
   const check = rule.check ? checks[rule.check] : undefined;
   const replaced = (found: string, kept: string, value: string): string =>
     value.startsWith("[redacted:") || unless?.test(value) || (check && !check(value)) ? found : `${kept}[redacted:${rule.kind}]`;
-  return (text, lower) =>
-    rule.hints.length > 0 && !rule.hints.some((hint) => lower.includes(hint)) ? text : text.replace(pattern, replaced);
+  return { hints: rule.hints, replace: (text) => text.replace(pattern, replaced) };
 }
 
 /** Return the test of a field's name, with a memory: programs use few names, and each many times. */

@@ -50,7 +50,7 @@ export async function bodyOf(text: string): Promise<Body> {
   const bytes = Buffer.from(text);
   if (bytes.length < GZIP_FROM_BYTES) return { bytes, gzipped: false };
   // Level 1 takes a third of the time of level 6 for a tenth more bytes.
-  return { bytes: await gzipped(bytes, { level: 1 }), gzipped: true };
+  return { bytes: await gzipped(bytes, { level: 1, chunkSize: 128 * 1024 }), gzipped: true };
 }
 
 /** The same at once, for the end of the process. */
