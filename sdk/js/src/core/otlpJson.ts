@@ -1,32 +1,51 @@
-import { keyValues, type AnyValue, type KeyValue } from "./anyValue.js";
-import { SEVERITY_NUMBERS, type FlatAttributes, type LogEvent, type Scrub, type SpanEvent } from "./types.js";
+/**
+ * OTLP's JSON, written as text piece by piece: faster than building objects of it, and no `toJSON` that a host put on
+ * every object has a part in it.
+ */
+import { SEVERITY_NUMBERS, type FlatAttributes, type LogEvent, type SafeValue, type SpanEvent } from "./types.js";
 import { wellFormed } from "./wellFormed.js";
 
-/** OTLP's LogRecord in JSON: ids in hex, 64-bit numbers as text. */
-export interface LogRecord {
-  timeUnixNano: string;
-  observedTimeUnixNano: string;
-  severityNumber: number;
-  severityText: string;
-  eventName: string;
-  body: AnyValue;
-  attributes: KeyValue[];
-  traceId?: string;
-  spanId?: string;
-  flags?: number;
+/** Return a text as JSON has it, fit for UTF-8. */
+export function quoted(text: string): string {
+  return JSON.stringify(wellFormed(text));
 }
 
-/** OTLP's Span in JSON. */
-export interface Span {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  kind: number;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  attributes: KeyValue[];
-  status?: { code: number };
+/** Return a value as OTLP's AnyValue. */
+export function anyValue(value: SafeValue): string {
+  switch (typeof value) {
+    case "string":
+      return `{"stringValue":${quoted(value)}}`;
+    case "number":
+      return numberValue(value);
+    case "boolean":
+      return `{"boolValue":${value}}`;
+    case "bigint":
+      return BigInt.asIntN(64, value) === value ? `{"intValue":"${value}"}` : `{"stringValue":"${value}"}`;
+    default:
+      if (value === null) return "{}";
+      if (Array.isArray(value)) return `{"arrayValue":{"values":[${value.map(anyValue).join(",")}]}}`;
+      return `{"kvlistValue":{"values":[${[...value].map(([key, each]) => keyValue(key, each)).join(",")}]}}`;
+  }
+}
+
+/** Whole numbers are decimal text, and those without a place in JSON have names. */
+function numberValue(value: number): string {
+  if (Number.isSafeInteger(value)) return `{"intValue":"${value}"}`;
+  return `{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}`;
+}
+
+function keyValue(key: string, value: SafeValue): string {
+  return `{"key":${quoted(key)},"value":${anyValue(value)}}`;
+}
+
+/** Return flat attributes as OTLP's list. */
+export function keyValues(attributes: FlatAttributes): string {
+  let list = "";
+  for (let at = 0; at + 1 < attributes.length; at += 2) {
+    if (at > 0) list += ",";
+    list += keyValue(attributes[at] as string, attributes[at + 1] as SafeValue);
+  }
+  return `[${list}]`;
 }
 
 /** Return an instant as OTLP's decimal text of nanoseconds; a double holds microseconds since 1970 exactly. */
@@ -35,55 +54,39 @@ export function unixNano(timeUnixMs: number): string {
 }
 
 /** Return an event as OTLP's LogRecord. */
-export function logRecord(event: LogEvent, scrub: Scrub): LogRecord {
+export function logRecord(event: LogEvent): string {
+  const { level, tag, body, attributes, trace } = event;
   const time = unixNano(event.timeUnixMs);
-  const record: LogRecord = {
-    timeUnixNano: time,
-    observedTimeUnixNano: time,
-    severityNumber: SEVERITY_NUMBERS[event.level],
-    severityText: event.level.toUpperCase(),
-    eventName: wellFormed(event.tag),
-    body: { stringValue: wellFormed(scrub("", event.body)) },
-    attributes: keyValues(event.attributes, scrub),
-  };
-  if (event.trace) {
-    record.traceId = event.trace.traceId;
-    record.spanId = event.trace.spanId;
-    record.flags = event.trace.flags;
-  }
-  return record;
+  const span = trace ? `,"traceId":"${trace.traceId}","spanId":"${trace.spanId}","flags":${trace.flags}` : "";
+  return (
+    `{"timeUnixNano":"${time}","observedTimeUnixNano":"${time}","severityNumber":${SEVERITY_NUMBERS[level]}` +
+    `,"severityText":"${level.toUpperCase()}","eventName":${quoted(tag)},"body":{"stringValue":${quoted(body)}}` +
+    `,"attributes":${keyValues(attributes)}${span}}`
+  );
 }
 
 /** Return a span as OTLP's Span. */
-export function spanRecord(span: SpanEvent, scrub: Scrub): Span {
-  const record: Span = {
-    traceId: span.traceId,
-    spanId: span.spanId,
-    name: wellFormed(scrub("", span.name)),
-    kind: span.kind,
-    startTimeUnixNano: unixNano(span.startUnixMs),
-    endTimeUnixNano: unixNano(Math.max(span.startUnixMs, span.endUnixMs)),
-    attributes: keyValues(span.attributes, scrub),
-  };
-  if (span.parentSpanId) record.parentSpanId = span.parentSpanId;
-  if (span.status) record.status = { code: span.status };
-  return record;
+export function spanRecord(span: SpanEvent): string {
+  const parent = span.parentSpanId ? `,"parentSpanId":"${span.parentSpanId}"` : "";
+  const status = span.status ? `,"status":{"code":${span.status}}` : "";
+  return (
+    `{"traceId":"${span.traceId}","spanId":"${span.spanId}"${parent},"name":${quoted(span.name)},"kind":${span.kind}` +
+    `,"startTimeUnixNano":"${unixNano(span.startUnixMs)}","endTimeUnixNano":"${unixNano(Math.max(span.startUnixMs, span.endUnixMs))}"` +
+    `,"attributes":${keyValues(span.attributes)}${status}}`
+  );
 }
 
-/** Where requests of one process differ: its resource and the name and version of what made the records. */
+/** Whose the records of a request are, and what made them. */
 export interface Origin {
   readonly resource: FlatAttributes;
   readonly scopeName: string;
   readonly scopeVersion: string;
 }
 
-const asIs: Scrub = (_key, text) => text;
-
 /** Return the text before and after the records of a request, so that records can be encoded one at a time. */
 function envelope(origin: Origin, top: string, scopes: string, records: string): [string, string] {
-  const resource = JSON.stringify({ attributes: keyValues(origin.resource, asIs) });
-  const scope = JSON.stringify({ name: origin.scopeName, version: origin.scopeVersion });
-  return [`{"${top}":[{"resource":${resource},"${scopes}":[{"scope":${scope},"${records}":[`, "]}]}]}"];
+  const scope = `{"name":${quoted(origin.scopeName)},"version":${quoted(origin.scopeVersion)}}`;
+  return [`{"${top}":[{"resource":{"attributes":${keyValues(origin.resource)}},"${scopes}":[{"scope":${scope},"${records}":[`, "]}]}]}"];
 }
 
 /** Return head and tail of an ExportLogsServiceRequest; records go between them, with commas. */

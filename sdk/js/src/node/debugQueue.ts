@@ -7,6 +7,7 @@ import { unixMs } from "./clock.js";
 import { bind, bound, withBound } from "./context.js";
 import { CopiedEvent, tagOf } from "./event.js";
 import { EXIT_FLUSH_MS } from "./limits.js";
+import { levelOf } from "./level.js";
 import { place } from "./location.js";
 import { currentSpan } from "./openTelemetry.js";
 import type { Waiting } from "./queue.js";
@@ -78,7 +79,7 @@ export const DebugQueue = {
    * @param level one of debug, info, warning, error and fatal.
    */
   log(tag: string, details?: Details | string | Error, level: Level = "info"): void {
-    record(tag, details, Object.hasOwn(SEVERITY_NUMBERS, level) ? level : "info", DebugQueue.log);
+    record(tag, details, level === "info" ? level : levelOf(level), DebugQueue.log);
   },
   debug(tag: string, details?: Details | string | Error): void {
     record(tag, details, "debug", DebugQueue.debug);

@@ -1,5 +1,6 @@
 import { fault } from "../core/guard.js";
 import { logRecord, logsEnvelope, type Origin } from "../core/otlpJson.js";
+import { scrubbed } from "../core/scrubbed.js";
 import type { LogEvent, Scrub } from "../core/types.js";
 import type { Waiting } from "./queue.js";
 import type { Lines } from "./stderrLines.js";
@@ -28,9 +29,9 @@ export class Encoder {
   }
 
   encode(event: LogEvent): string {
-    const record = logRecord(event, this.scrub);
-    this.lines?.add(record);
-    return JSON.stringify(record);
+    const clean = scrubbed(event, this.scrub);
+    this.lines?.add(clean);
+    return logRecord(clean);
   }
 
   /** Resolves when the lines for stderr are written, as far as stderr takes them. */

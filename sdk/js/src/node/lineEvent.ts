@@ -1,7 +1,8 @@
 import { snapshot } from "../core/snapshot.js";
-import type { Level, LogEvent, TraceContext } from "../core/types.js";
+import type { LogEvent, TraceContext } from "../core/types.js";
 import { cut } from "../core/wellFormed.js";
 import { unixMs } from "./clock.js";
+import { levelOf } from "./level.js";
 import { EVENT_BYTES } from "./limits.js";
 import type { Waiting } from "./queue.js";
 
@@ -47,16 +48,6 @@ function parsed(line: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Return the level that a number of pino's, or a word, stands for. */
-export function levelOf(value: unknown): Level {
-  if (typeof value === "number") return value >= 60 ? "fatal" : value >= 50 ? "error" : value >= 40 ? "warning" : value >= 30 ? "info" : "debug";
-  const word = String(value).toLowerCase();
-  if (["emerg", "alert", "crit", "critical", "fatal"].includes(word)) return "fatal";
-  if (word === "error") return "error";
-  if (word.startsWith("warn")) return "warning";
-  return ["debug", "trace", "silly", "verbose"].includes(word) ? "debug" : "info";
 }
 
 function timeOf(value: unknown): number | undefined {

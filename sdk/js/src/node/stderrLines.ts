@@ -1,6 +1,6 @@
 import { write, writeSync } from "node:fs";
-import type { AnyValue, KeyValue } from "../core/anyValue.js";
-import type { LogRecord } from "../core/otlpJson.js";
+import { quoted } from "../core/otlpJson.js";
+import type { FlatAttributes, LogEvent, SafeValue } from "../core/types.js";
 
 const STDERR = 2;
 
@@ -15,10 +15,10 @@ export class Lines {
   /** @param service name of the service, which each line says. */
   constructor(private readonly service: string) {}
 
-  /** Add a record; its values were scrubbed. */
-  add(record: LogRecord): void {
+  /** Add an event, which was scrubbed. */
+  add(event: LogEvent): void {
     if (this.waiting.length >= MAX_LINES) return;
-    this.waiting.push(JSON.stringify(lineOf(record, this.service)));
+    this.waiting.push(lineOf(event, this.service));
     void this.written();
   }
 
@@ -57,31 +57,35 @@ export class Lines {
   }
 }
 
-function lineOf(record: LogRecord, service: string): Record<string, unknown> {
-  const attributes = object(record.attributes);
-  const { "code.file.path": path, "code.line.number": line, "code.function.name": name = "", ...others } = attributes;
-  return {
-    ...others,
-    time: `${new Date(Number(record.timeUnixNano.slice(0, -6))).toISOString().slice(0, -1)}${record.timeUnixNano.slice(-6, -3)}Z`,
-    level: record.severityText,
-    tag: record.eventName,
-    message: plain(record.body),
-    service,
-    ...(record.traceId ? { trace_id: record.traceId, span_id: record.spanId } : {}),
-    ...(path ? { code: `${String(path)}:${String(line)} ${String(name)}`.trimEnd() } : {}),
-  };
+/** Fields of a line that an attribute of the same name does not replace. */
+const OWN = ["time", "level", "tag", "message", "service", "trace_id", "span_id", "code"];
+
+/** Return an event as a line of JSON, without its end. */
+export function lineOf(event: LogEvent, service: string): string {
+  const { timeUnixMs, level, tag, body, attributes, trace } = event;
+  const { "code.file.path": path, "code.line.number": line, "code.function.name": name, ...others } = object(attributes);
+  const micros = String(Math.round(timeUnixMs * 1000)).slice(-3);
+  const time = `${new Date(timeUnixMs).toISOString().slice(0, -1)}${micros}Z`;
+  const fields: [string, SafeValue | undefined][] = [
+    ...Object.entries({ time, level: level.toUpperCase(), tag, message: body, service }),
+    ["trace_id", trace?.traceId],
+    ["span_id", trace?.spanId],
+    ["code", typeof path === "string" ? `${path}:${String(line)} ${String(name ?? "")}`.trimEnd() : undefined],
+    ...Object.entries(others).filter(([key]) => !OWN.includes(key)),
+  ];
+  return json(new Map(fields.filter((field): field is [string, SafeValue] => field[1] !== undefined)));
 }
 
-function object(list: readonly KeyValue[]): Record<string, unknown> {
-  return Object.fromEntries(list.map(({ key, value }) => [key, plain(value)]));
+function object(attributes: FlatAttributes): Record<string, SafeValue> {
+  const all: Record<string, SafeValue> = {};
+  for (let at = 0; at + 1 < attributes.length; at += 2) all[attributes[at] as string] = attributes[at + 1] as SafeValue;
+  return all;
 }
 
-function plain(value: AnyValue): unknown {
-  if ("stringValue" in value) return value.stringValue;
-  if ("boolValue" in value) return value.boolValue;
-  if ("intValue" in value) return Number.isSafeInteger(Number(value.intValue)) ? Number(value.intValue) : value.intValue;
-  if ("doubleValue" in value) return value.doubleValue;
-  if ("arrayValue" in value) return (value.arrayValue as { values: AnyValue[] }).values.map(plain);
-  if ("kvlistValue" in value) return object((value.kvlistValue as { values: KeyValue[] }).values);
-  return null;
+function json(value: SafeValue): string {
+  if (typeof value === "string") return quoted(value);
+  if (typeof value === "number") return Number.isFinite(value) ? String(value) : `"${value}"`;
+  if (value === null || typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return `[${value.map(json).join(",")}]`;
+  return `{${[...value].map(([key, each]) => `${quoted(key)}:${json(each)}`).join(",")}}`;
 }

@@ -2,7 +2,7 @@
 import { Writable } from "node:stream";
 import { fault } from "../core/guard.js";
 import { record } from "./debugQueue.js";
-import { levelOf } from "./lineEvent.js";
+import { levelOf } from "./level.js";
 
 /** Where winston and its formats keep what they do not want printed. */
 const LEVEL = Symbol.for("level");
