@@ -328,6 +328,65 @@ def test_pages_of_allowed_origins_may_send(
         assert "POST" in asked.headers["access-control-allow-methods"]
 
 
+SHOP = "https://shop.example"
+BEACON = {"content-type": "text/plain;charset=UTF-8", "origin": SHOP}
+GOOD_JSON = MessageToJson(traces(span())).encode()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "headers", "code"),
+    [
+        ((SHOP,), BEACON, 200),
+        (("*",), BEACON | {"origin": "null"}, 200),
+        ((SHOP,), BEACON | {"origin": "https://evil.example"}, 401),
+        ((), BEACON, 401),
+    ],
+)
+def test_a_beacon_is_json_from_a_page_that_may_send(
+    open_port: Callable[..., Port], allowed: tuple[str, ...], headers: dict[str, str], code: int
+) -> None:
+    """No preflight comes before a beacon, so the port itself looks where it is from."""
+    for scopes, query in (((Scope.BROWSER,), "?key=key-browser"), ((), "")):
+        port = open_port(*scopes, origins=allowed)
+        answer = port.client.post(f"/v1/traces{query}", content=GOOD_JSON, headers=headers)
+        assert (code, "application/json") == (answer.status_code, answer.headers["content-type"])
+        kept = [receipt.trust for _, _, receipt, _ in port.sink.kept]
+        assert ["browser_unauthenticated"] * (code == 200) == kept
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("key=key-browser", 200), ("key=key-ingest", 401), ("key=key-admin", 401), ("key=", 401)],
+)
+def test_only_a_key_of_pages_may_stand_in_an_address(
+    open_port: Callable[..., Port], query: str, code: int
+) -> None:
+    """Addresses are written down by many programs; a secret in one would not stay secret."""
+    port = open_port(*Scope, origins=(SHOP,))
+    answer = port.client.post(f"/v1/traces?{query}", content=GOOD_JSON, headers=BEACON)
+    assert code == answer.status_code
+
+
+def test_a_page_on_this_machine_is_a_page(open_port: Callable[..., Port]) -> None:
+    """Without keys a page gets neither the trust nor the rights nor the limits of this machine."""
+    port = open_port(origins=(SHOP,))
+    assert 200 == port.post(GOOD, origin=SHOP).status_code
+    assert 401 == port.post(GOOD, origin=SHOP, x_tracepulse_data_set="made-up").status_code
+    large = traces(*[span(blob="x" * 4000)] * 20).SerializeToString()
+    assert (413, 200) == (port.post(large, origin=SHOP).status_code, port.post(large).status_code)
+    trusts = [receipt.trust for _, _, receipt, _ in port.sink.kept]
+    assert ["browser_unauthenticated", "loopback"] == trusts
+
+
+def test_a_page_can_read_when_to_come_back(open_port: Callable[..., Port]) -> None:
+    """Browsers hide Retry-After from pages unless the answer says otherwise."""
+    port = open_port(Scope.BROWSER, origins=(SHOP,))
+    port.sink.full = True
+    answer = port.client.post("/v1/traces?key=key-browser", content=GOOD_JSON, headers=BEACON)
+    assert (503, "3") == (answer.status_code, answer.headers["retry-after"])
+    assert "retry-after" == answer.headers["access-control-expose-headers"]
+
+
 # -- times -----------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tracepulse.errors import Unauthorized
 
-__all__ = ["ApiKey", "Caller", "Gate", "Scope", "key_hash"]
+__all__ = ["BROWSER_CALLER", "ApiKey", "Caller", "Gate", "Scope", "key_hash"]
 
 
 class Scope(StrEnum):
@@ -48,6 +48,8 @@ class Caller:
     key_id: str = ""
 
 
+BROWSER_CALLER = Caller(_ALLOWS[Scope.BROWSER], "browser_unauthenticated")
+"""A page, where there are no keys."""
 _LOOPBACK = Caller(frozenset(Scope), "loopback")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message as ProtobufMessage
@@ -31,7 +32,7 @@ from tracepulse.errors import (
     SenderError,
     Unauthorized,
 )
-from tracepulse.receive.access import Caller, Gate
+from tracepulse.receive.access import BROWSER_CALLER, Caller, Gate
 from tracepulse.receive.access import Scope as KeyScope
 from tracepulse.receive.admission import (
     UNREADABLE,
@@ -59,6 +60,8 @@ __all__ = ["IngestCounters", "Receiver", "is_loopback", "otlp_app", "partial_suc
 
 _PROTOBUF = "application/x-protobuf"
 _JSON = "application/json"
+_BEACON = "text/plain"
+"""What a page sends as its last words: JSON under a type for which a browser does not ask first."""
 _AT_ONCE_BYTES = {False: 2 * 1024 * 1024, True: 128 * 1024}
 """Bodies up to so many bytes are looked at on the event loop; the key is whether they are packed. It
 takes 2 ms at most, and handing a body to a thread and back costs more than scanning it. Larger ones
@@ -206,6 +209,14 @@ class _Answer(NamedTuple):
     body: bytes = b""
 
 
+class _Doors(NamedTuple):
+    """What a request passes."""
+
+    receiver: Receiver
+    gate: Gate
+    allowed_origins: tuple[str, ...]
+
+
 class _DisconnectedError(Exception):
     """The client went away before it had sent everything."""
 
@@ -228,7 +239,7 @@ def otlp_app(
         allowed_origins: web origins whose pages may send; '*' is any.
         retention_days: how far back the instants of live telemetry may lie.
     """
-    receiver = Receiver(sink, clock, counters, retention_days)
+    doors = _Doors(Receiver(sink, clock, counters, retention_days), gate, allowed_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -240,7 +251,7 @@ def otlp_app(
             if signal is None:
                 answer = _Answer(404, _PLAIN, b"Not Found")
             elif scope["method"] == "POST":
-                answer = await _export(scope, headers, receive, signal, receiver, gate)
+                answer = await _export(scope, headers, receive, signal, doors)
             elif scope["method"] == "OPTIONS":
                 answer = _Answer(204, [])
             else:
@@ -287,24 +298,17 @@ async def _other_than_http(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _export(
-    scope: Scope,
-    headers: Mapping[bytes, bytes],
-    receive: Receive,
-    signal: Signal,
-    receiver: Receiver,
-    gate: Gate,
+    scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, signal: Signal, doors: _Doors
 ) -> _Answer:
     media_type = _text(headers, b"content-type").split(";")[0].strip().lower()
-    as_json = media_type == _JSON
+    is_beacon = media_type == _BEACON and b"origin" in headers
+    as_json = is_beacon or media_type == _JSON
+    receiver = doors.receiver
     try:
-        client = scope.get("client")
-        caller = gate.identify(
-            _text(headers, b"authorization"),
-            _text(headers, b"x-api-key"),
-            is_loopback(client[0] if client else ""),
-        )
-        gate.require(caller, KeyScope.INGEST, KeyScope.BROWSER)
-        if media_type not in (_PROTOBUF, _JSON):
+        caller = _caller(scope, headers, doors.gate)
+        if is_beacon:
+            _check_page(_text(headers, b"origin"), doors.allowed_origins)
+        elif media_type not in (_PROTOBUF, _JSON):
             raise UnsupportedMediaType(f"Content-Type {media_type!r}: send {_PROTOBUF} or {_JSON}")
         body = await _read(headers, receive, _limits_of(caller))
         admitted = await receiver.receive(
@@ -324,6 +328,48 @@ async def _export(
     if not admitted.rejected and not admitted.mended:
         return _ALL_WELL[as_json]
     return _encode(partial_success(signal, admitted), 200, as_json)
+
+
+def _caller(scope: Scope, headers: Mapping[bytes, bytes], gate: Gate) -> Caller:
+    """
+    Tell who sends.
+
+    A beacon cannot have headers, so the key of a page may also stand in the address, as `?key=`.
+    Without keys, what a page on this machine sends is worth no more than from any other page.
+
+    Raises:
+        Unauthorized: it may not send, or shows in an address a key that is no page's.
+    """
+    client = scope.get("client")
+    shown = _text(headers, b"x-api-key")
+    query = scope.get("query_string", b"")
+    in_address = parse_qs(query.decode("latin-1")).get("key", [""])[0] if query else ""
+    caller = gate.identify(
+        _text(headers, b"authorization"),
+        shown or in_address,
+        is_loopback(client[0] if client else ""),
+    )
+    gate.require(caller, KeyScope.INGEST, KeyScope.BROWSER)
+    if b"origin" in headers and caller.trust == "loopback":
+        return BROWSER_CALLER
+    if in_address and not shown and caller.trust == "server_key":
+        raise Unauthorized(
+            "only keys of scope browser may stand in an address, which many programs write down;"
+            " revoke this one, and send its successor as a header"
+        )
+    return caller
+
+
+def _check_page(origin: str, allowed: tuple[str, ...]) -> None:
+    """Raise Unauthorized unless pages of that origin may send: no preflight has asked for them."""
+    if not _is_allowed(origin, allowed):
+        raise Unauthorized(
+            f"pages of {origin[:200]!r} may not send here: name that origin with --allowed-origins"
+        )
+
+
+def _is_allowed(origin: str, allowed: tuple[str, ...]) -> bool:
+    return "*" in allowed or origin in allowed
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
@@ -397,7 +443,7 @@ def _cors_headers(
     headers: Mapping[bytes, bytes], allowed: tuple[str, ...]
 ) -> list[tuple[bytes, bytes]]:
     origin = _text(headers, b"origin")
-    if not origin or not ("*" in allowed or origin in allowed):
+    if not origin or not _is_allowed(origin, allowed):
         return []
     return [
         (b"access-control-allow-origin", headers[b"origin"]),
@@ -406,6 +452,7 @@ def _cors_headers(
             b"access-control-allow-headers",
             b"content-type, content-encoding, x-api-key, authorization, traceparent",
         ),
+        (b"access-control-expose-headers", b"retry-after"),
         (b"access-control-max-age", b"86400"),
         (b"vary", b"Origin"),
     ]
