@@ -1,0 +1,68 @@
+import { now } from "./record.js";
+import { guard, life } from "./settings.js";
+
+/** What is not in every TypeScript library yet, as the browser gives it. */
+export type Entry = PerformanceEntry & PerformanceResourceTiming & PerformanceNavigationTiming &
+  PerformanceEventTiming & LargestContentfulPaint & {
+    readonly hadRecentInput: boolean;
+    readonly value: number;
+    readonly sources: readonly { readonly node: Node | null }[];
+    readonly blockingDuration: number;
+    readonly renderStart: number;
+    readonly styleAndLayoutStart: number;
+    readonly scripts: readonly Script[];
+    readonly renderBlockingStatus: string;
+    readonly activationStart: number;
+    readonly deliveryType: string;
+  };
+
+/** A script of a long animation frame. */
+export interface Script extends PerformanceEntry {
+  readonly sourceURL: string;
+  readonly sourceFunctionName: string;
+  readonly sourceCharPosition: number;
+  readonly invoker: string;
+  readonly invokerType: string;
+  readonly forcedStyleAndLayoutDuration: number;
+}
+
+/** Work on entries stops after so long, to let the page do its own. */
+const SLICE_MS = 2;
+
+let observers: [PerformanceObserver, (entry: Entry) => void][] = [];
+let waiting: (() => void)[] = [];
+
+/** Forget observers and entries of a life before. */
+export const forget = (): void => {
+  for (const [each] of observers) each.disconnect();
+  observers = waiting = [] as never[];
+};
+
+const work = (until: number): void => {
+  for (let next; now() < until && (next = waiting.shift()); ) next();
+  if (waiting[0]) setTimeout(work, 0, now() + SLICE_MS);
+};
+
+const wait = (entries: PerformanceEntryList, heard: (entry: Entry) => void): void => {
+  if (!waiting[0]) setTimeout(() => work(now() + SLICE_MS));
+  for (const entry of entries) waiting.push(guard(() => life && heard(entry as Entry)));
+};
+
+/** Hear of entries of a type, also of those before; nothing where the browser does not know the type. */
+export const observe = guard(
+  (type: string, heard: (entry: Entry) => void, options?: object): void => {
+    const observer = new PerformanceObserver((list) => wait(list.getEntries(), heard));
+    observer.observe({ type, buffered: true, ...options });
+    observers.push([observer, heard]);
+  },
+);
+
+/** Work on all entries now: the page may not come back. */
+export const hurry = (): void => {
+  for (const [observer, heard] of observers) wait(observer.takeRecords(), heard);
+  work(Infinity);
+};
+
+/** Return the newest entry of a type. */
+export const entryOf = (type: string): Entry | undefined =>
+  performance.getEntriesByType(type).pop() as Entry | undefined;

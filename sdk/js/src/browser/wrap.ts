@@ -1,0 +1,30 @@
+import { guard, life } from "./settings.js";
+
+type Callable = (this: unknown, ...args: never[]) => unknown;
+
+/**
+ * Put `around` before a method of the page. The wrapper is a proxy: it has the method's own name,
+ * length and text. It goes away with `stop` unless somebody has wrapped it meanwhile; then it only
+ * passes calls on.
+ */
+export function wrap<T extends object>(
+  owner: T,
+  name: keyof T & string,
+  around: (call: (args?: unknown[]) => unknown, args: unknown[], self: never) => unknown,
+): void {
+  const native = owner[name] as Callable;
+  const { signal } = life!;
+  if (typeof native != "function") return;
+  const wrapper = new Proxy(native, {
+    apply(target, self, args: unknown[]) {
+      const call = (given = args) => Reflect.apply(target, self, given);
+      return signal.aborted ? call() : around(call, args, self as never);
+    },
+  });
+  guard(() => {
+    owner[name] = wrapper as never;
+    signal.addEventListener("abort", () => {
+      if ((owner[name] as unknown) == wrapper) owner[name] = native as never;
+    });
+  })();
+}
