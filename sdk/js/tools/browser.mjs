@@ -8,19 +8,33 @@ import { build } from "esbuild";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const require = createRequire(import.meta.url);
 
-/** What a page does without: texts for people, kinds of data that the browser SDK never asks for. */
-function trimmed(rules) {
-  const values = rules.values.filter(({ asked }) => asked !== "ip").map(({ hints, ...rule }) => ({ ...rule, hints: hints.length > 4 ? [] : hints }));
-  return { names: rules.names, values };
+/** Return src/browser/rules.ts as literals: what it works out when it runs, worked out now. */
+function literalRules({ names, values }) {
+  const unless = [...new Set(values.map((rule) => rule.unless).filter(Boolean))];
+  const literal = (source, flags) => RegExp(source, flags).toString();
+  const rules = values
+    .filter(({ asked }) => asked !== "ip")
+    .map(({ kind, pattern, ignore_case, unless: exception, check }) =>
+      [
+        JSON.stringify(kind),
+        literal(pattern, ignore_case ? "gi" : "g"),
+        ...(exception || check ? [exception ? `unless${unless.indexOf(exception)}` : 0] : []),
+        ...(check ? [JSON.stringify(check)] : []),
+      ].join(),
+    );
+  return (
+    unless.map((source, at) => `const unless${at} = ${literal(source, "i")};\n`).join("") +
+    `export const RULES = [${rules.map((rule) => `[${rule}]`)}];\n` +
+    `export const SECRET = ${literal(names.secret, "")}, HARMLESS = ${literal(names.harmless, "")};\n`
+  );
 }
 
-/** The rules in the notation that is shortest once it is packed. */
 const rulesPlugin = {
   name: "rules",
   setup(building) {
-    building.onLoad({ filter: /core[\\/]rules\.json$/ }, ({ path }) => ({
-      contents: JSON.stringify(trimmed(JSON.parse(readFileSync(path, "utf8")))),
-      loader: "json",
+    building.onLoad({ filter: /browser[\\/]rules\.ts$/ }, () => ({
+      contents: literalRules(JSON.parse(readFileSync(join(root, "src", "core", "rules.json"), "utf8"))),
+      loader: "js",
     }));
   },
 };

@@ -1,4 +1,6 @@
-import { now, place, span, type Draft, type Fields, type Place } from "./record.js";
+import { child, now, span, type Draft, type Fields, type Place } from "./record.js";
+import { guard } from "./settings.js";
+import { Limit } from "./limits.js";
 
 /**
  * Something the visitor waits for: a page that loads, a route that changes, an interaction. Requests
@@ -18,38 +20,22 @@ export interface Activity extends Draft {
   _above?: Activity | undefined;
   /** Called just before it is written; false leaves it out. */
   _finish?: (() => boolean | void) | undefined;
-  _timer?: ReturnType<typeof setTimeout> | undefined;
+  _timer?: ReturnType<typeof setTimeout>;
 }
 
-const QUIET_MS = 250;
-/** An activity that goes on for longer takes no more children, so that a page that polls ends it. */
-const LONGEST_MS = 30_000;
 
 /** What is under way, by start. */
 export const activities = new Set<Activity>();
+/** The page as it was loaded or restored. */
+export let page: Place;
 /** The page or route that is seen: the trace of whatever happens outside any activity. */
 export let view: Place;
 /** The latest activity. */
-export let latest: Activity | undefined;
+let latest: Activity | undefined;
 
 /** Begin an activity: a part of `above`, or of a trace of its own. */
-export function begin(
-  name: string,
-  start: number,
-  fields: Fields,
-  above?: Activity,
-  at: Place = place(above?._trace),
-): Activity {
-  const made: Activity = {
-    ...at,
-    _name: name,
-    _start: start,
-    _end: start,
-    _fields: fields,
-    _parent: above?._span,
-    _above: above,
-    _open: 0,
-  };
+export function begin(name: string, start: number, fields: Fields, above?: Activity, at = child(above)): Activity {
+  const made: Activity = { ...at, _name: name, _start: start, _end: start, _fields: fields, _above: above, _open: 0 };
   if (above) enter(above);
   activities.add(made);
   latest = made;
@@ -57,17 +43,20 @@ export function begin(
   return made;
 }
 
-/** Make an activity the view that is seen. */
-export const show = (activity: Activity): void => {
+/** Make an activity the view that is seen, and one with a child of its own: what draws it. */
+export const show = (activity: Activity, isPage?: boolean): Activity => {
   view = activity;
+  if (isPage) page = activity;
+  enter(activity);
+  return activity;
 };
 
 /** Return the activity that a request starting now belongs to. */
 export const current = (): Activity | undefined =>
-  latest && activities.has(latest) && now() - latest._start < LONGEST_MS ? latest : undefined;
+  activities.has(latest!) && now() - latest!._start < Limit.Activity ? latest : undefined;
 
 /** Return the place of what happened at an instant. */
-export const placeAt = (time: number): Place => {
+export const placeAt = (time = now()): Place => {
   let found = view;
   for (const each of activities) if (each._start <= time) found = each;
   return found;
@@ -77,7 +66,6 @@ export const placeAt = (time: number): Place => {
 export const enter = (activity: Activity): void => {
   activity._open++;
   activity._used = true;
-  clearTimeout(activity._timer);
 };
 
 /** A child ended. */
@@ -90,16 +78,14 @@ export const leave = (activity: Activity, end: number): void => {
 /** Write the activity when nothing follows: two timers, so that one that is late waits for what is late with it. */
 const settle = (activity: Activity): void => {
   clearTimeout(activity._timer);
-  if (activity._open > 0) return;
   activity._timer = setTimeout(() => {
-    activity._timer = setTimeout(write, QUIET_MS, activity);
-  }, QUIET_MS);
+    activity._timer = setTimeout(() => activity._open || write(activity), Limit.Quiet);
+  }, Limit.Quiet);
 };
 
 /** Write an activity as it stands. */
-export function write(activity: Activity): void {
-  clearTimeout(activity._timer);
+export const write = guard((activity: Activity): void => {
   if (!activities.delete(activity)) return;
   if (activity._finish?.() !== false) span(activity);
   if (activity._above) leave(activity._above, activity._end);
-}
+});

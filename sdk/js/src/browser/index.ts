@@ -4,7 +4,7 @@
  * Nothing here throws into the page or waits. Text is freed of secrets, addresses of their queries;
  * nothing is stored, and no visitor told from another, without consent.
  */
-import { activities, placeAt, write, enter, leave } from "./activity.js";
+import { activities, placeAt, write } from "./activity.js";
 import { forget, hurry } from "./observe.js";
 import { onCLS } from "./onCLS.js";
 import { exception, onError } from "./onError.js";
@@ -13,58 +13,34 @@ import { onINP } from "./onINP.js";
 import { onInteraction } from "./onInteraction.js";
 import { onLCP } from "./onLCP.js";
 import { onLongFrame } from "./onLongFrame.js";
-import { onNavigation, restore } from "./onNavigation.js";
+import { onNavigation, onRestore } from "./onNavigation.js";
 import { onRequest, writeRequests } from "./onRequest.js";
 import { onResource } from "./onResource.js";
 import { onRoute } from "./onRoute.js";
 import { onTTFB } from "./onTTFB.js";
-import { event, LEVELS, now, type Fields } from "./record.js";
+import { event, now, type Fields } from "./record.js";
+import { Severity } from "./limits.js";
 import { flush, keepAndSend, reset } from "./send.js";
-import { close, guard, life, listen, open, settings, type Settings } from "./settings.js";
-import { visibility } from "./visibility.js";
-import { renew, vital } from "./vital.js";
+import { close, guard, identify, life, listen, open, settings, type Settings } from "./settings.js";
+import { hide, onHidden, watch } from "./visibility.js";
+import { renew } from "./vital.js";
 
 export type { Fields, Settings };
 /** How grave an event is. */
 export type Level = keyof typeof LEVELS;
 
-const hide = (time: number): void => {
-  hurry();
-  writeRequests();
-  visibility._hide(time);
-  for (const activity of [...activities].reverse()) {
-    activity._end = Math.max(activity._end, activity._open ? now() : 0);
-    write(activity);
-  }
-  flush();
-};
-
-const comeBack = ({ persisted, timeStamp }: PageTransitionEvent): void => {
-  if (!persisted) return;
-  renew();
-  visibility._restore();
-  const view = restore(timeStamp);
-  enter(view);
-  requestAnimationFrame(() =>
-    requestAnimationFrame(
-      guard((painted: number) => {
-        vital("ttfb", 0, {});
-        vital("fcp", painted - timeStamp, {});
-        vital("lcp", painted - timeStamp, {});
-        leave(view, painted);
-      }),
-    ),
-  );
-};
-
-/** Begin to measure. A second call changes nothing; before `consent(true)`, where that is asked for, neither does this. */
+/** Begin to measure; a second call changes nothing. */
 export const start = guard((given: Settings): void => {
   if (life) return;
-  open({ ...given, endpoint: given.endpoint.replace(/\/$/, "") });
   reset();
-  if (given.consent === false) return close();
-  visibility._reset();
+  if (!open(given)) return;
+  watch();
   renew();
+  onHidden(() => {
+    hurry();
+    writeRequests();
+  });
+  onRestore();
   onNavigation();
   onRequest();
   onRoute();
@@ -77,59 +53,57 @@ export const start = guard((given: Settings): void => {
   onLCP();
   onCLS();
   onINP();
-  listen(document, "visibilitychange", ({ timeStamp }) => {
-    if (document.visibilityState == "hidden") hide(timeStamp);
+  onHidden(() => {
+    // Children before what they are a part of, which ends with them.
+    for (const activity of [...activities].reverse()) {
+      if (activity._open) activity._end = now();
+      write(activity);
+    }
+    flush();
   });
-  listen(window, "pagehide", ({ timeStamp }) => hide(timeStamp));
-  listen(window, "pageshow", comeBack);
   listen(window, "online", flush);
 });
 
 /** Send what there is, and put everything back as it was. */
 export const stop = guard((): void => {
   if (!life) return;
-  hide(now());
+  hide(new Event(""));
   forget();
   close();
 });
 
-/** The visitor's word: true, measure and tell visits apart; false, forget what was not sent, measure no more, store nothing. */
+/** The visitor's word: true, tell visits apart; false, forget what was not sent, measure no more, store nothing. */
 export const consent = guard((given: boolean): void => {
-  const again = { ...settings, consent: given };
-  if (given && life) return open(again);
-  reset();
+  if (life && given) return identify(true);
   forget();
   close();
-  start(again);
+  start({ ...settings, consent: given });
 });
+
+/** OpenTelemetry's severities by level. */
+const LEVELS = { debug: 5, info: 9, warning: 13, error: 17, fatal: 21 };
 
 const log = guard((tag: string, details: unknown = {}, level: Level = "info"): void => {
-  const fields = (details instanceof Object ? details : { details }) as Fields;
-  if (!life) return;
-  if (details instanceof Error) return exception(details, { tag }, LEVELS[level]);
-  event(String(tag), fields, placeAt(now()), LEVELS[level], String(fields.message ?? tag));
-  if (LEVELS[level] > LEVELS.warning) keepAndSend();
+  const severity = LEVELS[level] || Severity.Info;
+  if (details instanceof Error) return exception(details, {}, severity, tag);
+  const fields = (details instanceof Object ? details : {}) as Fields;
+  event(`${tag}`, fields, placeAt(), severity, `${fields == details ? tag : details}`);
+  if (severity > Severity.Warning) keepAndSend();
 });
 
-const at =
-  (level: Level) =>
-  (tag: string, details?: unknown): void =>
-    log(tag, details, level);
+/** Tell an exception that was handled; its type is the tag where none is given. */
+const tellException = guard((error: unknown, details?: Fields, tag?: string): void =>
+  exception(error, details, Severity.Error, tag),
+);
 
-/** Tagged events: `DebugQueue.log("SESSION_DROP", { details: "timeout" })`. */
-export const DebugQueue = {
-  log,
-  debug: at("debug"),
-  info: at("info"),
-  warn: at("warning"),
-  error: at("error"),
-  fatal: at("fatal"),
-  /** Tell an exception that was handled. */
-  exception: guard((thrown: unknown, fields?: Fields): void => exception(thrown, fields)),
-  start,
-  stop,
-  consent,
+type Tell = (tag: string, details?: unknown) => void;
+
+/** Tagged events: `DebugQueue.log("SESSION_DROP", { details: "timeout" })`. Details may be an Error. */
+export const DebugQueue = { log, exception: tellException } as Record<Level, Tell> & {
+  log: (tag: string, details?: unknown, level?: Level) => void;
+  exception: typeof tellException;
 };
+for (const level of Object.keys(LEVELS) as Level[]) DebugQueue[level] = (tag, details) => log(tag, details, level);
 
 /** `<script type="module" src="…" data-debugqueue="ENDPOINT" data-key="…">` starts by itself, with settings by name. */
 const element = document.querySelector<HTMLElement>("script[data-debugqueue]");
@@ -138,8 +112,8 @@ if (element) {
   start({
     ...texts,
     endpoint: debugqueue!,
-    origins: origins?.split(" ") ?? [],
-    sample: +(sample ?? 1),
-    ...(given && { consent: given == "true" }),
-  });
+    origins: origins?.split(" "),
+    sample: sample && +sample,
+    consent: given && given == "true",
+  } as Settings);
 }

@@ -1,5 +1,6 @@
 import { now } from "./record.js";
 import { guard, life } from "./settings.js";
+import { Limit } from "./limits.js";
 
 /** What is not in every TypeScript library yet, as the browser gives it. */
 export type Entry = PerformanceEntry & PerformanceResourceTiming & PerformanceNavigationTiming &
@@ -26,8 +27,6 @@ export interface Script extends PerformanceEntry {
   readonly forcedStyleAndLayoutDuration: number;
 }
 
-/** Work on entries stops after so long, to let the page do its own. */
-const SLICE_MS = 2;
 
 let observers: [PerformanceObserver, (entry: Entry) => void][] = [];
 let waiting: (() => void)[] = [];
@@ -40,22 +39,24 @@ export const forget = (): void => {
 
 const work = (until: number): void => {
   for (let next; now() < until && (next = waiting.shift()); ) next();
-  if (waiting[0]) setTimeout(work, 0, now() + SLICE_MS);
+  if (waiting[0]) setTimeout(work, 0, now() + Limit.Slice);
 };
 
 const wait = (entries: PerformanceEntryList, heard: (entry: Entry) => void): void => {
-  if (!waiting[0]) setTimeout(() => work(now() + SLICE_MS));
+  if (!waiting[0]) setTimeout(() => work(now() + Limit.Slice));
   for (const entry of entries) waiting.push(guard(() => life && heard(entry as Entry)));
 };
 
-/** Hear of entries of a type, also of those before; nothing where the browser does not know the type. */
-export const observe = guard(
-  (type: string, heard: (entry: Entry) => void, options?: object): void => {
+/** Hear of entries of a type, also of those before; false where the browser does not know the type. */
+export const observe = (type: string, heard: (entry: Entry) => void, options?: object): boolean => {
+  const known = PerformanceObserver.supportedEntryTypes.includes(type);
+  if (known) {
     const observer = new PerformanceObserver((list) => wait(list.getEntries(), heard));
     observer.observe({ type, buffered: true, ...options });
     observers.push([observer, heard]);
-  },
-);
+  }
+  return known;
+};
 
 /** Work on all entries now: the page may not come back. */
 export const hurry = (): void => {
@@ -63,6 +64,6 @@ export const hurry = (): void => {
   work(Infinity);
 };
 
-/** Return the newest entry of a type. */
-export const entryOf = (type: string): Entry | undefined =>
-  performance.getEntriesByType(type).pop() as Entry | undefined;
+/** Return how the page was loaded, as far as it is by now. */
+export const navigation = (): Entry | undefined =>
+  performance.getEntriesByType("navigation")[0] as Entry | undefined;

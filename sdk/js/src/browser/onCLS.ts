@@ -1,43 +1,35 @@
 import { whereabouts } from "./element.js";
-import { observe, type Entry } from "./observe.js";
+import { observe } from "./observe.js";
 import { onHidden, onRestored } from "./visibility.js";
 import { vital } from "./vital.js";
+import { Limit } from "./limits.js";
 
-const GAP_MS = 1000;
-const LONGEST_MS = 5000;
 
 /** Cumulative layout shift: the worst window of shifts less than a second apart, five seconds at most. */
 export function onCLS(): void {
-  let worst = 0;
-  let sum = 0;
-  let first = 0;
-  let last = 0;
-  let largest: [value: number, where: string, time: number] = [0, "", 0];
-  let known = false;
+  let worst: number, sum: number, first: number, last: number, largest: number, time: number, element: string;
   const begin = () => {
-    worst = sum = 0;
-    largest = [0, "", 0];
+    worst = sum = first = last = largest = time = 0;
+    element = "";
   };
-  observe("layout-shift", ({ hadRecentInput, startTime, value, sources }: Entry) => {
+  begin();
+  const known = observe("layout-shift", ({ hadRecentInput, startTime, value, sources }) => {
     if (hadRecentInput) return;
-    if (startTime - last > GAP_MS || startTime - first > LONGEST_MS) {
+    if (startTime - last > Limit.ShiftGap || startTime - first > Limit.ShiftWindow) {
       sum = 0;
       first = startTime;
     }
     last = startTime;
     sum += value;
     worst = Math.max(worst, sum);
-    if (value > largest[0])
-      largest = [value, whereabouts(sources.find(({ node }) => node)?.node), startTime];
+    if (value > largest) {
+      largest = value;
+      time = startTime;
+      element = whereabouts(sources.find(({ node }) => node)?.node);
+    }
   });
-  known = PerformanceObserver.supportedEntryTypes.includes("layout-shift");
   onRestored(begin);
   onHidden(() => {
-    if (known)
-      vital("cls", Math.round(worst * 1e4) / 1e4, {
-        element: largest[1],
-        largest_shift: largest[0],
-        largest_shift_ms: largest[2] || undefined,
-      });
+    if (known) vital("cls", worst, { element, largest_shift: largest, largest_shift_ms: time });
   });
 }

@@ -1,37 +1,33 @@
 import { placeAt } from "./activity.js";
 import { whereabouts } from "./element.js";
-import { event, LEVELS, now, type Fields } from "./record.js";
-import { address } from "./scrub.js";
+import { event, type Fields } from "./record.js";
 import { keepAndSend } from "./send.js";
 import { listen } from "./settings.js";
+import { Limit, Severity } from "./limits.js";
 
-/** The same fault is told so many times a page. */
-const SAME = 5;
 
 const seen = new Map<string, number>();
 
 /** Tell an exception; whatever was thrown is taken. */
-export function exception(thrown: unknown, fields: Fields = {}, level = LEVELS.error): void {
-  const { name, message, stack } = (thrown instanceof Object ? thrown : { message: thrown }) as Partial<Error>;
-  const text = `${message ?? thrown}`.slice(0, 1000);
-  const key = name + text + (fields["code.line.number"] ?? "");
+export function exception(thrown: unknown, fields: Fields = {}, level: number = Severity.Error, tag = "exception"): void {
+  const { name, message, stack } = (thrown instanceof Object ? thrown : {}) as Partial<Error>;
+  const text = `${message ?? thrown}`;
+  const key = text + stack;
   const count = (seen.get(key) || 0) + 1;
-  if (seen.size < 200) seen.set(key, count);
-  if (count > SAME) return;
+  if (count > Limit.SameFault || seen.size > Limit.Faults) return;
+  seen.set(key, count);
   event(
-    "exception",
+    tag,
     {
-      "exception.type": name || typeof thrown,
-      "exception.message": text,
-      "exception.stacktrace": stack,
-      "url.full": address(location.href),
+      exception: { type: name || typeof thrown, message: text, stacktrace: stack },
+      "url.full": location.href,
       ...fields,
     },
-    placeAt(now()),
+    placeAt(),
     level,
     text,
   );
-  if (level > LEVELS.warning) keepAndSend();
+  if (level > Severity.Warning) keepAndSend();
 }
 
 /** Exceptions and rejections that nobody handled, and resources that could not be loaded. */
@@ -39,21 +35,16 @@ export function onError(): void {
   listen<ErrorEvent>(window, "error", ({ error, message, filename, lineno, colno, target }) => {
     if (target == window)
       exception(error ?? message, {
-        "code.file.path": filename && address(filename),
-        "code.line.number": lineno,
-        "code.column.number": colno,
-        "exception.escaped": true,
+        code: { file: { path: filename }, line: { number: lineno }, column: { number: colno } },
       });
     else {
       const element = target as HTMLImageElement & HTMLLinkElement;
       exception(
-        { name: "ResourceError", message: address(element.currentSrc || element.src || element.href) },
+        { name: "ResourceError", message: element.currentSrc || element.src || element.href },
         { "browser.element": whereabouts(element) },
-        LEVELS.warning,
+        Severity.Warning,
       );
     }
   });
-  listen<PromiseRejectionEvent>(window, "unhandledrejection", ({ reason }) =>
-    exception(reason, { "exception.escaped": true, "browser.rejection": true }),
-  );
+  listen<PromiseRejectionEvent>(window, "unhandledrejection", ({ reason }) => exception(reason, { "browser.rejection": true }));
 }

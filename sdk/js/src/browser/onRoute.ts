@@ -1,32 +1,26 @@
-import { begin, current, leave, enter, show } from "./activity.js";
+import { begin, current, leave, show } from "./activity.js";
 import { now } from "./record.js";
-import { address } from "./scrub.js";
 import { guard, listen } from "./settings.js";
 import { wrap } from "./wrap.js";
 
 /** Route changes of a page that stays: a view of its own, inside the interaction that caused it, until what it asks for is there. */
 export function onRoute(): void {
-  let was = address(location.href);
-  const look = guard((how: string) => {
-    const full = address(location.href);
-    if (full == was) return;
-    const made = begin(
-      "routeChange",
-      now(),
-      { url: { full }, "browser.navigation": { from: was, type: how } },
-      current(),
+  let from = location.href;
+  const look = guard((type: string) => {
+    const full = location.href;
+    // A change of the query alone is none: lists are filtered so.
+    if (full.split("?")[0] == from.split("?")[0]) return;
+    const made = show(
+      begin("routeChange", now(), { "url.full": full, "browser.navigation": { from, type } }, current()),
     );
-    was = full;
-    show(made);
+    from = full;
     // Until the frame after the one in which it is drawn.
-    enter(made);
     requestAnimationFrame(() => setTimeout(() => leave(made, now())));
   });
   for (const name of ["pushState", "replaceState"] as const)
-    wrap(history, name, (call) => {
-      const result = call();
+    wrap(history, name, (call, args) => {
+      call(args);
       look(name);
-      return result;
     });
   listen(window, "popstate", () => look("popstate"));
 }

@@ -70,32 +70,38 @@ export const listen = <E extends Event>(
     signal: life!.signal,
   });
 
-/** Take the settings and begin a life; storage is touched only with consent. */
-export function open(given: Settings): void {
-  settings = given;
-  life = new AbortController();
+/** Take the settings and begin a life, unless consent is needed first; storage is touched only with consent. */
+export function open(given: Settings): boolean {
+  settings = { ...given, endpoint: given.endpoint.replace(/\/$/, "") };
   kept = Math.random() < (given.sample ?? 1);
-  session = undefined;
-  guard(() => {
-    if (given.consent) {
-      const [id, was] = (sessionStorage[STORED] || "").split(" ");
-      session = id || randomHex(16);
-      kept ||= !!was;
-      store();
-    } else if (given.consent === false) sessionStorage.removeItem(STORED);
-  })();
+  identify(given.consent);
+  if (given.consent === false) return false;
+  life = new AbortController();
+  return true;
 }
 
-const store = (): void => {
-  if (session) sessionStorage[STORED] = session + (kept ? " kept" : "");
+/** Name this visit, or no longer; storage is not looked at before the visitor has been asked. */
+export const identify = (given?: boolean): void => {
+  session = given ? randomHex(16) : undefined;
+  if (given != null)
+    guard(() => {
+      const stored: string = sessionStorage[STORED] || "";
+      delete sessionStorage[STORED];
+      if (!given) return;
+      session = stored.slice(0, 32) || session;
+      kept ||= !!stored[32];
+      store();
+    })();
 };
+
+const store = guard((): void => {
+  if (session) sessionStorage[STORED] = session + (kept ? "+" : "");
+});
 
 /** Keep this visit: something in it was slow or failed. */
 export const keep = (): void => {
-  if (!kept) {
-    kept = true;
-    guard(store)();
-  }
+  kept = true;
+  store();
 };
 
 /** End the life. */

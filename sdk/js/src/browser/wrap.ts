@@ -7,24 +7,23 @@ type Callable = (this: unknown, ...args: never[]) => unknown;
  * length and text. It goes away with `stop` unless somebody has wrapped it meanwhile; then it only
  * passes calls on.
  */
-export function wrap<T extends object>(
-  owner: T,
-  name: keyof T & string,
-  around: (call: (args?: unknown[]) => unknown, args: unknown[], self: never) => unknown,
-): void {
-  const native = owner[name] as Callable;
-  const { signal } = life!;
-  if (typeof native != "function") return;
-  const wrapper = new Proxy(native, {
-    apply(target, self, args: unknown[]) {
-      const call = (given = args) => Reflect.apply(target, self, given);
-      return signal.aborted ? call() : around(call, args, self as never);
-    },
-  });
-  guard(() => {
+export const wrap = guard(
+  <T extends object>(
+    owner: T,
+    name: keyof T & string,
+    around: (call: (args: unknown[]) => unknown, args: unknown[], self: never) => unknown,
+  ): void => {
+    const native = owner[name] as Callable;
+    const { signal } = life!;
+    const wrapper = new Proxy(native, {
+      apply(target, self, args: unknown[]) {
+        const call = (given: unknown[]) => Reflect.apply(target, self, given);
+        return signal.aborted ? call(args) : around(call, args, self as never);
+      },
+    });
     owner[name] = wrapper as never;
     signal.addEventListener("abort", () => {
       if ((owner[name] as unknown) == wrapper) owner[name] = native as never;
     });
-  })();
-}
+  },
+);
