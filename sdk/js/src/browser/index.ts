@@ -5,7 +5,7 @@
  * nothing is stored, and no visitor told from another, without consent.
  */
 import { activities, placeAt, write } from "./activity.js";
-import { forget, hurry } from "./observe.js";
+import { hurry } from "./observe.js";
 import { onCLS } from "./onCLS.js";
 import { exception, onError } from "./onError.js";
 import { onFCP } from "./onFCP.js";
@@ -36,10 +36,7 @@ export const start = guard((given: Settings): void => {
   if (!open(given)) return;
   watch();
   renew();
-  onHidden(() => {
-    hurry();
-    writeRequests();
-  });
+  onHidden(hurry);
   onRestore();
   onNavigation();
   onRequest();
@@ -54,6 +51,7 @@ export const start = guard((given: Settings): void => {
   onCLS();
   onINP();
   onHidden(() => {
+    writeRequests();
     // Children before what they are a part of, which ends with them.
     for (const activity of [...activities].reverse()) {
       if (activity._open) activity._end = now();
@@ -68,14 +66,12 @@ export const start = guard((given: Settings): void => {
 export const stop = guard((): void => {
   if (!life) return;
   hide(new Event(""));
-  forget();
   close();
 });
 
 /** The visitor's word: true, tell visits apart; false, forget what was not sent, measure no more, store nothing. */
 export const consent = guard((given: boolean): void => {
   if (life && given) return identify(true);
-  forget();
   close();
   start({ ...settings, consent: given });
 });
@@ -103,7 +99,7 @@ export const DebugQueue = { log, exception: tellException } as Record<Level, Tel
   log: (tag: string, details?: unknown, level?: Level) => void;
   exception: typeof tellException;
 };
-for (const level of Object.keys(LEVELS) as Level[]) DebugQueue[level] = (tag, details) => log(tag, details, level);
+for (const level in LEVELS) DebugQueue[level as Level] = (tag, details) => log(tag, details, level as Level);
 
 /** `<script type="module" src="…" data-debugqueue="ENDPOINT" data-key="…">` starts by itself, with settings by name. */
 const element = document.querySelector<HTMLElement>("script[data-debugqueue]");

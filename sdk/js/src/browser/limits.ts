@@ -38,6 +38,8 @@ export const enum Limit {
   Rounding = 8,
   /** Of so many interactions the slowest is left out of INP. */
   OneIn = 50,
+  /** Interactions that are remembered until all but the slowest are forgotten. */
+  Interactions = 100,
   /** The slowest interactions and the latest long frames that are remembered. */
   Slowest = 10,
   Frames = 20,

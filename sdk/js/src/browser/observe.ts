@@ -1,5 +1,6 @@
 import { now } from "./record.js";
-import { guard, life } from "./settings.js";
+import { guard, onClose } from "./settings.js";
+import { onHidden } from "./visibility.js";
 import { Limit } from "./limits.js";
 
 /** What is not in every TypeScript library yet, as the browser gives it. */
@@ -28,40 +29,30 @@ export interface Script extends PerformanceEntry {
 }
 
 
-let observers: [PerformanceObserver, (entry: Entry) => void][] = [];
 let waiting: (() => void)[] = [];
-
-/** Forget observers and entries of a life before. */
-export const forget = (): void => {
-  for (const [each] of observers) each.disconnect();
-  observers = waiting = [] as never[];
-};
 
 const work = (until: number): void => {
   for (let next; now() < until && (next = waiting.shift()); ) next();
   if (waiting[0]) setTimeout(work, 0, now() + Limit.Slice);
 };
 
-const wait = (entries: PerformanceEntryList, heard: (entry: Entry) => void): void => {
-  if (!waiting[0]) setTimeout(() => work(now() + Limit.Slice));
-  for (const entry of entries) waiting.push(guard(() => life && heard(entry as Entry)));
-};
+/** Work on all entries that wait: the page may not come back. */
+export const hurry = (): void => work(Infinity);
 
 /** Hear of entries of a type, also of those before; false where the browser does not know the type. */
 export const observe = (type: string, heard: (entry: Entry) => void, options?: object): boolean => {
   const known = PerformanceObserver.supportedEntryTypes.includes(type);
   if (known) {
-    const observer = new PerformanceObserver((list) => wait(list.getEntries(), heard));
+    const hear = guard(heard) as (entry: PerformanceEntry) => void;
+    const observer = new PerformanceObserver((list) => {
+      if (!waiting[0]) setTimeout(() => work(now() + Limit.Slice));
+      for (const entry of list.getEntries()) waiting.push(() => hear(entry));
+    });
     observer.observe({ type, buffered: true, ...options });
-    observers.push([observer, heard]);
+    onHidden(() => observer.takeRecords().forEach(hear));
+    onClose(() => observer.disconnect());
   }
   return known;
-};
-
-/** Work on all entries now: the page may not come back. */
-export const hurry = (): void => {
-  for (const [observer, heard] of observers) wait(observer.takeRecords(), heard);
-  work(Infinity);
 };
 
 /** Return how the page was loaded, as far as it is by now. */

@@ -7,15 +7,17 @@ import { hiddenSince, onHidden, onRestored } from "./visibility.js";
 import { vital } from "./vital.js";
 import { Limit } from "./limits.js";
 
-/** What was slow: its length in ms, id, start, parts, place in a trace. */
-type Slow = [ms: number, id: number, start: number, parts: Fields, at: Place];
+/** What was slow: its length and start in ms, its parts, its place in a trace. */
+type Slow = [ms: number, start: number, parts: Fields, at: Place];
 
 
 /** Interaction to next paint, and the parts of the wait. */
 export function onINP(): void {
-  let slowest: Slow[] = [];
+  /** By the browser's number of the interaction, which several events may share. */
+  let slow = new Map<number, Slow>();
   let before = 0;
   const total = (): number => (performance as { interactionCount?: number }).interactionCount || 0;
+  const ranked = () => [...slow].sort(([, [one]], [, [other]]) => other - one);
   const heard = ({ interactionId, startTime, duration, processingStart, processingEnd, target, name }: Entry): void => {
     let end = startTime + duration;
     // The paint that would have ended it never came: the page went away first.
@@ -31,25 +33,20 @@ export function onINP(): void {
         activity._fields["browser.interaction"] = parts;
       }
     const ms = end - startTime;
-    const same = slowest.find(([, id]) => id == interactionId);
-    if (!interactionId || same?.[0]! >= ms) return;
-    slowest = [
-      ...slowest.filter((each) => each != same),
-      [ms, interactionId, startTime, { element: whereabouts(target), event: name, ...parts }, placeAt(startTime)] as Slow,
-    ]
-      .sort((one, other) => other[0] - one[0])
-      .slice(0, Limit.Slowest);
+    if (!interactionId || slow.get(interactionId)?.[0]! >= ms) return;
+    slow.set(interactionId, [ms, startTime, { element: whereabouts(target), event: name, ...parts }, placeAt(startTime)]);
+    if (slow.size > Limit.Interactions) slow = new Map(ranked().slice(0, Limit.Slowest));
   };
   observe("event", heard, { durationThreshold: Limit.ShortestEvent });
   observe("first-input", heard);
   onRestored(() => {
-    slowest = [];
+    slow.clear();
     before = total();
   });
   onHidden(() => {
-    const found = slowest[Math.min(slowest.length - 1, Math.floor((total() - before) / Limit.OneIn))];
+    const found = ranked()[Math.min(slow.size - 1, Math.floor((total() - before) / Limit.OneIn))];
     if (!found) return;
-    const [ms, , start, parts, at] = found;
+    const [ms, start, parts, at] = found[1];
     vital("inp", ms, { ...parts, script: longestScript(start, start + ms) }, start, at);
   });
 }

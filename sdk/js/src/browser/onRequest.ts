@@ -39,7 +39,7 @@ const start = (method: string, to: string | URL, header: (traceparent: string) =
 };
 
 const end = guard((request: Asked | undefined, status: number, fault?: string): void => {
-  if (!request) return;
+  if (!request || request._end) return;
   const type = fault || (status > 399 && status);
   request._end = now();
   request._fields["http.response.status_code"] = status || null;
@@ -109,7 +109,7 @@ export function onRequest(): void {
       const [method, url] = opened.get(self) as [string, string];
       const request = start(method, url, (traceparent) => self.setRequestHeader("traceparent", traceparent));
       for (const type of ["load", "error", "timeout", "abort"])
-        self.addEventListener(type, () => end(request, self.status, type == "load" ? "" : type), { once: true });
+        self.addEventListener(type, () => end(request, self.status, type == "load" ? "" : type));
     })();
     return call(args);
   });

@@ -1,19 +1,13 @@
+import { fieldsOf } from "./entries.js";
 import { navigation } from "./observe.js";
+import type { Moment } from "./record.js";
 import { firstByte, vital } from "./vital.js";
 
-/** Time to first byte, and what it was spent on. */
+/** Time to first byte, and when what came before it began and ended, in ms from the start of the navigation. */
 export function onTTFB(): void {
   const entry = navigation();
-  if (entry?.responseStart)
-    vital(
-      "ttfb",
-      firstByte(),
-      {
-        wait_ms: entry.fetchStart,
-        dns_ms: entry.domainLookupEnd - entry.domainLookupStart,
-        connect_ms: entry.connectEnd - entry.connectStart,
-        request_ms: entry.responseStart - entry.requestStart,
-      },
-      entry.responseStart,
-    );
+  if (!entry?.responseStart) return;
+  const moments: Moment[] = [];
+  fieldsOf(entry, moments);
+  vital("ttfb", firstByte(), Object.fromEntries(moments), entry.responseStart);
 }

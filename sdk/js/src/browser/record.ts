@@ -63,7 +63,7 @@ const asValue = (key: string, given: unknown): object => {
 
 /** Return fields as OTLP has attributes; those that cannot be read are left out. */
 export function pack(fields: Fields, into: object[] = [], prefix = "", depth = 1): object[] {
-  for (const name of Object.keys(fields)) {
+  for (const name in fields) {
     const key = prefix + name;
     try {
       const given = fields[name];

@@ -62,8 +62,8 @@ export function flush(): void {
   clearTimeout(timer);
   timer = undefined;
   if (underWay && !document.hidden) return;
-  for (const [reason, count] of Object.entries(dropped))
-    event("debugqueue.dropped", { debugqueue: { dropped: { count, reason } } }, undefined, Severity.Warning);
+  for (const reason in dropped)
+    event("debugqueue.dropped", { debugqueue: { dropped: { count: dropped[reason], reason } } }, undefined, Severity.Warning);
   dropped = {};
   for (const signal of ["logs", "traces"] as const) {
     const queue = queues[signal];

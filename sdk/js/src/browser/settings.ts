@@ -104,6 +104,9 @@ export const keep = (): void => {
   store();
 };
 
+/** Run at the end of this life. */
+export const onClose = (run: () => void): void => life!.signal.addEventListener("abort", run);
+
 /** End the life. */
 export const close = (): void => {
   life?.abort();

@@ -1,4 +1,4 @@
-import { guard, life } from "./settings.js";
+import { guard, life, onClose } from "./settings.js";
 
 type Callable = (this: unknown, ...args: never[]) => unknown;
 
@@ -22,7 +22,7 @@ export const wrap = guard(
       },
     });
     owner[name] = wrapper as never;
-    signal.addEventListener("abort", () => {
+    onClose(() => {
       if ((owner[name] as unknown) == wrapper) owner[name] = native as never;
     });
   },
