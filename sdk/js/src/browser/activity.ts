@@ -29,7 +29,7 @@ export const activities = new Set<Activity>();
 /** The page as it was loaded or restored. */
 export let page: Place;
 /** The page or route that is seen: the trace of whatever happens outside any activity. */
-export let view: Place;
+export let view: Activity;
 /** The latest activity. */
 let latest: Activity | undefined;
 
@@ -57,7 +57,7 @@ export const current = (): Activity | undefined =>
 
 /** Return the place of what happened at an instant. */
 export const placeAt = (time = now()): Place => {
-  let found = view;
+  let found: Place = time < view._start ? page : view;
   for (const each of activities) if (each._start <= time) found = each;
   return found;
 };

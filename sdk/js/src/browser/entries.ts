@@ -4,8 +4,8 @@ import { child, type Draft, type Fields, type Moment, type Place } from "./recor
 
 const NAMED = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-/;
 /** What an entry says besides when its phases were, and what is told in another way. */
-const PHASE = /^(?!f\w+Resp)\w+(Start|End|Interactive|Complete)$/;
-const TOLD = /^(name|entryType|startTime|duration|navigationId|responseStatus)$/;
+const PHASE = /(Start|End|ive|Complete|Time|stamp)$/;
+const TOLD = /^(name|entryType|startTime|duration|navigationId|responseStatus|f\w+Resp\w+)$/;
 
 /** Return the place that a W3C `traceparent` names. */
 export const placeOf = (traceparent: string | null | undefined): Place | undefined => {

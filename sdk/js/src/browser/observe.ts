@@ -31,9 +31,16 @@ export interface Script extends PerformanceEntry {
 
 let waiting: (() => void)[] = [];
 
-const work = (until: number): void => {
+const work = (slice: number = Limit.Slice): void => {
+  const until = now() + slice;
   for (let next; now() < until && (next = waiting.shift()); ) next();
-  if (waiting[0]) setTimeout(work, 0, now() + Limit.Slice);
+  if (waiting[0]) setTimeout(work);
+};
+
+/** Do something when it is its turn; pages have theirs in between. */
+export const later = (run: () => void): void => {
+  if (!waiting[0]) setTimeout(work);
+  waiting.push(guard(run));
 };
 
 /** Work on all entries that wait: the page may not come back. */
@@ -45,8 +52,7 @@ export const observe = (type: string, heard: (entry: Entry) => void, options?: o
   if (known) {
     const hear = guard(heard) as (entry: PerformanceEntry) => void;
     const observer = new PerformanceObserver((list) => {
-      if (!waiting[0]) setTimeout(() => work(now() + Limit.Slice));
-      for (const entry of list.getEntries()) waiting.push(() => hear(entry));
+      for (const entry of list.getEntries()) later(() => heard(entry as Entry));
     });
     observer.observe({ type, buffered: true, ...options });
     onHidden(() => observer.takeRecords().forEach(hear));

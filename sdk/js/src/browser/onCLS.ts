@@ -7,9 +7,9 @@ import { Limit } from "./limits.js";
 
 /** Cumulative layout shift: the worst window of shifts less than a second apart, five seconds at most. */
 export function onCLS(): void {
-  let worst: number, sum: number, first: number, last: number, largest: number, time: number, element: string;
+  let worst: number, sum: number, first: number, last: number, largest: number, element: string;
   const begin = () => {
-    worst = sum = first = last = largest = time = 0;
+    worst = sum = first = last = largest = 0;
     element = "";
   };
   begin();
@@ -24,12 +24,11 @@ export function onCLS(): void {
     worst = Math.max(worst, sum);
     if (value > largest) {
       largest = value;
-      time = startTime;
       element = whereabouts(sources.find(({ node }) => node)?.node);
     }
   });
   onRestored(begin);
   onHidden(() => {
-    if (known) vital("cls", worst, { element, largest_shift: largest, largest_shift_ms: time });
+    if (known) vital("cls", worst, { element, largest_shift: largest });
   });
 }

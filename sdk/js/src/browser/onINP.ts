@@ -38,7 +38,6 @@ export function onINP(): void {
     if (slow.size > Limit.Interactions) slow = new Map(ranked().slice(0, Limit.Slowest));
   };
   observe("event", heard, { durationThreshold: Limit.ShortestEvent });
-  observe("first-input", heard);
   onRestored(() => {
     slow.clear();
     before = total();

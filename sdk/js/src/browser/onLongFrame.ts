@@ -8,15 +8,10 @@ let frames: Entry[] = [];
 
 /** Return what is known of the script that took longest within [start, end) in ms. */
 export function longestScript(start: number, end: number): Fields | undefined {
-  let longest: Script | undefined;
-  for (const frame of frames)
-    for (const script of frame.scripts)
-      if (
-        script.startTime < end &&
-        script.startTime + script.duration > start &&
-        !(script.duration <= longest?.duration!)
-      )
-        longest = script;
+  const [longest] = frames
+    .flatMap(({ scripts }) => scripts as Script[])
+    .filter(({ startTime, duration }) => startTime < end && startTime + duration > start)
+    .sort((one, other) => other.duration - one.duration);
   return longest && { ...fieldsOf(longest), duration: longest.duration };
 }
 

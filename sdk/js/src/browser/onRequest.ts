@@ -77,13 +77,13 @@ export function onRequest(): void {
   wrap(window, "fetch", (call, args) => {
     let request: Asked | undefined;
     guard(() => {
-      const [input, init] = args as [RequestInfo | URL, RequestInit | undefined];
-      const asked = input instanceof Request ? input : undefined;
-      request = start(init?.method || asked?.method || "GET", asked ? asked.url : (input as string), (traceparent) => {
+      const [input, init] = args as [Request, RequestInit | undefined];
+      const { url = input as unknown as string, method = "GET", headers: asked } = input;
+      request = start(init?.method || method, url, (traceparent) => {
         const given = init?.headers;
-        const headers = asked && !given ? asked.headers : new Headers(given);
+        const headers = given ? new Headers(given) : asked || new Headers();
         headers.set("traceparent", traceparent);
-        if (!asked || given) args = [input, { ...init, headers }];
+        if (headers != asked) args = [input, { ...init, headers }];
       });
     })();
     // The page is given the promise that follows, so that a failure nobody handles is still reported.
@@ -99,18 +99,14 @@ export function onRequest(): void {
     );
   });
 
-  const opened = new WeakMap<XMLHttpRequest, unknown[]>();
-  wrap(XMLHttpRequest.prototype, "open", (call, args, self) => {
-    opened.set(self, args);
-    return call(args);
-  });
-  wrap(XMLHttpRequest.prototype, "send", (call, args, self: XMLHttpRequest) => {
+  wrap(XMLHttpRequest.prototype, "open", (call, args, self: XMLHttpRequest) => {
+    call(args);
     guard(() => {
-      const [method, url] = opened.get(self) as [string, string];
-      const request = start(method, url, (traceparent) => self.setRequestHeader("traceparent", traceparent));
+      const request = start(args[0] as string, args[1] as string, (traceparent) =>
+        self.setRequestHeader("traceparent", traceparent),
+      );
       for (const type of ["load", "error", "timeout", "abort"])
         self.addEventListener(type, () => end(request, self.status, type == "load" ? "" : type));
     })();
-    return call(args);
   });
 }

@@ -5,11 +5,12 @@ import { wrap } from "./wrap.js";
 
 /** Route changes of a page that stays: a view of its own, inside the interaction that caused it, until what it asks for is there. */
 export function onRoute(): void {
-  let from = location.href;
+  /** A change of the query alone is none: lists are filtered so. */
+  const path = () => location.href.split("?")[0];
+  let from = path();
   const look = guard((type: string) => {
-    const full = location.href;
-    // A change of the query alone is none: lists are filtered so.
-    if (full.split("?")[0] == from.split("?")[0]) return;
+    const full = path();
+    if (full == from) return;
     const made = show(
       begin("routeChange", now(), { "url.full": full, "browser.navigation": { from, type } }, current()),
     );

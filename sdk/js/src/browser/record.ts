@@ -38,12 +38,12 @@ export const now = (): number => performance.now();
 
 /**
  * Return an instant as OTLP writes it. While a machine sleeps some browsers' clocks stand still, so
- * more than a second between them and the wall clock is made good.
+ * whole seconds between them and the wall clock are made good.
  */
 const unixNs = (ms: number): string => {
   const { timeOrigin } = performance;
-  const behind = Date.now() - timeOrigin - now();
-  return Math.round((timeOrigin + ms + (behind * behind > 1e6 ? behind : 0)) * 1000) + "000";
+  const seconds = Math.round((Date.now() - timeOrigin - now()) / 1000);
+  return Math.round((timeOrigin + ms + seconds * 1000) * 1000) + "000";
 };
 
 /** A card number may come as a number: where the rules replace its text, the replacement is sent. */

@@ -55,7 +55,7 @@ const schedule = (after = 0): void => {
 
 /**
  * Send what is queued, as far as it fits under the shared limit; the rest follows by itself. While the
- * page is seen one body of each signal is under way at a time.
+ * page is seen one body is under way at a time.
  */
 export function flush(): void {
   if (!life || !kept || !navigator.onLine || now() < notBefore) return;
@@ -74,18 +74,20 @@ export function flush(): void {
       bytes += size;
       count++;
     }
-    if (count) post(signal, queue.splice(0, count), bytes);
+    if (count) {
+      post(signal, queue.splice(0, count), bytes);
+      if (!document.hidden) return;
+    }
   }
 }
 
 function post(signal: Signal, items: Item[], bytes: number): void {
-  const { endpoint, headers, key, service = location.hostname, version, environment, attributes } = settings;
+  const { endpoint, headers, key, service = location.hostname, version, attributes } = settings;
   const queue = queues[signal];
   const [groups, records] = signal == "logs" ? ["Logs", "logRecords"] : ["Spans", "spans"];
   const origin = JSON.stringify(
     pack({
       service: { name: service, version },
-      "deployment.environment.name": environment,
       "telemetry.sdk": { name: "debugqueue", language: "webjs", version: __VERSION__ },
       "user_agent.original": navigator.userAgent,
       ...attributes,

@@ -15,9 +15,7 @@ export interface Settings {
   service?: string;
   /** `service.version`. */
   version?: string;
-  /** `deployment.environment.name`. */
-  environment?: string;
-  /** Further attributes of the resource. */
+  /** Further attributes of the resource, such as `deployment.environment.name`. */
   attributes?: Record<string, unknown>;
   /** Origins besides the page's own that are sent `traceparent`, such as `https://api.example.org`. */
   origins?: string[];
@@ -88,14 +86,13 @@ export const identify = (given?: boolean): void => {
       const stored: string = sessionStorage[STORED] || "";
       delete sessionStorage[STORED];
       if (!given) return;
-      session = stored.slice(0, 32) || session;
-      kept ||= !!stored[32];
+      session = stored || session;
       store();
     })();
 };
 
 const store = guard((): void => {
-  if (session) sessionStorage[STORED] = session + (kept ? "+" : "");
+  if (session) sessionStorage[STORED] = session;
 });
 
 /** Keep this visit: something in it was slow or failed. */
