@@ -1,9 +1,12 @@
 """A web site with pages to measure, an API behind them, and a receiver that can be made to fail."""
 
 import json
+import random
 import secrets
+import struct
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +16,20 @@ from urllib.parse import urlsplit
 
 __all__ = ["Site", "web_site"]
 
-PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
-    "0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
-)
-STYLE = "body{margin:0;font:16px sans-serif}#hero{width:600px;height:400px}.block{height:200px}"
+
+def _picture(width: int, height: int) -> bytes:
+    """Return a PNG of noise: a browser does not take an empty picture for content."""
+    rows = b"".join(b"\0" + random.Random(row).randbytes(width * 3) for row in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+PICTURE = _picture(60, 40)
+STYLE = "body{margin:0;font:16px sans-serif}.dark{background:#333}#hero{width:600px;height:400px}.block{height:200px}"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
     " {others}; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script';"
@@ -35,8 +47,10 @@ SHOP = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop
 
 SCRIPT = """
 const $ = (id) => document.getElementById(id);
+const paint = () => document.body.classList.toggle('dark');
 const busy = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
 $('buy').onclick = async () => {
+  paint();
   busy(120);
   await fetch('/api/cart?card=4111111111111111', { method: 'POST', body: '{}' });
   history.pushState({}, '', '/cart?secret=1');
@@ -44,10 +58,11 @@ $('buy').onclick = async () => {
   request.open('GET', '/api/prices');
   request.send();
 };
-$('throw').onclick = () => { throw new TypeError('no price for jane@example.org'); };
-$('reject').onclick = () => { Promise.reject(new Error('rejected, token=abcdef123456')); };
-$('fail').onclick = () => { fetch('/api/fail').then(() => {}); };
+$('throw').onclick = () => { paint(); throw new TypeError('no price for jane@example.org'); };
+$('reject').onclick = () => { paint(); Promise.reject(new Error('rejected, token=abcdef123456')); };
+$('fail').onclick = () => { paint(); fetch('/api/fail').then(() => {}); };
 $('across').onclick = () => {
+  paint();
   fetch(document.documentElement.dataset.other + '/api/allowed').catch(() => {});
 };
 setTimeout(() => {
@@ -86,12 +101,24 @@ class Site:
     def spans(self) -> list[dict[str, Any]]:
         """Return the spans that the receiver accepted."""
         bodies = [json.loads(body) for path, body in self.bodies if path == "/v1/traces"]
-        return [s for b in bodies for g in b["resourceSpans"] for c in g["scopeSpans"] for s in c["spans"]]
+        return [
+            s
+            for b in bodies
+            for g in b["resourceSpans"]
+            for c in g["scopeSpans"]
+            for s in c["spans"]
+        ]
 
     def logs(self) -> list[dict[str, Any]]:
         """Return the log records that the receiver accepted."""
         bodies = [json.loads(body) for path, body in self.bodies if path == "/v1/logs"]
-        return [r for b in bodies for g in b["resourceLogs"] for c in g["scopeLogs"] for r in c["logRecords"]]
+        return [
+            r
+            for b in bodies
+            for g in b["resourceLogs"]
+            for c in g["scopeLogs"]
+            for r in c["logRecords"]
+        ]
 
     def forget(self) -> None:
         """Begin anew."""
@@ -105,7 +132,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             pass
 
         def do_GET(self) -> None:
@@ -120,9 +147,9 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                     self.reply(SCRIPT.encode(), "text/javascript")
                 case "/hero.png":
                     time.sleep(0.1)
-                    self.reply(PIXEL, "image/png")
+                    self.reply(PICTURE, "image/png")
                 case "/icon.png":
-                    self.reply(PIXEL, "image/png")
+                    self.reply(PICTURE, "image/png")
                 case "/missing.png":
                     self.reply(b"", "image/png", 404)
                 case _ if path.startswith("/api/"):

@@ -9,5 +9,5 @@ export function onTTFB(): void {
   if (!entry?.responseStart) return;
   const moments: Moment[] = [];
   fieldsOf(entry, moments);
-  vital("ttfb", firstByte(), Object.fromEntries(moments), entry.responseStart);
+  vital("ttfb", firstByte(), Object.fromEntries(moments.filter(([, at]) => at <= entry.responseStart)), entry.responseStart);
 }

@@ -1,0 +1,514 @@
+"""The browser SDK in Debian's Chromium: what arrives, and what the page and its visitor do not notice."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.e2e.web_site import Site, web_site
+from tests.running_server import RunningServer, running_server, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "sdk" / "js"
+CHROMIUM = Path("/usr/bin/chromium")
+VECTORS = ROOT / "tests" / "redaction" / "vectors.json"
+BUNDLE = "import { bundleBrowser } from './tools/browser.mjs'; process.stdout.write(await bundleBrowser())"
+
+
+def _needs(is_there: bool, what: str) -> None:
+    if not is_there:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(what)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> str:
+    """The bundle as it is published."""
+    _needs(shutil.which("node") is not None, "Node.js is not installed")
+    _needs((PACKAGE / "node_modules").is_dir(), "packages of sdk/js are missing; `make setup`")
+    command = ["node", "--input-type=module", "-e", BUNDLE]
+    return subprocess.run(command, cwd=PACKAGE, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def shop(bundle: str) -> Iterator[Site]:
+    """The site, listening for as long as the tests of this file run."""
+    with web_site(bundle) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shop: Site) -> Site:
+    """The site as new, sending to a receiver under its other origin."""
+    shop.forget()
+    shop.endpoint = shop.other_origin
+    return shop
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, with its memory of pages that are gone back to."""
+    _needs(CHROMIUM.exists(), "chromium is not installed; `make system-deps` installs it")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox"],
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile."""
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
+Watched = tuple[Page, list[str]]
+
+
+@pytest.fixture
+def watched(context: BrowserContext) -> Watched:
+    """A tab, and what it complained of."""
+    page, complaints = context.new_page(), []
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.blockedURI))"
+    )
+    return page, complaints
+
+
+def _fields(record: dict[str, Any]) -> dict[str, Any]:
+    return {each["key"]: next(iter(each["value"].values())) for each in record["attributes"]}
+
+
+def _arrived(find: Callable[[], Any], what: str) -> Any:
+    return wait_until(find, bool, what)
+
+
+def _call(page: Page, code: str) -> None:
+    page.evaluate(
+        f"import('/sdk.mjs').then(({{ DebugQueue, start, stop, consent }}) => {{ {code} }})"
+    )
+
+
+def _tags(site: Site) -> list[str]:
+    return [record["eventName"] for record in site.logs()]
+
+
+# -- on a real server ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server(shop: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A running server that lets the pages of the site send."""
+    folder = tmp_path_factory.mktemp("server")
+    with running_server(folder, None, "--allowed-origins", shop.origin) as running:
+        yield running
+
+
+def test_every_signal_arrives_in_one_trace_with_the_servers(
+    site: Site, watched: Watched, server: RunningServer
+) -> None:
+    """A visit with everything in it: what the server then has, and that nothing of the visitor is there."""
+    page, complaints = watched
+    site.endpoint = server.otlp_http_url
+    page.goto(f"{site.origin}/?user=jane@example.org")
+    page.wait_for_timeout(1000)
+    page.click("#buy")
+    page.wait_for_timeout(800)
+    page.click("#throw")
+    page.wait_for_timeout(150)
+    page.click("#reject")
+    page.wait_for_timeout(150)
+    page.click("#fail")
+    page.wait_for_timeout(600)
+    _call(page, "DebugQueue.warning('CART_SLOW', { items: 3, password: 'hunter2' })")
+    page.wait_for_timeout(100)
+    page.goto("about:blank")
+
+    ((trace, server_span),) = site.pages
+    spans = server.spans(trace, 7)
+    named = {span["operation"]: span for span in spans}
+    load = named["documentLoad"]
+    assert (load["parent_span_id"], load["trust"]) == ("", "browser_unauthenticated")
+    assert named["documentFetch"]["parent_span_id"] == load["span_id"]
+    assert named["documentFetch"]["links"] == [{"trace_id": trace, "span_id": server_span}]
+    events = [event["name"] for event in named["documentFetch"]["events"]]
+    assert {"fetchStart", "requestStart", "responseStart", "responseEnd"} <= set(events)
+    resources = {
+        span["attributes"]["url.full"].rpartition("/")[2]: span["attributes"]
+        for span in spans
+        if span["operation"] == "resourceFetch"
+    }
+    style, picture = resources["style.css"], resources["hero.png"]
+    assert style["browser.resource.renderBlockingStatus"] == "blocking"
+    assert (picture["browser.resource.initiatorType"], picture["http.response.status_code"]) == (
+        "img",
+        "200",
+    )
+
+    (_, _, cart), (_, _, prices), (_, _, failed) = site.asked[:3]
+    bought = {s["operation"]: s for s in server.spans(cart.split("-")[1], 5)}
+    click, route, post, get = (bought[n] for n in ("click", "routeChange", "POST", "GET"))
+    assert (click["parent_span_id"], click["attributes"]["browser.element"]) == ("", "button#buy")
+    assert (post["parent_span_id"], post["span_id"]) == (click["span_id"], cart.split("-")[2])
+    assert (route["parent_span_id"], get["parent_span_id"]) == (click["span_id"], route["span_id"])
+    assert (get["trace_id"] if "trace_id" in get else cart.split("-")[1]) == prices.split("-")[1]
+    assert route["attributes"]["url.full"] == f"{site.origin}/cart"
+    frame = bought["longAnimationFrame"]["attributes"]
+    assert frame["browser.script.invoker"] == "BUTTON#buy.onclick"
+    assert float(click["attributes"]["browser.interaction.processing_ms"]) >= 100
+    (error,) = [s for s in server.spans(failed.split("-")[1], 2) if s["kind"] == "Client"]
+    assert (error["status_code"], error["attributes"]["error.type"]) == ("Error", "500")
+
+    logs = server.logs(8, service="127.0.0.1")
+    vitals = {
+        log["body"]: log["attributes"]
+        for log in logs
+        if "browser.web_vital.name" in log["attributes"]
+    }
+    assert sorted(vitals) == ["cls", "fcp", "inp", "lcp", "ttfb"]
+    lcp = {k.rpartition(".")[2]: v for k, v in vitals["lcp"].items()}
+    assert (lcp["element"], lcp["url"]) == ("img#hero", f"{site.origin}/hero.png")
+    parts = [float(lcp[p]) for p in ("ttfb_ms", "load_delay_ms", "load_ms", "render_delay_ms")]
+    assert sum(parts) == pytest.approx(float(lcp["value"]), abs=0.1)
+    assert vitals["inp"]["browser.web_vital.element"] == "button#buy"
+    assert vitals["inp"]["browser.web_vital.script.invoker"] == "BUTTON#buy.onclick"
+    assert float(vitals["cls"]["browser.web_vital.value"]) > 0.1
+    by_body = {log["body"]: log for log in logs}
+    thrown = by_body["no price for [redacted:email]"]["attributes"]
+    assert (thrown["exception.type"], thrown["code.file.path"]) == (
+        "TypeError",
+        f"{site.origin}/shop.js",
+    )
+    assert "token=[redacted:secret]" in by_body["rejected, token=[redacted:secret]"]["body"]
+    event = by_body["CART_SLOW"]
+    assert (event["severity_number"], event["attributes"]["items"]) == (13, "3")
+    assert event["attributes"]["password"] == "[redacted:secret]"
+    everything = json.dumps([spans, list(bought.values()), logs])
+    for private in ("jane", "4111", "secret=", "abcdef123456", "hunter2", "session.id"):
+        assert private not in everything
+    expected = ("no price", "rejected", "status of 500")
+    assert [c for c in complaints if not any(each in c for each in expected)] == []
+
+
+# -- into the trace --------------------------------------------------------------------------------
+
+
+def test_the_trace_may_be_named_in_the_page(site: Site, watched: Watched) -> None:
+    """Without Server-Timing a meta element says which trace made the page."""
+    site.by_meta = True
+    watched[0].goto(site.origin)
+    watched[0].wait_for_timeout(900)
+    watched[0].goto("about:blank")
+    load = _arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "a page")[0]
+    assert load["traceId"] == site.pages[0][0]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_only_allowed_origins_are_told_the_trace(
+    site: Site, watched: Watched, allowed: bool
+) -> None:
+    """A header that another origin does not expect would cost a preflight, or the request itself."""
+    if allowed:
+        site.settings["origins"] = f"https://a.example {site.other_origin}"
+    page, complaints = watched
+    page.goto(site.origin)
+    page.click("#across")
+    ((_, path, traceparent),) = _arrived(lambda: site.asked, "the request")
+    assert (path, bool(traceparent), complaints) == ("/api/allowed", allowed, [])
+
+
+def test_requests_of_the_page_are_as_without_us(site: Site, watched: Watched) -> None:
+    """Headers, bodies, Request objects, aborts and unhandled failures; `stop` puts everything back."""
+    page, _ = watched
+    page.goto(site.origin)
+    told = page.evaluate(
+        """async () => {
+          const { stop } = await import('/sdk.mjs');
+          const out = [fetch.name, fetch.length, String(fetch), XMLHttpRequest.prototype.open.name];
+          const seen = [];
+          addEventListener('unhandledrejection', (event) => { seen.push(event.reason.name); event.preventDefault(); });
+          const request = new Request('/api/a', { method: 'PUT', body: 'x', headers: { 'x-a': '1' } });
+          out.push((await fetch(request)).status, request.headers.get('x-a'));
+          out.push((await fetch(new URL('/api/b', location), { headers: [['x-b', '2']] })).status);
+          const controller = new AbortController();
+          fetch('/api/c', { signal: controller.signal });
+          controller.abort();
+          await fetch('http://[').catch((error) => out.push(error.name));
+          await new Promise((done) => setTimeout(done, 200));
+          const wrapped = fetch;
+          stop();
+          out.push(seen.join(), wrapped === fetch, Object.hasOwn(history, 'pushState'));
+          return out;
+        }"""
+    )
+    native = "function fetch() { [native code] }"
+    assert told == [
+        "fetch",
+        1,
+        native,
+        "open",
+        200,
+        "1",
+        200,
+        "TypeError",
+        "AbortError",
+        False,
+        True,
+    ]
+    assert [a[:2] for a in site.asked[:2]] == [("PUT", "/api/a"), ("GET", "/api/b")]
+
+
+# -- delivery --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["navigate", "close"])
+def test_what_is_left_is_sent_when_the_page_goes(site: Site, watched: Watched, how: str) -> None:
+    """A page that is closed at once tells its load, its vitals and its last words."""
+    page, complaints = watched
+    page.goto(site.origin)
+    _call(page, "DebugQueue.log('LAST_WORDS', 'bye')")
+    page.wait_for_timeout(50)
+    if how == "close":
+        page.close(run_before_unload=True)
+    else:
+        page.goto("about:blank")
+    _arrived(lambda: "LAST_WORDS" in _tags(site), "last words")
+    _arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
+    assert {"ttfb", "lcp", "cls"} <= {r["body"]["stringValue"] for r in site.logs()}
+    assert complaints == []
+
+
+def test_a_page_that_comes_back_is_a_new_view(site: Site, watched: Watched) -> None:
+    """The back-forward cache keeps pages with the SDK, and what follows is measured anew."""
+    page, complaints = watched
+    page.goto(site.origin)
+    page.wait_for_timeout(300)
+    page.evaluate("window.kept = true")
+    page.goto(f"{site.other_origin}/")
+    page.go_back()
+    page.wait_for_timeout(900)
+    assert page.evaluate("window.kept") is True, "the page was kept, not loaded again"
+    page.goto("about:blank")
+    (restored,) = _arrived(
+        lambda: [s for s in site.spans() if s["name"] == "pageRestore"], "a view"
+    )
+    loads = [s["traceId"] for s in site.spans() if s["name"] == "documentLoad"]
+    assert restored["traceId"] not in loads
+    vitals = [
+        r["body"]["stringValue"] for r in site.logs() if r.get("traceId") == restored["traceId"]
+    ]
+    assert sorted(vitals) == ["cls", "fcp", "lcp", "ttfb"]
+    assert complaints == []
+
+
+def test_offline_everything_waits(site: Site, watched: Watched, context: BrowserContext) -> None:
+    """Nothing is tried without a network, and everything arrives once with it."""
+    page, complaints = watched
+    page.goto(site.origin)
+    page.wait_for_timeout(800)
+    context.set_offline(True)
+    _call(page, "for (let n = 0; n < 20; n++) DebugQueue.error('OFFLINE', { n })")
+    page.wait_for_timeout(500)
+    assert "OFFLINE" not in _tags(site)
+    context.set_offline(False)
+    _arrived(lambda: _tags(site).count("OFFLINE") >= 20, "the events")
+    assert (_tags(site).count("OFFLINE"), complaints) == (20, [])
+
+
+def test_a_receiver_in_trouble_is_tried_again(site: Site, watched: Watched) -> None:
+    """503, 429 and a closed connection cost no event, and none comes twice."""
+    site.answers[:] = [503, None, 429]
+    page, _ = watched
+    page.goto(site.origin)
+    _call(page, "for (let n = 0; n < 30; n++) DebugQueue.error('ONCE', { n })")
+    _arrived(lambda: _tags(site).count("ONCE") >= 30, "the events")
+    assert _tags(site).count("ONCE") == 30
+    assert site.answers == []
+
+
+def test_a_receiver_that_refuses_the_page_is_left_alone(site: Site, watched: Watched) -> None:
+    """A key that is revoked must not fill every visitor's console."""
+    site.answers[:] = [401] * 9
+    page, complaints = watched
+    page.goto(site.origin)
+    for _ in range(3):
+        _call(page, "DebugQueue.error('REFUSED')")
+        page.wait_for_timeout(200)
+    assert (len(site.answers), len(complaints)) == (8, 1)
+
+
+def test_200_kib_are_sent_in_bodies_that_fit(site: Site, watched: Watched) -> None:
+    """A burst goes out piece by piece: requests that outlive a page share 64 KiB."""
+    page, complaints = watched
+    page.goto(site.origin)
+    _call(
+        page,
+        "for (let n = 0; n < 400; n++) DebugQueue.error('BURST', { n, text: 'x'.repeat(330) })",
+    )
+    _arrived(lambda: _tags(site).count("BURST") >= 400, "the events")
+    numbers = [_fields(r)["n"] for r in site.logs() if r["eventName"] == "BURST"]
+    sizes = [len(body) for _, body in site.bodies]
+    assert (numbers, max(sizes) <= 65_536, complaints) == (list(range(400)), True, [])
+    assert sum(sizes) > 200 * 1024
+
+
+def test_what_does_not_fit_is_counted(site: Site, watched: Watched) -> None:
+    """Sent and dropped are together what was made, and the drop is told with the next batch."""
+    site.answers[:] = [503]
+    page, _ = watched
+    page.goto(site.origin)
+    _call(page, "for (let n = 0; n < 900; n++) DebugQueue.error('MANY', { text: 'x'.repeat(400) })")
+    _arrived(lambda: "debugqueue.dropped" in _tags(site), "the count")
+    page.wait_for_timeout(300)
+    (dropped,) = [_fields(r) for r in site.logs() if r["eventName"] == "debugqueue.dropped"]
+    assert dropped["debugqueue.dropped.reason"] == "queue_full"
+    assert _tags(site).count("MANY") + dropped["debugqueue.dropped.count"] == 900
+
+
+# -- the visitor -----------------------------------------------------------------------------------
+
+
+def test_a_visit_that_was_not_drawn_is_sent_once_it_fails(site: Site, watched: Watched) -> None:
+    """Sampling keeps what is worth keeping, from its beginning."""
+    site.settings["sample"] = "0"
+    page, _ = watched
+    page.goto(site.origin)
+    page.wait_for_timeout(900)
+    assert site.bodies == []
+    page.click("#throw")
+    _arrived(lambda: "exception" in _tags(site), "the exception")
+    _arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
+
+
+def test_without_consent_nothing_is_sent_or_stored(site: Site, watched: Watched) -> None:
+    """Yes begins, with a name for the visit that outlives the page; no ends it and takes the name away."""
+    site.settings["consent"] = "false"
+    page, complaints = watched
+    page.goto(site.origin)
+    _call(page, "DebugQueue.error('BEFORE')")
+    page.wait_for_timeout(300)
+    assert (site.bodies, page.evaluate("sessionStorage.length")) == ([], 0)
+    _call(page, "consent(true); DebugQueue.error('AFTER')")
+    _arrived(lambda: _tags(site) == ["browser.web_vital", "AFTER"] or "AFTER" in _tags(site), "it")
+    (event,) = [r for r in site.logs() if r["eventName"] == "AFTER"]
+    session = _fields(event)["session.id"]
+    assert page.evaluate("sessionStorage.debugqueue") == session
+    assert "BEFORE" not in _tags(site)
+    site.settings["consent"] = "true"
+    page.goto(f"{site.origin}/next")
+    _call(page, "DebugQueue.error('NEXT')")
+    _arrived(lambda: "NEXT" in _tags(site), "the next page")
+    assert {_fields(r)["session.id"] for r in site.logs() if r["eventName"] == "NEXT"} == {session}
+    _call(page, "consent(false); DebugQueue.error('NEVER')")
+    page.wait_for_timeout(300)
+    assert ("NEVER" in _tags(site), page.evaluate("sessionStorage.length")) == (False, 0)
+    assert complaints == []
+
+
+def test_no_cookie_no_storage_no_shift(site: Site, watched: Watched) -> None:
+    """By default the SDK leaves nothing behind and moves nothing; cookies of the site stay at home."""
+    page, complaints = watched
+    page.goto(site.origin)
+    page.evaluate("document.cookie = 'mine=1'")
+    shifts = page.evaluate(
+        """async () => {
+          const seen = [];
+          new PerformanceObserver((list) => seen.push(...list.getEntries()))
+            .observe({ type: 'layout-shift', buffered: true });
+          await new Promise((done) => setTimeout(done, 400));
+          return seen.length;
+        }"""
+    )
+    page.goto("about:blank")
+    _arrived(lambda: site.bodies, "something")
+    page.goto(f"{site.origin}/")
+    stored = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+    assert (shifts, stored, set(site.cookies), complaints) == (0, [0, 0, "mine=1"], {""}, [])
+
+
+def test_details_can_be_anything(site: Site, watched: Watched) -> None:
+    """Nothing that a page hands over makes a call raise; what can be read of it arrives."""
+    page, complaints = watched
+    page.goto(site.origin)
+    _call(
+        page,
+        r"""
+        const cycle = { a: 1 }; cycle.cycle = cycle;
+        const hostile = [
+          cycle, null, undefined, Symbol('s'), 12n, NaN, () => {}, new Error('e'), 'text', [1, [2]],
+          { get boom() { throw new Error('getter'); }, fine: 1 }, { toJSON() { throw 1; } },
+          { lone: '\ud800', huge: 'x'.repeat(1e6), date: new Date(0), map: new Map(), big: 1n, s: Symbol('x') },
+          new Proxy({}, { ownKeys() { throw new Error('trap'); } }), Object.create(null), window, document.body,
+          Object.fromEntries(Array.from({ length: 500 }, (_, n) => ['k' + n, n])),
+        ];
+        for (const each of hostile) DebugQueue.error('HOSTILE', each);
+        DebugQueue.log(Symbol('tag')); DebugQueue.log({ toString() { throw 1; } }); DebugQueue.log('X', {}, 'nonsense');
+        DebugQueue.exception(null); DebugQueue.exception(cycle); start({}); start(); consent();
+        DebugQueue.error('END');
+        """,
+    )
+    _arrived(lambda: "END" in _tags(site), "the end")
+    assert _tags(site).count("HOSTILE") >= 14
+    assert max(len(r["attributes"]) for r in site.logs()) <= 64
+    assert complaints == []
+
+
+def test_secrets_are_taken_out_by_the_shared_rules(site: Site, watched: Watched) -> None:
+    """The vectors that the server and the other SDKs keep to, through the published bundle."""
+    vectors = json.loads(VECTORS.read_text())
+    texts = vectors["text"] + vectors["asked"]["email"]
+    cases = [["".join(case["in"]), case["out"]] for case in texts]
+    named = [case for case in vectors["fields"] if case["in"] and not isinstance(case["in"], dict)]
+    fields = [[case["name"], case["in"]] for case in named]
+    page, _ = watched
+    page.goto(site.origin)
+    _call(page, f"for (const [text] of {json.dumps(cases)}) DebugQueue.info('TEXT', {{ text }})")
+    _call(
+        page,
+        f"for (const [name, v] of {json.dumps(fields)}) DebugQueue.info('FIELD', {{ [name]: v }})",
+    )
+    _call(page, "DebugQueue.error('END')")
+    _arrived(lambda: "END" in _tags(site), "the end")
+
+    got = [_fields(r).get("text", "") for r in site.logs() if r["eventName"] == "TEXT"]
+    # Pages go further: no queries of addresses, no mail addresses.
+    query = re.compile(r"(https?://[^\s\"'()?#]*)\?[^\s\"'():]*")
+    email = re.compile(r"(?<![\w.%])\w[\w.%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+    assert got == [email.sub("[redacted:email]", query.sub(r"\1", out)) for _, out in cases]
+    got_fields = [next(iter(_fields(r).items())) for r in site.logs() if r["eventName"] == "FIELD"]
+    assert got_fields == [(case["name"], case["out"]) for case in named]
+
+
+def test_it_works_where_little_is_allowed(site: Site, watched: Watched) -> None:
+    """In a sandboxed frame without storage and with frozen prototypes it measures what it can."""
+    site.settings["consent"] = "true"
+    page, complaints = watched
+    page.add_init_script(
+        "Object.freeze(XMLHttpRequest.prototype); Object.freeze(History.prototype);"
+        "Object.defineProperty(window, 'fetch', { value: fetch, writable: false });"
+    )
+    page.goto(site.origin)
+    page.evaluate(
+        """() => new Promise((done) => {
+          const frame = document.createElement('iframe');
+          frame.sandbox = 'allow-scripts'; frame.src = '/framed'; frame.onload = done;
+          document.body.append(frame);
+        })"""
+    )
+    page.wait_for_timeout(700)
+    page.goto("about:blank")
+    loads = _arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "loads")
+    assert site.origin + "/" in [_fields(s)["url.full"] for s in loads]
+    assert [c for c in complaints if "fram" not in c] == []
