@@ -1,0 +1,111 @@
+"""
+What the browser SDK costs a page, in Debian's Chromium at a quarter of this machine's speed.
+
+    python benchmarks/sdk_browser.py [--quick] [--json]
+
+Chromium's own trace tells the processor time of each task of the main thread in which the SDK ran: when it
+starts, for each slice of work on what the browser measured, when it sends, when the page is left. The same
+page without it tells what it adds to the layout shifts and the messages of the console.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+from tests.e2e.web_site import Site, web_site  # noqa: E402
+
+BUNDLE = "import { bundleBrowser } from './tools/browser.mjs'; process.stdout.write(await bundleBrowser())"
+THROTTLE = 4
+CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8", "toplevel"]
+SHIFTS = """async () => {
+  const seen = [];
+  new PerformanceObserver((list) => seen.push(...list.getEntries())).observe({ type: 'layout-shift', buffered: true });
+  await new Promise((done) => setTimeout(done, 500));
+  return seen.reduce((sum, { value }) => sum + value, 0);
+}"""
+
+
+def _tasks_ms(trace: list[dict[str, Any]]) -> list[float]:
+    """Return the processor time of each main-thread task in which the SDK ran."""
+    ours = [e for e in trace if e.get("ph") == "X" and "sdk.mjs" in json.dumps(e.get("args", {}))]
+    places = [(e["pid"], e["tid"], e["ts"]) for e in ours]
+    found = []
+    for task in trace:
+        if task.get("ph") != "X" or not task["name"].endswith("RunTask"):
+            continue
+        end = task["ts"] + task.get("dur", 0)
+        here = (task["pid"], task["tid"])
+        if any((p, t) == here and task["ts"] <= ts < end for p, t, ts in places):
+            found.append(task.get("tdur", 0) / 1000)
+    return found
+
+
+def _visit(browser: Browser, site: Site) -> dict[str, Any]:
+    """Load the page, press a key in it, tell events, leave it."""
+    page = browser.new_page()
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": THROTTLE})
+    browser.start_tracing(page=page, categories=CATEGORIES)
+    page.goto(site.origin)
+    shift = page.evaluate(SHIFTS)
+    page.wait_for_timeout(1500)
+    page.click("#across")
+    page.wait_for_timeout(4000)
+    page.goto("about:blank")
+    page.wait_for_timeout(500)
+    trace = json.loads(browser.stop_tracing())["traceEvents"]
+    page.close()
+    return {"tasks_ms": _tasks_ms(trace), "shift": shift, "messages": messages}
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="three visits instead of ten")
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    chosen = parser.parse_args()
+    command = ["node", "--input-type=module", "-e", BUNDLE]
+    package = ROOT / "sdk" / "js"
+    bundle = subprocess.run(command, cwd=package, check=True, capture_output=True, text=True).stdout
+    with web_site(bundle) as site, sync_playwright() as playwright:
+        site.endpoint = site.other_origin
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        site.sdk = False
+        without = _visit(browser, site)
+        site.sdk = True
+        visits = [_visit(browser, site) for _ in range(3 if chosen.quick else 10)]
+        browser.close()
+    longest = sorted(max(visit["tasks_ms"]) for visit in visits)
+    figures = {
+        "browser_longest_task_ms_at_4x_median": round(statistics.median(longest), 1),
+        "browser_longest_task_ms_at_4x_worst": round(longest[-1], 1),
+        "browser_total_ms_at_4x_median": round(
+            statistics.median(sum(visit["tasks_ms"]) for visit in visits), 1
+        ),
+        "browser_added_layout_shift": max(v["shift"] for v in visits) - without["shift"],
+        "browser_console_messages": sum(len(visit["messages"]) for visit in visits),
+        "visits": len(visits),
+    }
+    if chosen.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:42} {value}")
+    print("tasks of the last visit, ms:", [round(task, 1) for task in visits[-1]["tasks_ms"]])
+
+
+if __name__ == "__main__":
+    main()
