@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WEB_STAMP := web/node_modules/.installed
 E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
+SHOP_STAMP := examples/shop/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 
 .PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-power-cuts test-sdk rules test-hostile peers bench clean
@@ -14,7 +15,7 @@ STATIC := src/tracepulse/static/index.html
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) $(STATIC) $(E2E_STAMP)  ## set up .venv and the page
+setup: $(STAMP) $(STATIC) $(E2E_STAMP) $(SHOP_STAMP)  ## set up .venv, the page, and the Node parts
 
 $(STAMP): pyproject.toml constraints.txt sdk/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=/path/to/python3.11")'
@@ -41,6 +42,11 @@ $(STATIC): $(shell find web/src web/public web/index.html web/package.json web/p
 
 $(E2E_STAMP): tests/e2e/node/package-lock.json
 	@cd tests/e2e/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(SHOP_STAMP): examples/shop/node/package-lock.json
+	@echo "Installing the shop's Node packages…"
+	@cd examples/shop/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 web: $(STATIC)  ## build the page

@@ -11,6 +11,7 @@ from tracepulse.cli_import import import_files
 from tracepulse.cli_keys import keys
 from tracepulse.cli_mcp import mcp
 from tracepulse.cli_queries import add_queries
+from tracepulse.cli_run import run
 from tracepulse.cli_serve import serve
 from tracepulse.cli_set_aside import set_aside
 from tracepulse.errors import TracePulseError
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve)
 app.command("import")(import_files)
+app.command("run", context_settings={"allow_interspersed_args": False})(run)
 add_queries(app)
 app.command("mcp")(mcp)
 app.add_typer(keys, name="keys")

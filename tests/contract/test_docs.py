@@ -99,7 +99,8 @@ def test_commands_in_the_docs_exist() -> None:
             words = shlex.split(line, comments=True)
             if words and Path(words[0]).name == "tracepulse":
                 name = next((n for n in commands if _calls(words, n)), None)
-                given = {word.partition("=")[0] for word in words if word.startswith("--")}
+                ours = words[: words.index("--")] if "--" in words else words
+                given = {word.partition("=")[0] for word in ours if word.startswith("--")}
                 if name is None or given - commands[name]:
                     wrong.append(f"{page.name}: {line}")
     assert [] == wrong

@@ -1,0 +1,1 @@
+"""Starting other people's programs with OpenTelemetry's auto-instrumentation, unchanged."""
