@@ -131,6 +131,27 @@ def test_timeout_without_an_answer_stays_with_the_caller() -> None:
     assert failure_summary(spans(rows)).origins[0].service == "gateway"
 
 
+def test_a_frameworks_own_spans_do_not_hide_what_failed_behind_them() -> None:
+    """Express and others leave their internal spans without a status, whatever happened below."""
+    rows: list[Row] = [
+        ("a", "", "gateway", "POST /checkout", "Server", "Error", status(502)),
+        ("b", "a", "gateway", "middleware - json", "Internal", "", {}),
+        ("c", "a", "gateway", "router", "Internal", "", {}),
+        ("d", "c", "gateway", "request handler", "Internal", "", {}),
+        ("e", "d", "gateway", "POST", "Client", "Error", status(502)),
+        ("f", "e", "checkout", "POST /carts", "Server", "Error", status(502)),
+    ]
+    assert failure_summary(spans(rows)).origins[0].service == "checkout"
+    tolerated: list[Row] = [
+        ("a", "", "gateway", "POST /checkout", "Server", "Error", status(502)),
+        ("b", "a", "gateway", "GET", "Client", "Error", {}),
+        ("c", "a", "gateway", "middleware - cache", "Internal", "", {}),
+        ("d", "c", "gateway", "GET", "Client", "Error", status(404)),
+        ("e", "d", "cache", "GET /page", "Server", "", status(404)),
+    ]
+    assert failure_summary(spans(tolerated)).origins[0].service == "gateway"
+
+
 def test_only_traces_through_the_incidents_entry_count() -> None:
     """When the entry is known, a failing login does not blur where checkouts fail."""
     rows: list[Row] = [("z", "", "gateway", "POST /login", "Server", "Error", status(500))]

@@ -134,14 +134,29 @@ def _deepest_failure(
     pending = [entry]
     while pending:
         span = pending.pop()
-        for child_id in span.children:
-            child = trace[child_id]
-            if child.failed or _answered_badly(span, child):
-                pending.append(child)
-                rank = (-child.depth, child.start_unix_ns, child.span_id)
-                if rank < (-best.depth, best.start_unix_ns, best.span_id):
-                    best = child
+        for child in _failing_below(span, trace):
+            pending.append(child)
+            rank = (-child.depth, child.start_unix_ns, child.span_id)
+            if rank < (-best.depth, best.start_unix_ns, best.span_id):
+                best = child
     return best, _services_to(best, trace)
+
+
+def _failing_below(span: LinkedSpan, trace: Mapping[str, LinkedSpan]) -> list[LinkedSpan]:
+    """
+    Return a failing span's failing children; if none, those behind internal spans of its service.
+
+    Frameworks (Express, Spring) put spans of their own between a request and the calls it makes, and
+    leave their status unset whatever happens.
+    """
+    children = [trace[child_id] for child_id in span.children]
+    failing = [c for c in children if c.failed or _answered_badly(span, c)]
+    passed = [c for c in children if c.kind == "Internal" and c.service == span.service]
+    while not failing and passed:
+        behind = [trace[child_id] for each in passed for child_id in each.children]
+        failing = [c for c in behind if c.failed]
+        passed = [c for c in behind if c.kind == "Internal" and c.service == span.service]
+    return failing
 
 
 def _answered_badly(caller: LinkedSpan, callee: LinkedSpan) -> bool:
