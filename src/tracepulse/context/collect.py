@@ -39,6 +39,8 @@ _SHAPES = 200
 _LOG_LINES = 5_000
 _LOGS_BEFORE_NS = 60 * _S
 _LOGS_AFTER_NS = 180 * _S
+_ONSET_ROOM_NS = 10 * _S
+"""An onset is known to about a bin."""
 _MAX_SPANS = 50_000
 
 T = TypeVar("T")
@@ -170,12 +172,19 @@ class Collector:
         ]
 
     def _log_records(self, window: Window, notes: _Notes) -> tuple[LogRecord, ...]:
+        """Read lines from just before the onset on; what room is left goes to those before them."""
+        begin = window.onset_unix_ns - _ONSET_ROOM_NS
         end = min(window.onset_unix_ns + _LOGS_AFTER_NS, window.end_unix_ns)
-        stretch = Stretch(window.onset_unix_ns - _LOGS_BEFORE_NS, end)
-        records = self._telemetry.search_logs(
-            LogQuestion(stretch, limit=_LOG_LINES), oldest_first=True
+        after = self._telemetry.search_logs(
+            LogQuestion(Stretch(begin, end), limit=_LOG_LINES), oldest_first=True
         )
-        return notes.of("log_records", records, _LOG_LINES)
+        before = self._telemetry.search_logs(
+            LogQuestion(
+                Stretch(window.onset_unix_ns - _LOGS_BEFORE_NS, begin),
+                limit=max(1, _LOG_LINES - len(after)),
+            )
+        )
+        return notes.of("log_records", (*reversed(before), *after)[-_LOG_LINES:], _LOG_LINES)
 
     def _versions(self, window: Window, changes: Sequence[Change]) -> tuple[VersionOutcome, ...]:
         services = sorted({change.service for change in changes})
