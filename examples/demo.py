@@ -60,6 +60,7 @@ class Plan:
     port: int
     otlp_http_port: int
     otlp_grpc_port: int
+    shop_port: int
 
     @property
     def api(self) -> str:
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.port,
         otlp_http_port=options.otlp_http_port,
         otlp_grpc_port=options.otlp_grpc_port,
+        shop_port=options.shop_port or _free_port(),
     )
     # Also where a shell started the demo in the background, with SIGINT ignored.
     signal.signal(signal.SIGINT, _interrupt)
@@ -113,6 +115,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8600)
     parser.add_argument("--otlp-http-port", type=int, default=4318)
     parser.add_argument("--otlp-grpc-port", type=int, default=4317)
+    parser.add_argument("--shop-port", type=int, default=0, help="of the shop's page; 0 is any")
     return parser.parse_args(arguments)
 
 
@@ -139,9 +142,15 @@ def _fresh_folder(folder: Path) -> Iterator[None]:
         yield
 
 
+def _free_port() -> int:
+    """Return a port for the shop's page, whose address the server must know first."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
 def _refuse_used_ports(plan: Plan) -> None:
     """Another server may answer there, and would be taken for ours."""
-    for flag in ("port", "otlp_http_port", "otlp_grpc_port"):
+    for flag in ("port", "otlp_http_port", "otlp_grpc_port", "shop_port"):
         port = getattr(plan, flag)
         try:
             socket.create_server(("127.0.0.1", port)).close()
@@ -161,9 +170,11 @@ def _server(plan: Plan) -> Iterator[None]:
         *("--otlp-http-port", str(plan.otlp_http_port)),
         *("--otlp-grpc-port", str(plan.otlp_grpc_port)),
         *("--code-roots", str(plan.folder)),
+        *("--allowed-origins", f"http://127.0.0.1:{plan.shop_port}"),
     ]
-    if plan.telemetry == "logs":
-        command += ["--log-files", str(plan.folder / "shop" / "logs" / "*.log")]
+    # One hop has nothing but its access log, whatever the others send.
+    followed = "*.log" if plan.telemetry == "logs" else "payment.log"
+    command += ["--log-files", str(plan.folder / "shop" / "logs" / followed)]
     log = plan.folder / "server.log"
     _say("Starting the server …")
     with open(log, "wb") as output:
@@ -202,9 +213,17 @@ def _wait_healthy(plan: Plan, process: "subprocess.Popen[bytes]", log: Path) -> 
 
 @contextlib.contextmanager
 def _shop(plan: Plan) -> Iterator[Shop]:
-    _say("Starting the shop: gateway, session, checkout, catalogue, and its customers …")
+    _say(
+        "Starting the shop: gateway, session, checkout, catalogue, fulfilment, and its customers …"
+    )
     otlp = f"http://127.0.0.1:{plan.otlp_http_port}" if plan.telemetry == "otel" else None
-    with Shop(plan.folder / "shop", otlp, plan.api, telemetry=plan.telemetry) as shop:
+    with Shop(
+        plan.folder / "shop",
+        otlp,
+        plan.api,
+        telemetry=plan.telemetry,
+        gateway_port=plan.shop_port,
+    ) as shop:
         yield shop
 
 

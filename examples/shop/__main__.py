@@ -27,6 +27,7 @@ def main() -> int:
             options.api,
             options.telemetry,
             customers=options.customers,
+            gateway_port=options.port,
         )
         began = time.monotonic()
         with shop:
@@ -50,6 +51,7 @@ def _words() -> argparse.ArgumentParser:
     words.add_argument("--otlp", default="http://127.0.0.1:4318", help="OTLP/HTTP base address")
     words.add_argument("--api", help="report releases to this server, such as the one at 8600")
     words.add_argument("--customers", type=int, default=40)
+    words.add_argument("--port", type=int, default=0, help="of the shop's page; 0 is any")
     words.add_argument("--break", dest="fault", choices=sorted(CHANGES), metavar="NAME")
     words.add_argument("--after", type=float, default=60.0, help="seconds until --break")
     words.add_argument("--for", dest="length_s", type=float, help="seconds until the end")
@@ -92,10 +94,17 @@ def _obey(shop: Shop, words: list[str]) -> None:
 
 
 def _say(deploy: Deploy) -> None:
-    print(
-        f"\nreleased {deploy.service} {deploy.previous_version} -> {deploy.version}"
-        f" ({deploy.revision[:7]} {deploy.summary})"
-    )
+    print()
+    match deploy.kind:
+        case "deploy":
+            print(
+                f"released {deploy.service} {deploy.previous_version} -> {deploy.version}"
+                f" ({deploy.revision[:7]} {deploy.summary})"
+            )
+        case "config":
+            print(f"{deploy.service}: {deploy.summary}")
+        case "outside":
+            print(f"{deploy.name}: {deploy.summary}")
 
 
 def _show(truth: dict[str, Any]) -> None:

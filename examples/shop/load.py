@@ -26,6 +26,7 @@ THINK_S = 1.9
 STAY_S = (25.0, 90.0)
 WRONG_PASSWORD_RATIO = 0.03
 MISSING_PRODUCT_RATIO = 0.01
+ASK_FOR_ORDER_RATIO = 0.5
 TRY_AGAIN_RATIO = 0.25
 COME_BACK_RATIO = 0.35
 AWAY_S = (5.0, 25.0)
@@ -149,7 +150,10 @@ class Customer(threading.Thread):
         self._think()
 
     def _check_out(self) -> bool:
-        status, _ = self._send("POST", "/checkout")
+        status, answer = self._send("POST", "/checkout")
+        if status == 201 and self._chance.random() < ASK_FOR_ORDER_RATIO:
+            self._think()
+            self._send("GET", f"/orders/{answer['order']}", route="GET /orders/{id}")
         return 0 < status < 500
 
     def _after_failure(self) -> None:
@@ -208,6 +212,7 @@ def main() -> None:
     words.add_argument("--gateway", required=True, help="address of the gateway")
     words.add_argument("--truth", required=True, type=Path, help="file to keep the record in")
     words.add_argument("--customers", type=int, default=40)
+    words.add_argument("--first", type=int, default=1, help="number of the first customer")
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--resume", type=Path, help="JSON: customers who are logged in already")
     options = words.parse_args()
@@ -220,7 +225,7 @@ def main() -> None:
     truth = Truth(options.truth)
     stays = json.loads(options.resume.read_text()) if options.resume else {}
     customers = []
-    for number in range(1, options.customers + 1):
+    for number in range(options.first, options.first + options.customers):
         customer = Customer(number, options.gateway, truth, stop, options.seed)
         if str(number) in stays:
             customer.resume(**stays[str(number)])

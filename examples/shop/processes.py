@@ -1,6 +1,7 @@
 """Child processes that never outlive their parent, and releases that drop no request."""
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -32,6 +33,7 @@ class Child:
         environment: Mapping[str, str],
         log_file: Path,
         keep_fds: Sequence[int] = (),
+        most_open_files: int | None = None,
     ) -> None:
         self.name = name
         self.log_file = log_file
@@ -46,6 +48,9 @@ class Child:
                 pass_fds=keep_fds,
                 start_new_session=True,
             )
+        if most_open_files is not None and hasattr(resource, "prlimit"):
+            limit = (most_open_files, most_open_files)
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, limit)
 
     @property
     def pid(self) -> int:
@@ -81,8 +86,9 @@ class Child:
 class ListeningSocket:
     """A socket that the old and the new process of a service accept from during a release."""
 
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+    def __init__(self, port: int = 0) -> None:
+        """Listen on a port; 0 is any that is free."""
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=128)
         # When both processes wake up for one connection, the slower one must not block.
         self._socket.setblocking(False)
 

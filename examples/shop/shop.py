@@ -1,27 +1,26 @@
 """The demo shop: start it, break it while it runs, ask what its customers met, stop it."""
 
 import json
-import random
 import shutil
-import sqlite3
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from .errors import ShopError
 from .faults import CHANGES, DECOY, FIRST_VERSIONS, ShopChange
 from .history import build_history, commit_patch, read_head, tag_release
-from .load import STAY_S
-from .processes import Child, ListeningSocket, ReadyPipe
-from .telemetry import Telemetry, otel_environment, plain_environment, service_command
+from .outside_world import Payment, People
+from .processes import Child
+from .record import read_records
+from .services import Services, Surroundings
+from .telemetry import Telemetry
 
 OWNER_MARK = ".demo-shop"
 REPORT_TRIES = 3
@@ -29,10 +28,11 @@ REPORT_TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """One release of one service, as it was reported."""
+    """One change of the shop or around it; those of the shop's own are reported."""
 
     name: str
     """The change, or `revert <change>`."""
+    kind: Literal["deploy", "config", "outside"]
     service: str
     version: str
     previous_version: str
@@ -44,19 +44,9 @@ class Deploy:
     """Just before the new version took its first request."""
 
 
-@dataclass(slots=True)
-class _Running:
-    """A service's present process and release."""
-
-    child: Child
-    version: str
-    revision: str
-    instance: int
-
-
 class Shop:
     """
-    Four services, a git repository of their source, and customers.
+    Five services, a git repository of their source, customers, and a payment service of others.
 
     Use it as a context manager, or call `start()` and `stop()`. No process survives `stop()`, an
     exception, Ctrl-C or the death of this process.
@@ -72,6 +62,7 @@ class Shop:
         customers: int = 40,
         seed: int = 1,
         api_headers: Mapping[str, str] | None = None,
+        gateway_port: int = 0,
     ) -> None:
         """
         Prepare a shop; nothing is started or written yet.
@@ -84,19 +75,29 @@ class Shop:
             customers: each sends about one request in two seconds.
             seed: of the customers' choices.
             api_headers: sent with each report, such as a key.
+            gateway_port: where the shop is open; 0 is any free port.
         """
         if telemetry == "otel" and otlp_endpoint is None:
             raise ShopError("telemetry 'otel' needs an OTLP endpoint: name one, or use 'logs'")
+        if telemetry == "otel" and otlp_endpoint is None:
+            raise ShopError("telemetry 'otel' needs an OTLP endpoint: name one, or use 'logs'")
         self._work_dir = work_dir.resolve()
-        self._otlp_endpoint = otlp_endpoint
         self._api_url = api_url
         self._api_headers = dict(api_headers or {})
-        self._telemetry: Telemetry = telemetry
         self._customers = customers
         self._seed = seed
-        self._running: dict[str, _Running] = {}
-        self._sockets: dict[str, ListeningSocket] = {}
-        self._load: Child | None = None
+        self._services = Services(
+            Surroundings(
+                self._work_dir,
+                self.repository,
+                self.logs_dir,
+                telemetry,
+                otlp_endpoint,
+                gateway_port,
+            )
+        )
+        self._payment: Payment | None = None
+        self._people: People | None = None
         self._deploys: list[Deploy] = []
 
     @property
@@ -112,15 +113,12 @@ class Shop:
     @property
     def gateway_url(self) -> str:
         """The public entry."""
-        return self._sockets["gateway"].url
+        return self._services.url("gateway")
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Every process of the shop, in ascending order."""
-        children = [running.child for running in self._running.values()]
-        if self._load is not None:
-            children.append(self._load)
-        return tuple(sorted(child.pid for child in children))
+        return tuple(sorted(child.pid for child in self._children()))
 
     @property
     def deploys(self) -> tuple[Deploy, ...]:
@@ -154,82 +152,106 @@ class Shop:
             revision = build_history(self.repository)
             for service, version in FIRST_VERSIONS.items():
                 tag_release(self.repository, service, version)
-                self._sockets[service] = ListeningSocket()
-            begun = [
-                (service, *self._begin(service, version, revision, 1))
-                for service, version in FIRST_VERSIONS.items()
-            ]
-            for service, child, ready in begun:
-                ready.wait(child)
-                self._running[service] = _Running(child, FIRST_VERSIONS[service], revision, 1)
-            self._start_load()
+            self._payment = Payment(self._work_dir, self.logs_dir / "payment.log")
+            self._payment.start()
+            self._services.start(revision, {"payment": self._payment.url})
+            self._people = People(self._work_dir, self.gateway_url, self._customers, self._seed)
+            self._people.open()
             undo.pop_all()
 
     def stop(self) -> None:
         """End every process of the shop; doing so twice is fine."""
-        if self._load is not None:
-            self._load.stop()
-        children = [running.child for running in self._running.values()]
-        for child in children:
-            child.ask_to_stop()
-        for child in children:
-            child.stop()
-        for listening in self._sockets.values():
-            listening.close()
+        for part in (self._people, self._services, self._payment):
+            if part is not None:
+                part.stop()
 
     def check(self) -> None:
         """Raise ShopError if a process of the shop has ended by itself."""
-        children = [running.child for running in self._running.values()]
-        for child in [*children, *([self._load] if self._load is not None else [])]:
+        for child in self._children():
             if not child.running:
                 raise ShopError(f"{child.name} ended; see {child.log_file}:\n{child.last_words()}")
 
     def apply_fault(self, name: str) -> Deploy:
         """
-        Commit a change of the table, release its service, and report the release.
+        Do what the table says; a release or a setting is reported, what others do is not.
 
         Raises:
             ShopError: no such change, it is in already, or the new version does not start.
         """
         change = _change(name)
-        revision = commit_patch(self.repository, change.patch)
-        summary = read_head(change.patch).subject
-        return self._release(name, change.service, change.version, revision, summary)
+        match change.by:
+            case "release":
+                revision = commit_patch(self.repository, change.patch)
+                summary = read_head(change.patch).subject
+                if change.settings:
+                    self._crowd().join(name, change.settings)
+                return self._release(name, change.service, change.version, revision, summary)
+            case "setting":
+                words = " ".join(f"{key}={change.settings[key]}" for key in change.settings)
+                return self._set(name, change.service, change.settings, f"set {words}")
+            case "outside":
+                return self._outside(name, change, change.settings)
+            case "customers":
+                self._crowd().join(name, change.settings)
+                return self._note_outside(name, change)
 
     def deploy_decoy(self) -> Deploy:
         """Release something harmless."""
         return self.apply_fault(DECOY)
 
     def revert(self, name: str) -> Deploy:
-        """Take a change back by a further commit, and release its service again."""
+        """Undo a change: a release by a further commit and release, the others by their opposite."""
         change = _change(name)
-        revision = commit_patch(self.repository, change.patch, reverse=True)
-        head, _, last = self._running[change.service].version.rpartition(".")
-        summary = f'Revert "{read_head(change.patch).subject}"'
-        version = f"{head}.{int(last) + 1}"
-        return self._release(f"revert {name}", change.service, version, revision, summary)
+        undone = f"revert {name}"
+        match change.by:
+            case "release":
+                revision = commit_patch(self.repository, change.patch, reverse=True)
+                head, _, last = self._services[change.service].version.rpartition(".")
+                summary = f'Revert "{read_head(change.patch).subject}"'
+                version = f"{head}.{int(last) + 1}"
+                if change.settings:
+                    self._crowd().leave(name)
+                return self._release(undone, change.service, version, revision, summary)
+            case "setting":
+                words = " ".join(sorted(change.settings))
+                return self._set(undone, change.service, {}, f"set {words} back")
+            case "outside":
+                return self._outside(undone, change, {})
+            case "customers":
+                self._crowd().leave(name)
+                return self._note_outside(undone, change)
 
     def truth(self) -> dict[str, Any]:
         """
         Return what the customers met so far, and every release; for a checker's eyes only.
 
         The keys are those of `load.Truth.write()` (the record is at most a second old), and:
-        `deploys`; `first_failed_checkout_unix_ns`, since the last harmful release, or None.
+        `deploys`; `faults`, the written truth of each change since the start with `name`,
+        `at_unix_ns` and `revision`; `first_failed_checkout_unix_ns`, since the last fault, or None.
         """
-        path = self._work_dir / "truth.json"
-        record: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        record = read_records(self._people.records if self._people is not None else ())
         failed = record.get("failed_checkouts_unix_ns", [])
-        harmful = [
-            deploy.at_unix_ns
-            for deploy in self._deploys
-            if deploy.name in CHANGES and CHANGES[deploy.name].harmful
-        ]
+        applied = [deploy for deploy in self._deploys if deploy.name in CHANGES]
+        harmful = [deploy.at_unix_ns for deploy in applied if CHANGES[deploy.name].harmful]
         since = harmful[-1] if harmful else 0
-        first = next((at for at in failed if at >= since), None)
         return record | {
             "deploys": [asdict(deploy) for deploy in self._deploys],
-            "first_failed_checkout_unix_ns": first,
+            "faults": [
+                {"name": deploy.name, "at_unix_ns": deploy.at_unix_ns, "revision": deploy.revision}
+                | dict(CHANGES[deploy.name].truth)
+                for deploy in applied
+            ],
+            "first_failed_checkout_unix_ns": next((at for at in failed if at >= since), None),
         }
+
+    def _children(self) -> tuple[Child, ...]:
+        parts = (self._services, self._payment, self._people)
+        return tuple(child for part in parts if part is not None for child in part.children)
+
+    def _crowd(self) -> People:
+        if self._people is None:
+            raise ShopError("the shop is not open: call start()")
+        return self._people
 
     def _empty_work_dir(self) -> None:
         mark = self._work_dir / OWNER_MARK
@@ -240,56 +262,58 @@ class Shop:
             folder.mkdir(parents=True)
         mark.touch()
 
-    def _begin(
-        self, service: str, version: str, revision: str, instance: int
-    ) -> tuple[Child, ReadyPipe]:
-        ready = ReadyPipe()
-        listening = self._sockets[service]
-        environment = plain_environment() | {
-            "LISTEN_FD": str(listening.fd),
-            "READY_FD": str(ready.write_fd),
-            "DATA_DIR": str(self._work_dir / "data"),
-        }
-        environment |= {f"{name.upper()}_URL": its.url for name, its in self._sockets.items()}
-        if self._telemetry == "otel" and self._otlp_endpoint is not None:
-            resource = {
-                "deployment.environment.name": "demo",
-                "service.instance.id": f"{service}-{instance}",
-                "service.namespace": "shop",
-                "service.version": version,
-                "vcs.ref.head.revision": revision,
-            }
-            environment |= otel_environment(self._otlp_endpoint, service, resource)
-        child = Child(
-            service,
-            service_command(service, self._telemetry),
-            cwd=self.repository,
-            environment=environment,
-            log_file=self.logs_dir / f"{service}.log",
-            keep_fds=(listening.fd, ready.write_fd),
-        )
-        # Known from its first moment, so that stop() also ends one that never became ready.
-        self._running.setdefault(service, _Running(child, version, revision, instance))
-        ready.close_write()
-        return child, ready
-
     def _release(
         self, name: str, service: str, version: str, revision: str, summary: str
     ) -> Deploy:
-        old = self._running[service]
+        old = self._services[service]
         tag_release(self.repository, service, version)
-        child, ready = self._begin(service, version, revision, old.instance + 1)
-        try:
-            at_unix_ns = time.time_ns()
-            ready.wait(child)
-        except BaseException:
-            child.stop()
-            raise
-        self._running[service] = _Running(child, version, revision, old.instance + 1)
-        old.child.stop()
-        deploy = Deploy(
-            name, service, version, old.version, revision, old.revision, summary, at_unix_ns
+        at_unix_ns = self._services.replace(service, version, revision, old.settings)
+        return self._done(
+            Deploy(
+                name=name,
+                kind="deploy",
+                service=service,
+                version=version,
+                previous_version=old.version,
+                revision=revision,
+                previous_revision=old.revision,
+                summary=summary,
+                at_unix_ns=at_unix_ns,
+            )
         )
+
+    def _set(self, name: str, service: str, settings: Mapping[str, str], summary: str) -> Deploy:
+        old = self._services[service]
+        at_unix_ns = self._services.replace(service, old.version, old.revision, settings)
+        return self._done(
+            Deploy(
+                name=name,
+                kind="config",
+                service=service,
+                version=old.version,
+                previous_version=old.version,
+                revision=old.revision,
+                previous_revision=old.revision,
+                summary=summary,
+                at_unix_ns=at_unix_ns,
+            )
+        )
+
+    def _outside(self, name: str, change: ShopChange, settings: Mapping[str, str]) -> Deploy:
+        if self._payment is None:
+            raise ShopError("the shop is not open: call start()")
+        deploy = self._note_outside(name, change)
+        self._payment.serve(settings)
+        return deploy
+
+    def _note_outside(self, name: str, change: ShopChange) -> Deploy:
+        """Keep what somebody else did, for the truth alone."""
+        at_unix_ns = time.time_ns()
+        deploy = Deploy(name, "outside", change.service, "", "", "", "", change.effect, at_unix_ns)
+        self._deploys.append(deploy)
+        return deploy
+
+    def _done(self, deploy: Deploy) -> Deploy:
         self._deploys.append(deploy)
         self._report(deploy)
         return deploy
@@ -299,7 +323,7 @@ class Shop:
             return
         at = datetime.fromtimestamp(deploy.at_unix_ns / 10**9, UTC)
         body = {
-            "kind": "deploy",
+            "kind": deploy.kind,
             "service": deploy.service,
             "version": deploy.version,
             "previous_version": deploy.previous_version,
@@ -310,44 +334,6 @@ class Shop:
             "summary": deploy.summary,
         }
         _post(f"{self._api_url.rstrip('/')}/api/changes", body, self._api_headers)
-
-    def _start_load(self) -> None:
-        stays = self._customers_inside()
-        resume = self._work_dir / "customers.json"
-        resume.write_text(json.dumps(stays))
-        self._load = Child(
-            "customers",
-            [
-                sys.executable,
-                str(Path(__file__).with_name("load.py")),
-                *("--gateway", self.gateway_url),
-                *("--truth", str(self._work_dir / "truth.json")),
-                *("--customers", str(self._customers)),
-                *("--seed", str(self._seed)),
-                *("--resume", str(resume)),
-            ],
-            cwd=self._work_dir,
-            environment=plain_environment(),
-            log_file=self._work_dir / "customers.log",
-        )
-
-    def _customers_inside(self) -> dict[str, dict[str, Any]]:
-        """Log most customers in as of some time ago, as if the shop had been open all along."""
-        chance = random.Random(self._seed)
-        now = time.time()
-        stays = {}
-        rows = []
-        for number in range(1, self._customers + 1):
-            stay_s = chance.uniform(*STAY_S)
-            opened_at = now - chance.uniform(0.0, stay_s)
-            session = f"{chance.getrandbits(64):016x}"
-            rows.append((session, f"customer-{number:03}", opened_at))
-            stays[str(number)] = {"session": session, "leaves_at": opened_at + stay_s}
-        with closing(sqlite3.connect(self._work_dir / "data" / "session.db")) as database, database:
-            database.executemany(
-                "INSERT INTO sessions (id, user, created_at) VALUES (?, ?, ?)", rows
-            )
-        return stays
 
 
 def _change(name: str) -> ShopChange:

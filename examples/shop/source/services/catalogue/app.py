@@ -37,3 +37,12 @@ def reserve() -> ResponseReturnValue:
     store.reserve(wanted)
     log.info("%d products reserved", len(wanted))
     return jsonify(reserved=len(wanted)), 201
+
+
+@app.post("/shipments")
+def ship() -> ResponseReturnValue:
+    """Take the pieces of a packed order out of the reservations."""
+    wanted = [(int(item["product"]), int(item["quantity"])) for item in request.get_json()["items"]]
+    store.ship(wanted)
+    log.info("%d products shipped", len(wanted))
+    return jsonify(shipped=len(wanted)), 201

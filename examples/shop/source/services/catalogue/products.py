@@ -84,6 +84,15 @@ class ProductStore:
                 [(product, quantity, now) for product, quantity in wanted],
             )
 
+    def ship(self, wanted: list[tuple[int, int]]) -> None:
+        """Forget one reservation for each pair of product and quantity."""
+        with self._database.transaction() as cursor:
+            cursor.executemany(
+                "DELETE FROM reservations WHERE rowid = (SELECT rowid FROM reservations"
+                " WHERE product = ? AND quantity = ? LIMIT 1)",
+                wanted,
+            )
+
 
 def _stock_shelves(cursor: sqlite3.Cursor) -> None:
     cursor.execute("SELECT count(*) FROM products")

@@ -4,6 +4,7 @@ from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from ..runtime.logs import log, set_up_logs
+from ..runtime.queue import Queue
 from ..runtime.upstream import Upstream
 from .carts import CartItem, CartStore
 from .pricing import total_cents
@@ -13,6 +14,8 @@ app = Flask("checkout")
 set_up_logs(app)
 carts = CartStore()
 catalogue = Upstream("catalogue")
+payment = Upstream("payment")
+orders = Queue("orders")
 
 
 @app.post("/carts/<session_id>/items")
@@ -43,6 +46,13 @@ def check_out(session_id: str) -> ResponseReturnValue:
     wanted = [{"product": item.product, "quantity": item.quantity} for item in items]
     catalogue.call("POST", "/reservations", {"items": wanted}).raise_for_status()
     total = total_cents(items)
+    charge = payment.call("POST", "/charges", {"cents": total, "customer": user})
+    if charge.status_code != 201:
+        log.error(
+            "checkout failed: payment answered %d, session %s", charge.status_code, session_id
+        )
+        return jsonify(error="payment failed"), 502
     order_id = carts.place_order(session_id, user, total)
+    orders.put({"order": order_id, "user": user, "items": wanted})
     log.info("order %s placed by %s: %d items, %d cents", order_id, user, len(items), total)
     return jsonify(order=order_id, total_cents=total), 201

@@ -7,7 +7,7 @@ import requests
 
 from .logs import REQUEST_ID_HEADER, request_id
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = float(os.environ.get("UPSTREAM_TIMEOUT_S", "5"))
 
 
 class Upstream:

@@ -1,4 +1,4 @@
-"""Start the gateway service."""
+"""Start the fulfilment service."""
 
 from ..runtime.server import run
 from .app import app
