@@ -10,7 +10,7 @@ E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
 SHOP_STAMP := examples/shop/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-power-cuts test-sdk rules test-hostile peers bench clean
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile peers bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,9 @@ test-sdk:  ## the Python SDK's tests in their long form, and under every Python 
 
 rules:  ## copy the redaction rules to the SDKs
 	@cp src/tracepulse/redaction/rules.json sdk/python/src/debugqueue/rules.json
+
+test-shop:  ## everything that can be done to the demo shop, each as its written truth says
+	@$(BIN)/python -m pytest -q tests/e2e/test_shop.py tests/e2e/test_shop_faults.py tests/e2e/test_shop_page.py -m 'slow or not slow'
 
 test-hostile:  ## a million mutated requests, and bombs, with what they cost
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'

@@ -234,16 +234,17 @@ def test_the_history_is_the_same_everywhere_and_ends_at_the_source(tmp_path: Pat
     assert len(set(git(one, "log", "--format=%an").splitlines())) >= 3
 
 
-@pytest.mark.parametrize("name", [c.name for c in CHANGES.values() if c.by == "release"])
-def test_each_change_can_be_committed_and_taken_back(name: str, tmp_path: Path) -> None:
+def test_each_change_can_be_committed_and_taken_back(tmp_path: Path) -> None:
     """A change fits the healthy source and can be taken back to the same tree."""
     build_history(tmp_path / "repo")
     before = git(tmp_path / "repo", "rev-parse", "HEAD^{tree}")
-    commit_patch(tmp_path / "repo", CHANGES[name].patch)
-    changed = git(tmp_path / "repo", "diff", "--name-only", "HEAD~1").splitlines()
-    assert [] == [path for path in changed if f"services/{CHANGES[name].service}/" not in path]
-    commit_patch(tmp_path / "repo", CHANGES[name].patch, reverse=True)
-    assert before == git(tmp_path / "repo", "rev-parse", "HEAD^{tree}")
+    for change in CHANGES.values():
+        if change.by == "release":
+            commit_patch(tmp_path / "repo", change.patch)
+            changed = git(tmp_path / "repo", "diff", "--name-only", "HEAD~1").splitlines()
+            assert [] == [p for p in changed if f"services/{change.service}/" not in p]
+            commit_patch(tmp_path / "repo", change.patch, reverse=True)
+            assert before == git(tmp_path / "repo", "rev-parse", "HEAD^{tree}")
 
 
 def test_the_product_knows_no_change_of_the_shop() -> None:
