@@ -9,9 +9,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from .deploys import Deploy
 from .errors import ShopError
 from .faults import CHANGES
-from .shop import Deploy, Shop
+from .shop import Shop
 
 HELP = "commands: break NAME · revert NAME · quit; changes: " + ", ".join(sorted(CHANGES))
 

@@ -1,18 +1,15 @@
 """The demo shop: start it, break it while it runs, ask what its customers met, stop it."""
 
-import json
 import shutil
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from .deploys import Deploy, report
 from .errors import ShopError
 from .faults import CHANGES, DECOY, FIRST_VERSIONS, ShopChange
 from .history import build_history, commit_patch, read_head, tag_release
@@ -23,25 +20,6 @@ from .services import Services, Surroundings
 from .telemetry import Telemetry
 
 OWNER_MARK = ".demo-shop"
-REPORT_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Deploy:
-    """One change of the shop or around it; those of the shop's own are reported."""
-
-    name: str
-    """The change, or `revert <change>`."""
-    kind: Literal["deploy", "config", "outside"]
-    service: str
-    version: str
-    previous_version: str
-    revision: str
-    previous_revision: str
-    """What the service ran before; commits to other services may lie between."""
-    summary: str
-    at_unix_ns: int
-    """Just before the new version took its first request."""
 
 
 class Shop:
@@ -77,8 +55,6 @@ class Shop:
             api_headers: sent with each report, such as a key.
             gateway_port: where the shop is open; 0 is any free port.
         """
-        if telemetry == "otel" and otlp_endpoint is None:
-            raise ShopError("telemetry 'otel' needs an OTLP endpoint: name one, or use 'logs'")
         if telemetry == "otel" and otlp_endpoint is None:
             raise ShopError("telemetry 'otel' needs an OTLP endpoint: name one, or use 'logs'")
         self._work_dir = work_dir.resolve()
@@ -265,39 +241,40 @@ class Shop:
     def _release(
         self, name: str, service: str, version: str, revision: str, summary: str
     ) -> Deploy:
-        old = self._services[service]
         tag_release(self.repository, service, version)
-        at_unix_ns = self._services.replace(service, version, revision, old.settings)
-        return self._done(
-            Deploy(
-                name=name,
-                kind="deploy",
-                service=service,
-                version=version,
-                previous_version=old.version,
-                revision=revision,
-                previous_revision=old.revision,
-                summary=summary,
-                at_unix_ns=at_unix_ns,
-            )
-        )
+        settings = self._services[service].settings
+        return self._replace(name, "deploy", service, version, revision, settings, summary)
 
     def _set(self, name: str, service: str, settings: Mapping[str, str], summary: str) -> Deploy:
+        now = self._services[service]
+        return self._replace(name, "config", service, now.version, now.revision, settings, summary)
+
+    def _replace(
+        self,
+        name: str,
+        kind: Literal["deploy", "config"],
+        service: str,
+        version: str,
+        revision: str,
+        settings: Mapping[str, str],
+        summary: str,
+    ) -> Deploy:
         old = self._services[service]
-        at_unix_ns = self._services.replace(service, old.version, old.revision, settings)
-        return self._done(
-            Deploy(
-                name=name,
-                kind="config",
-                service=service,
-                version=old.version,
-                previous_version=old.version,
-                revision=old.revision,
-                previous_revision=old.revision,
-                summary=summary,
-                at_unix_ns=at_unix_ns,
-            )
+        deploy = Deploy(
+            name=name,
+            kind=kind,
+            service=service,
+            version=version,
+            previous_version=old.version,
+            revision=revision,
+            previous_revision=old.revision,
+            summary=summary,
+            at_unix_ns=self._services.replace(service, version, revision, settings),
         )
+        self._deploys.append(deploy)
+        if self._api_url is not None:
+            report(deploy, self.repository, self._api_url, self._api_headers)
+        return deploy
 
     def _outside(self, name: str, change: ShopChange, settings: Mapping[str, str]) -> Deploy:
         if self._payment is None:
@@ -313,47 +290,8 @@ class Shop:
         self._deploys.append(deploy)
         return deploy
 
-    def _done(self, deploy: Deploy) -> Deploy:
-        self._deploys.append(deploy)
-        self._report(deploy)
-        return deploy
-
-    def _report(self, deploy: Deploy) -> None:
-        if self._api_url is None:
-            return
-        at = datetime.fromtimestamp(deploy.at_unix_ns / 10**9, UTC)
-        body = {
-            "kind": deploy.kind,
-            "service": deploy.service,
-            "version": deploy.version,
-            "previous_version": deploy.previous_version,
-            "revision": deploy.revision,
-            "previous_revision": deploy.previous_revision,
-            "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "repository": str(self.repository),
-            "summary": deploy.summary,
-        }
-        _post(f"{self._api_url.rstrip('/')}/api/changes", body, self._api_headers)
-
 
 def _change(name: str) -> ShopChange:
     if name not in CHANGES:
         raise ShopError(f"no change called {name!r}: there are {', '.join(sorted(CHANGES))}")
     return CHANGES[name]
-
-
-def _post(url: str, body: Mapping[str, str], headers: Mapping[str, str]) -> None:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
-    )
-    for attempt in range(REPORT_TRIES):
-        try:
-            with urllib.request.urlopen(request, timeout=5.0):
-                return
-        except urllib.error.HTTPError as refused:
-            said = refused.read(300).decode(errors="replace")
-            raise ShopError(f"{url} answered {refused.code}: {said}") from refused
-        except OSError as problem:
-            if attempt + 1 == REPORT_TRIES:
-                raise ShopError(f"cannot report a release to {url}: {problem}") from problem
-            time.sleep(0.3)

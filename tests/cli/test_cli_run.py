@@ -1,5 +1,6 @@
 """`tracepulse run`: real Python and Node programs, unchanged, with and without OpenTelemetry."""
 
+import json
 import os
 import shutil
 import signal
@@ -55,6 +56,17 @@ const server = app.listen(0, "127.0.0.1", () => {
 """
 
 
+REGISTER = """
+const { NodeSDK } = require("@opentelemetry/sdk-node");
+const { HttpInstrumentation } = require("@opentelemetry/instrumentation-http");
+const sdk = new NodeSDK({ instrumentations: [new HttpInstrumentation()] });
+sdk.start();
+process.on("SIGTERM", () => sdk.shutdown());
+process.once("beforeExit", () => sdk.shutdown());
+"""
+"""What the auto-instrumentation package does when it is loaded, with one instrumentation."""
+
+
 @pytest.fixture
 def sink() -> Iterator[OtlpSink]:
     """A place for telemetry to go."""
@@ -86,6 +98,30 @@ def write(folder: Path, name: str, text: str) -> str:
     """Write a program and return its file's name."""
     (folder / name).write_text(textwrap.dedent(text))
     return name
+
+
+def auto_package(folder: Path, needs_node: str) -> Path:
+    """Make an auto-instrumentation package beside the real SDK, and return its folder."""
+    if shutil.which("node") is None or not NODE_MODULES.is_dir():
+        pytest.skip("Node or the shop's packages are not installed; run `make setup`")
+    scope = folder / "node_modules" / "@opentelemetry"
+    scope.mkdir(parents=True)
+    for each in (NODE_MODULES / "@opentelemetry").iterdir():
+        (scope / each.name).symlink_to(each)
+    auto = scope / "auto-instrumentations-node"
+    auto.mkdir()
+    (auto / "package.json").write_text(
+        json.dumps(
+            {
+                "name": "@opentelemetry/auto-instrumentations-node",
+                "version": "0.81.2",
+                "engines": {"node": needs_node},
+                "exports": {"./register": "./register.js"},
+                "dependencies": {"@opentelemetry/instrumentation-http": "*"},
+            }
+        )
+    )
+    return auto
 
 
 def surroundings(**more: str) -> dict[str, str]:
@@ -144,6 +180,43 @@ def test_a_node_program_is_seen_and_still_ends_when_told_to(
     server = next(span for _, span in sink.spans() if span.kind == span.SPAN_KIND_SERVER)
     client = next(span for _, span in sink.spans() if span.kind == span.SPAN_KIND_CLIENT)
     assert (client.trace_id, client.span_id) == (server.trace_id, server.parent_span_id)
+
+
+def test_the_auto_instrumentation_package_comes_first(folder: Path, sink: OtlpSink) -> None:
+    """Where it is installed it is what starts, and a signal still ends the program."""
+    auto = auto_package(folder, "^18.19.0 || >=20.6.0")
+    (auto / "register.js").write_text(REGISTER)
+    write(folder, "index.js", NODE_SERVER)
+    command = [*RUN, "--otlp-url", sink.url, "--", "node", "index.js"]
+    with subprocess.Popen(
+        command, cwd=folder, env=surroundings(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "hello\n" == process.stdout.readline()
+        process.terminate()
+        assert -signal.SIGTERM == process.wait(LIMIT_S)
+    # The client's span would be undici's, whose instrumentation this package does not bring.
+    assert ["SPAN_KIND_SERVER"] == [span.SpanKind.Name(span.kind) for _, span in sink.spans()]
+
+
+def test_an_opentelemetry_for_another_node_is_said_and_not_loaded(folder: Path) -> None:
+    """The line names both versions; the program starts without it."""
+    auto = auto_package(folder, ">=99.1.0")
+    (auto / "register.js").write_text("throw new Error('loaded');")
+    write(folder, "app.js", "console.log('ran')")
+    done = run(folder, "--", "node", "app.js")
+    assert (0, "ran\n") == (done.returncode, done.stdout)
+    assert f"the OpenTelemetry of {folder} needs Node >=99.1.0, not " in done.stderr
+
+
+def test_what_breaks_while_loading_leaves_the_program_alone(folder: Path) -> None:
+    """A broken instrumentation is one line; the program starts without it."""
+    auto = auto_package(folder, ">=18")
+    (auto / "register.js").write_text("throw new Error('out of order');")
+    write(folder, "app.mjs", "console.log('ran')")
+    done = run(folder, "--", "node", "app.mjs")
+    assert (0, "ran\n") == (done.returncode, done.stdout)
+    assert "tracepulse: started without OpenTelemetry: out of order" in done.stderr
 
 
 def test_a_handler_of_the_program_decides_how_it_ends(node_folder: Path, sink: OtlpSink) -> None:
