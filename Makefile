@@ -102,7 +102,7 @@ peers:  ## build the OpenTelemetry Collector and Jaeger, run the tests against t
 	@tests/peers/build && $(BIN)/python -m pytest -q tests/peers
 
 bench:  ## every benchmark, in short
-	@for each in admission ingest query mixed blocking_path; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
+	@for each in admission ingest query mixed blocking_path sdk_overhead; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
 
 clean:
 	rm -rf build dist src/tracepulse/static

@@ -1,6 +1,7 @@
 """Never raises into its host, never waits for anything, from wherever it is called."""
 
 import asyncio
+import atexit
 import decimal
 import enum
 import gc
@@ -144,8 +145,9 @@ def waiting() -> Any:
     """Give a client whose events go nowhere for now."""
     made = Client(endpoint="http://127.0.0.1:9", flush_interval_s=3600)
     made._open()
-    made._queue.on_some = None
-    return made
+    made._queue.on_first = None
+    yield made
+    atexit.unregister(made._end)
 
 
 @settings(
@@ -265,9 +267,11 @@ def test_no_thread_before_the_first_event(sink: Any) -> None:
     client = Client(endpoint=sink.url)
     client.configure(service="x")
     before = _thread._count()
-    assert not client._exporter._started
+    exporter = client._exporter
+    assert exporter is not None
+    assert not exporter.started
     client.log("A")
-    assert client._exporter._started
+    assert exporter.started
     assert client.flush(5)
     assert _thread._count() >= before
     client.shutdown()
@@ -463,6 +467,18 @@ FORKS = {
             process = multiprocessing.get_context("fork").Process(target=work)
             process.start()
             return process.join
+        """,
+    "a fork whose hook is not called": """
+        import os
+        from debugqueue import processes
+        def child(work):
+            processes._in_child.clear()
+            pid = os.fork()
+            if pid == 0:
+                work()
+                import atexit; atexit._run_exitfuncs()
+                os._exit(0)
+            return lambda: os.waitpid(pid, 0)
         """,
 }
 

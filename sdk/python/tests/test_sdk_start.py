@@ -205,6 +205,7 @@ def test_a_start_reports_the_inventory_and_logs(sink: Any, read: Any) -> None:
     done = run(
         """
         import logging, time
+        import pluggy  # something that is installed
         import debugqueue, debugqueue.inventory
         debugqueue.inventory._FIRST_AFTER_S = 0.0
         debugqueue.start(instrument=False, logs=True, unhandled=False)

@@ -72,8 +72,10 @@ class BoundedQueue:
         """Whether an error waits."""
         self.flushing = 0
         """How many wait for a flush."""
-        self.on_some: Optional[Callable[[], None]] = None
-        """Called with the first event and now and then: sees that there is an exporter."""
+        self.on_first: Optional[Callable[[], None]] = None
+        """Called with each event that found none waiting: starts the exporter."""
+        self.done = 0
+        """Events that were taken and settled: the oldest come first."""
 
     def add(self, event: Tuple[Any, ...], size: int) -> None:
         """
@@ -99,8 +101,8 @@ class BoundedQueue:
                 self._inside = False
             if self._beside:
                 self._add_beside()
-        if length & 31 == 0 and self.on_some is not None:
-            self.on_some()
+        if length == 0 and self.on_first is not None:
+            self.on_first()
 
     def _add_beside(self) -> None:
         while self._beside:
@@ -199,6 +201,7 @@ class BoundedQueue:
 
     def _settle(self, events: int, size: int) -> None:
         self._room += events
+        self.done += events
         self._free_bytes += size
 
     def _drop(self, reason: str, events: int) -> None:

@@ -59,7 +59,8 @@ class Exporter:
         self._warn, self._aside = warn, aside
         self._aside_at: Optional[float] = time.monotonic()
         self._warned_at = -limits.WARNING_INTERVAL_S
-        self._started = False
+        self._unstarted = original("_thread", "allocate_lock")()
+        """Taken by whoever starts the thread, and kept."""
         self._transport: Optional[Transport] = None
         self._recorder: Optional[Recorder] = None
         self._resource: List[Tuple[str, Any]] = []
@@ -73,14 +74,18 @@ class Exporter:
         """Do this work between batches, in place of what was to be done."""
         self._aside, self._aside_at = steps, time.monotonic()
 
+    @property
+    def started(self) -> bool:
+        """Whether there is a thread."""
+        return bool(self._unstarted.locked())
+
     def start(self) -> None:
         """Start the thread, once; at the interpreter's end there may be none any more."""
-        if not self._started:
-            self._started = True
+        if self._unstarted.acquire(False):
             try:
                 original("_thread", "start_new_thread")(self._run, ())
             except RuntimeError:
-                self._started = False
+                self._unstarted.release()
 
     def _run(self) -> None:
         # Nothing may come out of a thread: the interpreter would print it to the host's stderr.
