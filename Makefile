@@ -91,6 +91,7 @@ test-sdk:  ## the Python SDK's tests in their long form, and under every Python 
 
 rules:  ## copy the redaction rules to the SDKs
 	@cp src/tracepulse/redaction/rules.json sdk/python/src/debugqueue/rules.json
+	@cp src/tracepulse/redaction/rules.json sdk/js/src/core/rules.json
 
 test-shop:  ## everything that can be done to the demo shop, each as its written truth says
 	@$(BIN)/python -m pytest -q tests/e2e/test_shop.py tests/e2e/test_shop_faults.py tests/e2e/test_shop_page.py -m 'slow or not slow'
