@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 import pytest
 
@@ -249,6 +249,36 @@ def test_an_address_that_is_none_is_said_once(caplog: pytest.LogCaptureFixture) 
     assert faults.swallowed == swallowed + 1
     faults.swallowed = swallowed
     client.shutdown()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"endpiont": "x"},
+        {"max_queue_events": "many"},
+        {"endpoint": 5},
+        {"level": None, "timeout_s": ()},
+    ],
+)
+def test_settings_that_are_wrong_switch_it_off(
+    wrong: Dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning says which; calls go on, and cost and keep nothing."""
+    client = Client(**{"endpoint": "http://127.0.0.1:9", **wrong})
+    client.log("A")
+    client.configure(**wrong)
+    client.log("B")
+    assert client.counts().created == 0
+    assert "nothing is sent: " in caplog.text
+
+
+def test_warnings_name_no_password(caplog: pytest.LogCaptureFixture, quick_retries: None) -> None:
+    """Where an address has one, the host's log does not get it."""
+    client = Client(endpoint="http://user:hunter2@127.0.0.1:9")
+    client.log("A")
+    client.shutdown(5)
+    assert "http://127.0.0.1:9/v1/logs cannot be reached" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def test_settings_may_change_while_it_runs(sink: Any) -> None:

@@ -119,7 +119,7 @@ class Client(Calls):
         if self._pid != -1:  # a fork that Python was not told of
             self._forget_parent()
         with self._opening:
-            settings = self._settings or settings_from(**self._given)
+            settings = self._settings or self._settings_given()
             if settings.endpoint.startswith("https:"):
                 import_module("ssl")  # here, not on the exporter's thread: see its module
             off = settings.disabled or not (settings.endpoint or settings.stderr)
@@ -136,6 +136,14 @@ class Client(Calls):
             atexit.register(self._end)
             call_in_forked_child(self._forget_parent)
             call_when_child_ends(self._end)
+
+    def _settings_given(self) -> Settings:
+        """Return the settings; where they are wrong, the SDK is off and says so."""
+        try:
+            return settings_from(**self._given)
+        except Exception as error:
+            _warn(f"nothing is sent: {error}")
+            return Settings(disabled=True)
 
     def _work_aside(self) -> Iterator[float]:
         return iter(()) if self._aside is None else self._aside()

@@ -57,6 +57,9 @@ class Exporter:
         """
         self._settings, self._queue = settings, queue
         self._warn, self._aside = warn, aside
+        scheme, _, rest = settings.endpoint.partition("://")
+        self._address = f"{scheme}://{rest.rpartition('@')[2]}"
+        """What warnings name: without a password."""
         self._aside_at: Optional[float] = time.monotonic()
         self._warned_at = -limits.WARNING_INTERVAL_S
         self._unstarted = original("_thread", "allocate_lock")()
@@ -232,18 +235,18 @@ class Exporter:
         try:
             answer = transport.post(body)
         except Unreachable as error:
-            self._say(f"{self._settings.endpoint} cannot be reached: {error}")
+            self._say(f"{self._address} cannot be reached: {error}")
             return self._delay(None), ""
         if answer.headers.get("debugqueue-disable", "").lower() in ("1", "true"):
             self.silenced = True
         if answer.status in _RETRIED:
-            self._say(f"{self._settings.endpoint} answered {answer.status}")
+            self._say(f"{self._address} answered {answer.status}")
             return self._delay(answer.headers.get("retry-after")), ""
         self._failures = 0
         if answer.status == 413:
             return None, "too_large"
         if not 200 <= answer.status < 300:
-            self._say(f"{self._settings.endpoint} refused events with {answer.status}")
+            self._say(f"{self._address} refused events with {answer.status}")
             return None, "refused"
         self._settle(batch, self._refused(answer))
         return None, ""
@@ -257,7 +260,7 @@ class Exporter:
         events, size = _events(batch), _bytes(batch)
         refused = max(0, min(refused, events))
         if refused:
-            self._say(f"{self._settings.endpoint} refused {refused} of {events} events")
+            self._say(f"{self._address} refused {refused} of {events} events")
             self._queue.lost(refused, 0, "refused")
         self._queue.sent(events - refused, size)
 

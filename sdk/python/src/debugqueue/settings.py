@@ -53,9 +53,15 @@ def settings_from(environ: Mapping[str, str] = os.environ, **given: object) -> S
     Args:
         environ: OpenTelemetry's variables and DEBUGQUEUE_ENDPOINT, _KEY, _STDERR, _DISABLED, _LEVEL.
         given: fields of Settings, and `key`: an API key of the server.
+    Raises:
+        ValueError: an argument is none of these, or not what it has to be.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
-    key = chosen.pop("key", None) or environ.get("DEBUGQUEUE_KEY", "")
+    key = chosen.pop("key", None)
+    unknown = sorted(set(chosen) - set(Settings._fields))
+    if unknown:
+        raise ValueError(f"there is no setting {', '.join(unknown)}")
+    key = key or environ.get("DEBUGQUEUE_KEY", "")
     resource = _pairs(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
     headers = _headers(environ, key if isinstance(key, str) else "")
     read: Dict[str, object] = {
@@ -76,6 +82,12 @@ def settings_from(environ: Mapping[str, str] = os.environ, **given: object) -> S
     read.update(chosen)
     read["headers"] = {**headers, **_mapping(chosen.get("headers"))}
     read["resource"] = {**resource, **_mapping(chosen.get("resource"))}
+    for name, default in zip(Settings._fields, Settings()):
+        wanted = (int, float) if type(default) is float else type(default)
+        if name not in ("headers", "resource", "scrub") and not isinstance(
+            read.get(name, default), wanted
+        ):
+            raise ValueError(f"the setting {name} is not a {type(default).__name__}")
     return Settings(**read)  # type: ignore[arg-type]
 
 

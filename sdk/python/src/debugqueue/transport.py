@@ -54,7 +54,7 @@ class Transport:
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"an endpoint is http://… or https://…, not {url!r}")
+            raise ValueError(f"an endpoint is http://… or https://…, not {parts.scheme}:…")
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname, parts.port or (443 if self._secure else 80)
         # Bytes, because looking up a text loads a codec on this thread.
