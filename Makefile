@@ -9,13 +9,15 @@ WEB_STAMP := web/node_modules/.installed
 E2E_STAMP := tests/e2e/node/node_modules/.package-lock.json
 SHOP_STAMP := examples/shop/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
+SDK_JS_STAMP := sdk/js/node_modules/.package-lock.json
+SDK_JS := sdk/js/dist/cjs/node/all.js
 
 .PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile peers bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) $(STATIC) $(E2E_STAMP) $(SHOP_STAMP)  ## set up .venv, the page, and the Node parts
+setup: $(STAMP) $(STATIC) $(E2E_STAMP) $(SHOP_STAMP) $(SDK_JS)  ## set up .venv, the page, the Node parts and the SDK in JavaScript
 
 $(STAMP): pyproject.toml constraints.txt sdk/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=/path/to/python3.11")'
@@ -49,6 +51,15 @@ $(SHOP_STAMP): examples/shop/node/package-lock.json
 	@cd examples/shop/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(SDK_JS_STAMP): sdk/js/package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the SDK." >&2; exit 1; }
+	@cd sdk/js && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(SDK_JS): $(SDK_JS_STAMP) $(shell find sdk/js/src sdk/js/tools sdk/js/package.json sdk/js/tsconfig.json sdk/js/tsconfig.build.json src/tracepulse/redaction/rules.json -type f 2>/dev/null)
+	@echo "Building the SDK for Node and pages…"
+	@cd sdk/js && npm run --silent build
+
 web: $(STATIC)  ## build the page
 
 demo: setup  ## a shop, healthy for a minute and then broken, watched by the server (ONCE=1 ends after the bundle)
@@ -61,14 +72,16 @@ check: lint types imports
 lint:
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
 
-types:
+types: $(SDK_JS_STAMP)
 	@$(BIN)/mypy --no-error-summary
+	@cd sdk/js && npm run --silent check
 
 imports:
 	@mkdir -p build; $(BIN)/lint-imports --no-cache >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
 
-unit:
+unit: $(SDK_JS)
 	@cd web && npm test --silent
+	@cd sdk/js && npm test --silent
 	@cd tests/e2e/node && npm ci --no-audit --no-fund --loglevel=error --silent
 	@$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/peers
 

@@ -5,7 +5,7 @@
  *   browser/  one minified ES module without imports
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,18 +62,9 @@ function writeModules() {
 }
 
 async function buildBrowser() {
-  const entry = join(root, "src", "browser", "index.ts");
-  if (!existsSync(entry)) return;
-  await build({
-    entryPoints: [entry],
-    outfile: join(dist, "browser", "index.mjs"),
-    bundle: true,
-    minify: true,
-    format: "esm",
-    platform: "browser",
-    target: "es2020",
-    define: { __VERSION__: JSON.stringify(require("../package.json").version) },
-  });
+  if (!existsSync(join(root, "src", "browser", "index.ts"))) return;
+  const { bundleBrowser } = await import("./browser.mjs");
+  await bundleBrowser(join(dist, "browser", "index.mjs"));
   writeFileSync(join(dist, "browser", "index.d.mts"), 'export * from "../cjs/browser/index.js";\n');
 }
 

@@ -18,15 +18,3 @@ export function fault(error: unknown): void {
   swallowed++;
   if (raises) throw error;
 }
-
-/** Return `work` such that it never raises; where it would, it returns `otherwise`. */
-export function guarded<In extends unknown[], Out, Else>(work: (...args: In) => Out, otherwise: Else): (...args: In) => Out | Else {
-  return (...args) => {
-    try {
-      return work(...args);
-    } catch (error) {
-      fault(error);
-      return otherwise;
-    }
-  };
-}

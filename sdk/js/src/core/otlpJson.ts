@@ -2,7 +2,7 @@
  * OTLP's JSON, written as text piece by piece: faster than building objects of it, and no `toJSON` that a host put on
  * every object has a part in it.
  */
-import { SEVERITY_NUMBERS, type FlatAttributes, type LogEvent, type SafeValue, type SpanEvent } from "./types.js";
+import { SEVERITY_NUMBERS, type FlatAttributes, type LogEvent, type SafeValue } from "./types.js";
 import { wellFormed } from "./wellFormed.js";
 
 /** Return a text as JSON has it, fit for UTF-8. */
@@ -65,17 +65,6 @@ export function logRecord(event: LogEvent): string {
   );
 }
 
-/** Return a span as OTLP's Span. */
-export function spanRecord(span: SpanEvent): string {
-  const parent = span.parentSpanId ? `,"parentSpanId":"${span.parentSpanId}"` : "";
-  const status = span.status ? `,"status":{"code":${span.status}}` : "";
-  return (
-    `{"traceId":"${span.traceId}","spanId":"${span.spanId}"${parent},"name":${quoted(span.name)},"kind":${span.kind}` +
-    `,"startTimeUnixNano":"${unixNano(span.startUnixMs)}","endTimeUnixNano":"${unixNano(Math.max(span.startUnixMs, span.endUnixMs))}"` +
-    `,"attributes":${keyValues(span.attributes)}${status}}`
-  );
-}
-
 /** Whose the records of a request are, and what made them. */
 export interface Origin {
   readonly resource: FlatAttributes;
@@ -83,18 +72,9 @@ export interface Origin {
   readonly scopeVersion: string;
 }
 
-/** Return the text before and after the records of a request, so that records can be encoded one at a time. */
-function envelope(origin: Origin, top: string, scopes: string, records: string): [string, string] {
-  const scope = `{"name":${quoted(origin.scopeName)},"version":${quoted(origin.scopeVersion)}}`;
-  return [`{"${top}":[{"resource":{"attributes":${keyValues(origin.resource)}},"${scopes}":[{"scope":${scope},"${records}":[`, "]}]}]}"];
-}
-
-/** Return head and tail of an ExportLogsServiceRequest; records go between them, with commas. */
+/** Return the text before and after the records of an ExportLogsServiceRequest; commas go between them. */
 export function logsEnvelope(origin: Origin): [string, string] {
-  return envelope(origin, "resourceLogs", "scopeLogs", "logRecords");
-}
-
-/** Return head and tail of an ExportTraceServiceRequest; spans go between them, with commas. */
-export function tracesEnvelope(origin: Origin): [string, string] {
-  return envelope(origin, "resourceSpans", "scopeSpans", "spans");
+  const scope = `{"name":${quoted(origin.scopeName)},"version":${quoted(origin.scopeVersion)}}`;
+  const resource = `{"attributes":${keyValues(origin.resource)}}`;
+  return [`{"resourceLogs":[{"resource":${resource},"scopeLogs":[{"scope":${scope},"logRecords":[`, "]}]}]}"];
 }

@@ -40,6 +40,11 @@ export function snapshot(details: unknown): Snapshot {
   return copy;
 }
 
+/** Add an error to a copy, unless the details had one. */
+export function addError(copy: Snapshot, error: unknown): void {
+  add(copy, "exception.message", error, []);
+}
+
 /** Give a copy its message, where the details did not give one. */
 export function addMessage(copy: Snapshot, message: string): void {
   copy.message ??= text(message, copy);
@@ -83,7 +88,8 @@ function addQuick(copy: Snapshot, from: Record<string, unknown>): number {
     // A getter or a proxy that raises: its turn comes again below, on its own.
   }
   copy.units -= units;
-  return all ? -1 : done;
+  // Past the last that is kept nobody looks: listing the names of a large object takes milliseconds.
+  return all || done >= MAX_ATTRIBUTES ? -1 : done;
 }
 
 function addAll(copy: Snapshot, prefix: string, from: object, path: object[], done = 0): void {

@@ -39,21 +39,6 @@ export interface LogEvent {
   readonly trace: TraceContext | undefined;
 }
 
-/** One span as it waits to be encoded. */
-export interface SpanEvent {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly name: string;
-  /** OpenTelemetry's kind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
-  readonly kind: number;
-  readonly startUnixMs: number;
-  readonly endUnixMs: number;
-  readonly attributes: FlatAttributes;
-  /** 0 unset, 1 ok, 2 error. */
-  readonly status?: 0 | 1 | 2;
-}
-
 /** Why an event was not sent. */
 export type DropReason = "queue_full" | "too_large" | "refused" | "expired";
 

@@ -6,3 +6,5 @@ export * as http from "./http.js";
 export * as index from "./index.js";
 export * as pino from "./pino.js";
 export * as winston from "./winston.js";
+/** For tests of what needs the built file. */
+export * as internals from "./inventory.js";

@@ -47,5 +47,5 @@ function queue(method: ConsoleMethod, args: unknown[], below: (...args: never[])
   // The longest texts are cut before they are formatted: printing one of a gigabyte makes a copy of it.
   const short = args.slice(0, 32).map((each) => (typeof each === "string" ? cut(each, MAX_VALUE_LENGTH) : each));
   const message = error && args.length === 1 ? error.message : format(...short);
-  record("", { "logger.name": "console", ...(error ? { error } : {}) }, LEVELS[method], below, message);
+  record("", { "logger.name": "console" }, LEVELS[method], below, { message, ...(error ? { error } : {}) });
 }

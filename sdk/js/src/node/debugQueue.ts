@@ -1,5 +1,5 @@
 import { fault, swallowedFaults } from "../core/guard.js";
-import { addMessage, snapshot } from "../core/snapshot.js";
+import { addError, addMessage, snapshot } from "../core/snapshot.js";
 import type { Details, Level, TraceContext } from "../core/types.js";
 import { SEVERITY_NUMBERS } from "../core/types.js";
 import { Client } from "./client.js";
@@ -46,15 +46,21 @@ export function currentTrace(): TraceContext | undefined {
   return currentSpan() ?? bound()?.trace;
 }
 
+/** What goes with an event beside its details. */
+interface More {
+  readonly error?: unknown;
+  readonly message?: string | undefined;
+}
+
 type Caller = (...args: never[]) => unknown;
 
 /**
  * Copy an event and queue it.
  *
  * @param below the public function that was called: the place in the code is where that was called from.
- * @param message the event's text, where `details` is not the text itself.
+ * @param more an error or a message that is not among the details.
  */
-export function record(tag: unknown, details: unknown, level: Level, below: Caller, message?: string): void {
+export function record(tag: unknown, details: unknown, level: Level, below: Caller, more?: More): void {
   try {
     const target = current();
     if (SEVERITY_NUMBERS[level] < target.lowestSeverity) return;
@@ -62,7 +68,10 @@ export function record(tag: unknown, details: unknown, level: Level, below: Call
     const now = unixMs();
     const trace = currentSpan() ?? around?.trace;
     const copy = snapshot(details);
-    if (message !== undefined) addMessage(copy, message);
+    if (more !== undefined) {
+      if ("error" in more) addError(copy, more.error);
+      if (more.message !== undefined) addMessage(copy, more.message);
+    }
     target.add(new CopiedEvent(now, level, tagOf(tag), copy, around, place(below, now), trace));
   } catch (error) {
     fault(error);
@@ -99,7 +108,7 @@ export const DebugQueue = {
 
   /** Queue an error with its stack; its type is the tag where none is given. */
   exception(error: unknown, details?: Details, tag?: string): void {
-    record(tag ?? typeName(error), withError(error, details), "error", DebugQueue.exception);
+    record(tag ?? typeName(error), details, "error", DebugQueue.exception, { error });
   },
 
   bind: bindDetails,
@@ -159,13 +168,5 @@ function typeName(error: unknown): string {
     return typeof name === "string" && name !== "" ? name : "Error";
   } catch {
     return "Error";
-  }
-}
-
-function withError(error: unknown, details: unknown): Details {
-  try {
-    return { ...(details as Details), exception: error };
-  } catch {
-    return { exception: error };
   }
 }

@@ -20,6 +20,7 @@ const WORDS: Readonly<Record<string, Level>> = {
 /** Return the level that a word in any case, or a number of pino's, stands for; info for anything else. */
 export function levelOf(value: unknown): Level {
   if (typeof value === "number") return value >= 60 ? "fatal" : value >= 50 ? "error" : value >= 40 ? "warning" : value >= 30 ? "info" : "debug";
-  if (typeof value !== "string") return "info";
-  return (Object.hasOwn(WORDS, value) ? WORDS[value] : WORDS[value.slice(0, 16).toLowerCase()]) ?? "info";
+  if (typeof value !== "string" || value.length > 16) return "info";
+  const word = value.toLowerCase();
+  return Object.hasOwn(WORDS, word) ? (WORDS[word] as Level) : "info";
 }

@@ -35,6 +35,8 @@ export type Answer = (request: IncomingMessage, response: ServerResponse, count:
 export class TestServer {
   /** Records of requests that were answered with 2xx, in order. */
   readonly records: Received[] = [];
+  /** Bodies of those requests. */
+  readonly texts: string[] = [];
   readonly paths: string[] = [];
   readonly headers: IncomingMessage["headers"][] = [];
   /** Lengths of the bodies, before they were unpacked. */
@@ -83,7 +85,8 @@ export class TestServer {
     this.sizes.push(sent.length);
     const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
     const text = bytes.toString("utf8");
-    const { resourceLogs } = JSON.parse(text) as { resourceLogs: ResourceLogs[] };
+    this.texts.push(text);
+    const { resourceLogs = [] } = JSON.parse(text) as { resourceLogs?: ResourceLogs[] };
     for (const { resource, scopeLogs } of resourceLogs) {
       for (const record of scopeLogs.flatMap((scope) => scope.logRecords)) this.records.push(readable(record, object(resource.attributes)));
     }
