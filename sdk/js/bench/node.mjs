@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const json = process.argv.includes("--json");
-const rounds = process.argv.includes("--quick") ? 1 : 5;
+const rounds = process.argv.includes("--quick") ? 1 : 3;
 
 function takeEverything() {
   return new Promise((resolve) => {

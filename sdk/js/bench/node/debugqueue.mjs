@@ -14,8 +14,8 @@ for (let at = 0; at < 150; at++) {
   rare.push((performance.now() - begun) * 1000);
 }
 await DebugQueue.flush(5000);
-const idle = await coreShare(details, 5);
-const share = (await coreShare(call, 5)) - idle;
+const idle = await coreShare(details, 3);
+const share = (await coreShare(call, 3)) - idle;
 await DebugQueue.shutdown(5000);
 const { created, sent, dropped, faults } = DebugQueue.counts();
 if (sent + dropped !== created || faults > 0) throw new Error(JSON.stringify(DebugQueue.counts()));
