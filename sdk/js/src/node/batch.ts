@@ -6,8 +6,10 @@ import type { Body } from "./request.js";
 
 /** Encoded events that are sent together. */
 export interface Batch {
-  /** Events as OTLP records in JSON. */
+  /** Reports of drops and then events, as OTLP records in JSON. */
   readonly records: readonly string[];
+  /** How many of the records are events. */
+  readonly events: number;
   /** Bytes that the queue reckons for them. */
   readonly bytes: number;
   /** Drops that this batch reports, beside its records. */
@@ -20,9 +22,11 @@ export interface Batch {
 export function halves(batch: Batch): [Batch, Batch] {
   const middle = batch.records.length >> 1;
   const bytes = Math.floor(batch.bytes / 2);
+  const reports = batch.records.length - batch.events;
+  const events = middle - Math.min(middle, reports);
   return [
-    { ...batch, records: batch.records.slice(0, middle), bytes },
-    { ...batch, records: batch.records.slice(middle), bytes: batch.bytes - bytes, drops: new Map() },
+    { ...batch, records: batch.records.slice(0, middle), events, bytes },
+    { ...batch, records: batch.records.slice(middle), events: batch.events - events, bytes: batch.bytes - bytes, drops: new Map() },
   ];
 }
 

@@ -84,7 +84,8 @@ export const DebugQueue = {
    * Queue an event.
    *
    * @param tag what happened, in the same words each time, such as `SESSION_DROP`.
-   * @param details what is particular to this time; a text is the event's message, an error its exception.
+   * @param details what is particular to this time; a text, or one named `message`, is the event's
+   *   message, an error its exception.
    * @param level one of debug, info, warning, error and fatal.
    */
   log(tag: string, details?: Details | string | Error, level: Level = "info"): void {

@@ -141,7 +141,8 @@ export class Delivery {
       await new Promise<void>((resolve) => setTimer(resolve, 0).unref());
       until = monotonicMs() + SLICE_MS;
     }
-    return { records: records.splice(0), bytes, drops, sinceMs: monotonicMs() };
+    const events = records.length - drops.size;
+    return { records: records.splice(0), events, bytes, drops, sinceMs: monotonicMs() };
   }
 
   private async attempt(batch: Batch): Promise<Outcome> {
@@ -181,9 +182,8 @@ export class Delivery {
   }
 
   private settle(batch: Batch, rejected: number, reason: string): void {
-    const events = batch.records.length - batch.drops.size;
-    const refused = Math.min(rejected, events);
-    this.queue.sent(events - refused, refused === 0 ? batch.bytes : 0);
+    const refused = Math.min(rejected, batch.events);
+    this.queue.sent(batch.events - refused, refused === 0 ? batch.bytes : 0);
     if (refused === 0) return;
     this.queue.lost(refused, batch.bytes, "refused");
     warn(`the server refused ${refused} events: ${reason}`);
@@ -191,7 +191,7 @@ export class Delivery {
 
   /** Give a batch up: its events are dropped, and what it would have reported is to be reported again. */
   private lose(batch: Batch, why: DropReason, reason: string): void {
-    this.queue.lost(batch.records.length - batch.drops.size, batch.bytes, why);
+    this.queue.lost(batch.events, batch.bytes, why);
     this.queue.untell(batch.drops);
     warn(`events are dropped: ${reason}`);
   }

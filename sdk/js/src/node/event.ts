@@ -25,15 +25,29 @@ export class CopiedEvent implements Waiting {
   }
 
   event(): LogEvent {
-    const { timeUnixMs, level, tag, trace } = this;
-    return { timeUnixMs, level, tag, body: this.copy.message ?? tag, attributes: this.attributes(), trace };
+    const { timeUnixMs, level, tag, trace, copy } = this;
+    const named = copy.message === undefined ? messageOf(copy.attributes) : undefined;
+    const own = named === undefined ? copy.attributes : without(copy.attributes, "message");
+    return { timeUnixMs, level, tag, body: copy.message ?? named ?? tag, attributes: this.around(own), trace };
   }
 
-  private attributes(): FlatAttributes {
-    const own = this.copy.attributes;
+  private around(own: FlatAttributes): FlatAttributes {
     const all = this.place === undefined ? own : [...own, ...placeAttributes(this.place)];
     return this.bound === undefined ? all : withBoundOnes(all, this.bound.attributes);
   }
+}
+
+/** Return the detail named `message`, where it is a text. */
+function messageOf(attributes: FlatAttributes): string | undefined {
+  for (let at = 0; at < attributes.length; at += 2) {
+    const value = attributes[at + 1];
+    if (attributes[at] === "message" && typeof value === "string") return value;
+  }
+  return undefined;
+}
+
+function without(attributes: FlatAttributes, name: string): FlatAttributes {
+  return attributes.filter((_each, at) => attributes[at - (at % 2)] !== name);
 }
 
 /** What an event says itself goes before what is bound around it. */

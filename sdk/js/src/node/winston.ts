@@ -10,7 +10,7 @@ const LEVEL = Symbol.for("level");
 /** What winston asks of a transport beside its being a stream of objects. */
 interface Transport extends Writable {
   /** The least severe level that is taken, in winston's words. */
-  level?: string | undefined;
+  level?: string;
   log(info: unknown, done: () => void): void;
 }
 
@@ -34,7 +34,7 @@ export function debugQueueWinston(options: { readonly level?: string } = {}): Tr
   const stream = new Writable({ objectMode: true, write: (info: unknown, _encoding, done) => log(info, done) });
   // The logger that writes here says what its levels are.
   stream.on("pipe", (logger: { levels?: Readonly<Record<string, number>> }) => (order = logger.levels ?? {}));
-  return Object.assign(stream, { level: options.level, log });
+  return Object.assign(stream, options, { log });
 }
 
 function queue(info: Record<string | symbol, unknown>): void {

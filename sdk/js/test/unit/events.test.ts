@@ -63,8 +63,10 @@ test("what is said of the process is OpenTelemetry's resource", async () => {
 test("a text is the message; plain objects are flattened one level, deeper ones stay nested", async () => {
   DebugQueue.log("A", "what happened");
   DebugQueue.log("B", { user: { id: 7, plan: { name: "free" } }, tags: ["a", ["b"]] });
-  const [text, nested] = await sent();
+  DebugQueue.log("C", { a: 1, message: "in words", b: 2 });
+  const [text, nested, named] = await sent();
   assert.equal(text?.body, "what happened");
+  assert.deepEqual([named?.body, named?.attributes["a"], named?.attributes["b"], named?.attributes["message"]], ["in words", 1, 2, undefined]);
   assert.equal(nested?.attributes["user.id"], 7);
   assert.deepEqual(nested?.attributes["user.plan"], { name: "free" });
   assert.deepEqual(nested?.attributes["tags"], ["a", ["b"]]);

@@ -13,6 +13,7 @@ import { traced, traceparentMeta } from "../../src/node/http.js";
 import { DebugQueue } from "../../src/node/index.js";
 import { debugQueuePino, traceMixin } from "../../src/node/pino.js";
 import { debugQueueWinston } from "../../src/node/winston.js";
+import { run } from "./program.js";
 import { TestServer } from "./server.js";
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -172,11 +173,19 @@ test("pino: lines arrive with level, fields and error, in the trace they were wr
   assert.deepEqual([later?.body, later?.traceId], ["later", undefined]);
 });
 
+test("pino: in its worker thread, lines arrive before the program ends, in the trace that they name", async () => {
+  const ended = await run(["pino.mjs"], { DEBUGQUEUE_ENDPOINT: server.url });
+  assert.deepEqual([ended.code, ended.stderr], [0, ""]);
+  const [event] = server.events;
+  assert.deepEqual([event?.body, event?.attributes["order"]], ["from a thread", 7]);
+  assert.deepEqual([event?.traceId, event?.spanId], ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"]);
+});
+
 test("winston: messages arrive with level and fields", async () => {
   const logger = winston.createLogger({
     level: "debug",
     format: winston.format.combine(winston.format.errors({ stack: true }), winston.format.json()),
-    transports: [debugQueueWinston({ level: "info" }) as unknown as winston.transport],
+    transports: [debugQueueWinston({ level: "info" })],
   });
   logger.warn("stale", { order: 7, password: "hunter2" });
   logger.debug("not wanted");
