@@ -65,7 +65,7 @@ $('across').onclick = () => {
   paint();
   fetch(document.documentElement.dataset.other + '/api/allowed').catch(() => {});
 };
-setTimeout(() => {
+if (location.pathname != '/still') setTimeout(() => {
   const block = document.createElement('div');
   block.className = 'block';
   document.body.prepend(block);
@@ -174,6 +174,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 site.bodies.append((path, body))
             again = {"Retry-After": str(site.retry_after_s)} if site.retry_after_s else {}
             self.reply(b"{}", "application/json", status, again)
+
+        do_PUT = do_POST
 
         def do_OPTIONS(self) -> None:
             self.reply(b"", "text/plain", 204)

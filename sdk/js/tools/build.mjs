@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundleBrowser } from "./browser.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
@@ -62,8 +63,8 @@ function writeModules() {
 }
 
 async function buildBrowser() {
-  if (!existsSync(join(root, "src", "browser", "index.ts"))) return;
-  const { bundleBrowser } = await import("./browser.mjs");
+  const entry = join(root, "src", "browser", "index.ts");
+  if (!existsSync(entry)) return;
   await bundleBrowser(join(dist, "browser", "index.mjs"));
   writeFileSync(join(dist, "browser", "index.d.mts"), 'export * from "../cjs/browser/index.js";\n');
 }

@@ -72,7 +72,7 @@ export const stop = guard((): void => {
 export const consent = guard((given: boolean): void => {
   if (life && given) return identify(true);
   close();
-  start({ ...settings, consent: given });
+  start({ ...settings, consent: !!given });
 });
 
 /** OpenTelemetry's severities by level. */

@@ -96,7 +96,7 @@ export const span = (draft: Draft): void =>
     kind: draft._kind || 1,
     startTimeUnixNano: unixNs(draft._start),
     endTimeUnixNano: unixNs(Math.max(draft._start, draft._end)),
-    attributes: pack({ ...draft._fields, "session.id": session }),
+    attributes: pack({ "session.id": session, ...draft._fields }),
     events: draft._moments
       ?.filter(([, at]) => at <= draft._end)
       .map(([name, at]) => ({ timeUnixNano: unixNs(at), name })),
@@ -118,7 +118,7 @@ export const event = (
     severityNumber: severity,
     eventName: name,
     body: { stringValue: scrub(message) },
-    attributes: pack({ ...fields, "session.id": session }),
+    attributes: pack({ "session.id": session, ...fields }),
     traceId: at?._trace,
     spanId: at?._span,
   });

@@ -1,3 +1,4 @@
+import { page } from "./activity.js";
 import { Limit, Severity } from "./limits.js";
 import { event, now, pack } from "./record.js";
 import { close, guard, keep, kept, life, settings } from "./settings.js";
@@ -62,9 +63,6 @@ export function flush(): void {
   clearTimeout(timer);
   timer = undefined;
   if (underWay && !document.hidden) return;
-  for (const reason in dropped)
-    event("debugqueue.dropped", { debugqueue: { dropped: { count: dropped[reason], reason } } }, undefined, Severity.Warning);
-  dropped = {};
   for (const signal of ["logs", "traces"] as const) {
     const queue = queues[signal];
     let bytes = 0;
@@ -104,6 +102,10 @@ function post(signal: Signal, items: Item[], bytes: number): void {
       failures = 0;
       held -= bytes;
       if (status > 399) drop("refused", items.length);
+      // There is room now to tell what there was none for.
+      for (const reason in dropped)
+        event("debugqueue.dropped", { debugqueue: { dropped: { count: dropped[reason], reason } } }, page, Severity.Warning);
+      dropped = {};
       // This page may not send: there is no use in trying on.
       if (status > 400 && status < 406) close();
     }
