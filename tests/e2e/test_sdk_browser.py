@@ -354,7 +354,7 @@ def test_200_kib_are_sent_in_bodies_that_fit(site: Site, watched: Watched) -> No
     page.goto(site.origin)
     _call(
         page,
-        "for (let n = 0; n < 320; n++) DebugQueue.error('BURST', { n, text: 'x'.repeat(330) })",
+        "for (let n = 0; n < 320; n++) DebugQueue.error('BURST', { n, text: 'x'.repeat(380) })",
     )
     _arrived(lambda: _tags(site).count("BURST") >= 320, "the events")
     numbers = [_fields(r)["n"] for r in site.logs() if r["eventName"] == "BURST"]
@@ -373,7 +373,8 @@ def test_what_does_not_fit_is_counted(site: Site, watched: Watched) -> None:
     page.wait_for_timeout(300)
     (dropped,) = [_fields(r) for r in site.logs() if r["eventName"] == "debugqueue.dropped"]
     assert dropped["debugqueue.dropped.reason"] == "queue_full"
-    assert _tags(site).count("MANY") + dropped["debugqueue.dropped.count"] == 900
+    # Of what the SDK itself wanted to tell at that time some may be among them.
+    assert 900 <= _tags(site).count("MANY") + dropped["debugqueue.dropped.count"] < 930
 
 
 # -- the visitor -----------------------------------------------------------------------------------

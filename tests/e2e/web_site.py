@@ -18,7 +18,7 @@ __all__ = ["Site", "web_site"]
 
 
 def _picture(width: int, height: int) -> bytes:
-    """Return a PNG of noise: a browser does not take an empty picture for content."""
+    """Return a PNG of noise: one that is empty or small is not the largest content of a page."""
     rows = b"".join(b"\0" + random.Random(row).randbytes(width * 3) for row in range(height))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
@@ -28,7 +28,7 @@ def _picture(width: int, height: int) -> bytes:
     )
 
 
-PICTURE = _picture(60, 40)
+PICTURE = _picture(120, 80)
 STYLE = "body{margin:0;font:16px sans-serif}.dark{background:#333}#hero{width:600px;height:400px}.block{height:200px}"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"
