@@ -106,8 +106,8 @@ rules:  ## copy the redaction rules to the SDKs
 	@cp src/tracepulse/redaction/rules.json sdk/python/src/debugqueue/rules.json
 	@cp src/tracepulse/redaction/rules.json sdk/js/src/core/rules.json
 
-test-shop:  ## everything that can be done to the demo shop, each as its written truth says
-	@$(BIN)/python -m pytest -q tests/e2e/test_shop.py tests/e2e/test_shop_faults.py tests/e2e/test_shop_page.py -m 'slow or not slow'
+test-shop:  ## everything that can be done to the demo shop, and `tracepulse run`, in full
+	@$(BIN)/python -m pytest -q tests/cli/test_cli_run.py tests/e2e/test_shop.py tests/e2e/test_shop_faults.py tests/e2e/test_shop_page.py -m 'slow or not slow'
 
 test-hostile:  ## a million mutated requests, and bombs, with what they cost
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'

@@ -219,6 +219,7 @@ def test_what_breaks_while_loading_leaves_the_program_alone(folder: Path) -> Non
     assert "tracepulse: started without OpenTelemetry: out of order" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_handler_of_the_program_decides_how_it_ends(node_folder: Path, sink: OtlpSink) -> None:
     """Where a Node program handles SIGTERM itself, its exit status stands."""
     write(node_folder, "main.js", NODE_SERVER + "process.on('SIGTERM', () => process.exit(7));")
@@ -240,8 +241,15 @@ def test_es_modules_are_seen_too(node_folder: Path, sink: OtlpSink) -> None:
     assert "GET /carts/:id" in {span.name for _, span in sink.spans()}
 
 
-@pytest.mark.parametrize("language", ["python", "node"])
-@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize(
+    ("language", "hangs"),
+    [
+        ("python", False),
+        ("node", True),
+        pytest.param("python", True, marks=pytest.mark.slow),
+        pytest.param("node", False, marks=pytest.mark.slow),
+    ],
+)
 def test_a_server_that_is_away_or_hangs_changes_nothing(
     language: str, hangs: bool, node_folder: Path
 ) -> None:
@@ -311,7 +319,7 @@ def test_other_programs_start_as_they_are(folder: Path) -> None:
 def test_check_starts_nothing(folder: Path) -> None:
     """`--check` names the service, the server and what will be seen."""
     write(folder, "app.py", "print('ran')")
-    done = run(folder, "--check", "--service", "till", "--", sys.executable, "app.py")
+    done = run(folder, "--check", "--service", "till", sys.executable, "app.py")
     assert (0, "") == (done.returncode, done.stdout)
     assert "service till (Python" in done.stderr
     assert "sqlite3" in done.stderr
@@ -367,6 +375,7 @@ def test_a_program_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_program(["nothing-here"], tmp_path)
 
 
+@pytest.mark.slow
 def test_npm_is_not_the_program(node_folder: Path, sink: OtlpSink) -> None:
     """`npm start` starts the program with OpenTelemetry, and npm itself without."""
     (node_folder / "package.json").write_text(

@@ -162,6 +162,7 @@ def test_what_the_browser_alone_knows_arrives(
     assert "3.0.0" == went["resource"]["service.version"]
 
 
+@pytest.mark.slow
 def test_an_error_in_the_page_arrives_where_no_request_does(
     watching: tuple[RunningServer, Shop], page: Page
 ) -> None:

@@ -56,7 +56,7 @@ class Program:
     version: str = ""
     """As its package says; empty where nothing does."""
     closed: bool = False
-    """Whether the interpreter is told to ignore its environment (Python's -E and -I)."""
+    """Whether the interpreter is told to ignore its environment (Python's -E and -I) or to load no site (-S)."""
 
 
 def read_program(command: Sequence[str], cwd: Path, search_path: str | None = None) -> Program:
@@ -143,7 +143,7 @@ def _split(words: list[str], language: Language) -> tuple[list[str], str]:
 
 
 def _closes(flag: str) -> bool:
-    return re.fullmatch(r"-[A-Za-z]*[EI][A-Za-z]*", flag) is not None
+    return re.fullmatch(r"-[A-Za-z]*[EIS][A-Za-z]*", flag) is not None
 
 
 def _folder(target: str, cwd: Path, is_module: bool) -> Path:

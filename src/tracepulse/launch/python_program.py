@@ -69,7 +69,9 @@ def look_at_python(program: Program, environment: Mapping[str, str], protocol: s
     if program.closed:
         return Findings(
             language="Python",
-            missing=("the flags -E and -I make Python ignore what would load it: leave them out",),
+            missing=(
+                "the flags -E, -I and -S make Python ignore what would load it: leave them out",
+            ),
         )
     try:
         probed = _probe(interpreter, environment)
