@@ -175,7 +175,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             again = {"Retry-After": str(site.retry_after_s)} if site.retry_after_s else {}
             self.reply(b"{}", "application/json", status, again)
 
-        do_PUT = do_POST
+        do_PUT = do_POST  # noqa: N815
 
         def do_OPTIONS(self) -> None:
             self.reply(b"", "text/plain", 204)

@@ -201,7 +201,10 @@ def mend(segment: Segment, path: Path, sync: Callable[[int], None]) -> bytes:
     tally = Tally(path)
     noted = tally.read()
     if noted and len(data) < noted.durable_bytes:
-        damaged.append((len(data), noted.durable_bytes))
+        # A message that was cut in two is one loss with what followed it.
+        torn = bool(damaged) and damaged[-1][1] == len(data)
+        start = damaged.pop()[0] if torn else len(data)
+        damaged.append((start, noted.durable_bytes))
     if not damaged:
         return data
     mended = b"".join(data[each.start : each.end] for each in whole)
