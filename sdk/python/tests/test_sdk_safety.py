@@ -468,18 +468,6 @@ FORKS = {
             process.start()
             return process.join
         """,
-    "a fork whose hook is not called": """
-        import os
-        from debugqueue import processes
-        def child(work):
-            processes._in_child.clear()
-            pid = os.fork()
-            if pid == 0:
-                work()
-                import atexit; atexit._run_exitfuncs()
-                os._exit(0)
-            return lambda: os.waitpid(pid, 0)
-        """,
 }
 
 

@@ -5,7 +5,6 @@ What a call does on the caller's thread: the time, the place in the code, the sp
 details, one append. All the rest happens on the exporter's thread.
 """
 
-import os
 import sys
 import time
 from typing import Any, Dict, Optional, Tuple, Union
@@ -26,7 +25,6 @@ Where = Tuple[Any, Optional[str], int]
 """Code object or path of the file, function, and line."""
 
 _getframe = sys._getframe
-_getpid = os.getpid
 _time_ns = time.time_ns
 _NOTHING: Optional[Tuple[Dict[str, Any], int]] = ({}, 0)
 _UNBOUND: Tuple[Dict[str, Any], int] = ({}, 0)
@@ -44,7 +42,8 @@ class Calls:
 
     _queue: BoundedQueue
     _pid = -1
-    """Process that the queue is of; -1 before there is any."""
+    """Process that the queue is of; -1 before there is any, and in a forked child: asking the system
+    for it at each call would take longer than copying the details."""
     _lowest = 0
     """Severities below it are ignored; past every severity where nothing is to be done."""
 
@@ -205,7 +204,7 @@ class Calls:
         except ValueError:  # called by the interpreter itself, as at its end
             self._add_any(severity, tag, details, more)
             return
-        if self._pid == _getpid() and not more and type(tag) is str and len(tag) <= MAX_NAME_CHARS:
+        if self._pid >= 0 and not more and type(tag) is str and len(tag) <= MAX_NAME_CHARS:
             if type(details) is dict:
                 quick = quick_copy(details)
             else:
@@ -237,7 +236,7 @@ class Calls:
         body: Optional[str] = None,
     ) -> None:
         """Queue an event of any kind of details; `body` is the message where the tag is not."""
-        if self._pid != _getpid():
+        if self._pid < 0:
             self._open()
             if severity < self._lowest:
                 return

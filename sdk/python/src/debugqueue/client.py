@@ -116,8 +116,6 @@ class Client(Calls):
 
     def _open(self) -> None:
         """Make what belongs to this process: at the first event, and again in a forked child."""
-        if self._pid != -1:  # a fork that Python was not told of
-            self._forget_parent()
         with self._opening:
             settings = self._settings or self._settings_given()
             if settings.endpoint.startswith("https:"):

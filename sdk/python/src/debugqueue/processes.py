@@ -1,8 +1,8 @@
 """
 What has to be done when a process forks, and when a child ends that never runs `atexit`.
 
-The child's hook runs for every fork that Python makes or is told of; an event in a child of any other
-fork is noticed by its process id.
+The child's hook runs for every fork that Python makes or is told of, as uWSGI does; after any other the
+interpreter itself does not work.
 """
 
 import os
