@@ -175,7 +175,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             again = {"Retry-After": str(site.retry_after_s)} if site.retry_after_s else {}
             self.reply(b"{}", "application/json", status, again)
 
-        do_PUT = do_POST  # noqa: N815
+        def do_PUT(self) -> None:
+            self.do_POST()
 
         def do_OPTIONS(self) -> None:
             self.reply(b"", "text/plain", 204)
