@@ -92,7 +92,7 @@ def _fields(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arrived(find: Callable[[], Any], what: str) -> Any:
-    return wait_until(find, bool, what)
+    return wait_until(find, bool, what, 60.0)
 
 
 def _call(page: Page, code: str) -> None:
