@@ -182,6 +182,7 @@ def test_a_node_program_is_seen_and_still_ends_when_told_to(
     assert (client.trace_id, client.span_id) == (server.trace_id, server.parent_span_id)
 
 
+@pytest.mark.slow
 def test_the_auto_instrumentation_package_comes_first(folder: Path, sink: OtlpSink) -> None:
     """Where it is installed it is what starts, and a signal still ends the program."""
     auto = auto_package(folder, "^18.19.0 || >=20.6.0")
@@ -245,7 +246,7 @@ def test_es_modules_are_seen_too(node_folder: Path, sink: OtlpSink) -> None:
     ("language", "hangs"),
     [
         ("python", False),
-        ("node", True),
+        pytest.param("node", True, marks=pytest.mark.slow),
         pytest.param("python", True, marks=pytest.mark.slow),
         pytest.param("node", False, marks=pytest.mark.slow),
     ],
