@@ -229,6 +229,7 @@ def test_only_allowed_origins_are_told_the_trace(
     assert (path, bool(traceparent), complaints) == ("/api/allowed", allowed, [])
 
 
+@pytest.mark.slow
 def test_requests_of_the_page_are_as_without_us(site: Site, watched: Watched) -> None:
     """Headers, bodies, Request objects, aborts and unhandled failures; `stop` puts everything back."""
     page, _ = watched
@@ -272,6 +273,7 @@ def test_requests_of_the_page_are_as_without_us(site: Site, watched: Watched) ->
 # -- delivery --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["navigate", "close"])
 def test_what_is_left_is_sent_when_the_page_goes(site: Site, watched: Watched, how: str) -> None:
     """A page that is closed at once tells its load, its vitals and its last words."""
@@ -289,6 +291,7 @@ def test_what_is_left_is_sent_when_the_page_goes(site: Site, watched: Watched, h
     assert complaints == []
 
 
+@pytest.mark.slow
 def test_a_page_that_comes_back_is_a_new_view(site: Site, watched: Watched) -> None:
     """The back-forward cache keeps pages with the SDK, and what follows is measured anew."""
     page, complaints = watched
@@ -312,6 +315,7 @@ def test_a_page_that_comes_back_is_a_new_view(site: Site, watched: Watched) -> N
     assert complaints == []
 
 
+@pytest.mark.slow
 def test_offline_everything_waits(site: Site, watched: Watched, context: BrowserContext) -> None:
     """Nothing is tried without a network, and everything arrives once with it."""
     page, complaints = watched
@@ -326,6 +330,7 @@ def test_offline_everything_waits(site: Site, watched: Watched, context: Browser
     assert (_tags(site).count("OFFLINE"), complaints) == (20, [])
 
 
+@pytest.mark.slow
 def test_a_receiver_in_trouble_is_tried_again(site: Site, watched: Watched) -> None:
     """503, 429 and a closed connection cost no event, and none comes twice."""
     site.answers[:] = [503, None, 429]
@@ -337,6 +342,7 @@ def test_a_receiver_in_trouble_is_tried_again(site: Site, watched: Watched) -> N
     assert site.answers == []
 
 
+@pytest.mark.slow
 def test_a_receiver_that_refuses_the_page_is_left_alone(site: Site, watched: Watched) -> None:
     """A key that is revoked must not fill every visitor's console."""
     site.answers[:] = [401] * 9
@@ -348,6 +354,7 @@ def test_a_receiver_that_refuses_the_page_is_left_alone(site: Site, watched: Wat
     assert (len(site.answers), len(complaints)) == (8, 1)
 
 
+@pytest.mark.slow
 def test_200_kib_are_sent_in_bodies_that_fit(site: Site, watched: Watched) -> None:
     """A burst goes out piece by piece: requests that outlive a page share 64 KiB."""
     page, complaints = watched
@@ -363,6 +370,7 @@ def test_200_kib_are_sent_in_bodies_that_fit(site: Site, watched: Watched) -> No
     assert sum(sizes) > 200 * 1024
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_counted(site: Site, watched: Watched) -> None:
     """Sent and dropped are together what was made, and the drop is told with the next batch."""
     site.answers[:] = [503]
@@ -380,6 +388,7 @@ def test_what_does_not_fit_is_counted(site: Site, watched: Watched) -> None:
 # -- the visitor -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_visit_that_was_not_drawn_is_sent_once_it_fails(site: Site, watched: Watched) -> None:
     """Sampling keeps what is worth keeping, from its beginning."""
     site.settings["sample"] = "0"
@@ -438,6 +447,7 @@ def test_no_cookie_no_storage_no_shift(site: Site, watched: Watched) -> None:
     assert (shifts, stored, set(site.cookies), complaints) == (0, [0, 0, "mine=1"], {""}, [])
 
 
+@pytest.mark.slow
 def test_details_can_be_anything(site: Site, watched: Watched) -> None:
     """Nothing that a page hands over makes a call raise; what can be read of it arrives."""
     page, complaints = watched
@@ -491,6 +501,7 @@ def test_secrets_are_taken_out_by_the_shared_rules(site: Site, watched: Watched)
     assert got_fields == [(case["name"], case["out"]) for case in named]
 
 
+@pytest.mark.slow
 def test_it_works_where_little_is_allowed(site: Site, watched: Watched) -> None:
     """In a sandboxed frame without storage and with frozen prototypes it measures what it can."""
     site.settings["consent"] = "true"
