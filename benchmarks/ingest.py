@@ -71,10 +71,10 @@ QUICK = Scale(
     gzip_spans=0,
     send_s=4,
     freshness_s=2,
-    idle_s=12,
+    idle_s=8,
     load_s=2,
     drain_s=3.5,
-    whole_s=44,
+    whole_s=42,
 )
 FULL = Scale(
     spans=2_000_000,

@@ -62,7 +62,7 @@ class Scale:
     settle_s: float
 
 
-QUICK = Scale(records=60_000, rounds=2, turn_s=3, settle_s=3)
+QUICK = Scale(records=60_000, rounds=1, turn_s=5, settle_s=3)
 FULL = Scale(records=2_000_000, rounds=5, turn_s=15, settle_s=60)
 
 
