@@ -79,7 +79,7 @@ def main() -> None:
     package = ROOT / "sdk" / "js"
     bundle = subprocess.run(command, cwd=package, check=True, capture_output=True, text=True).stdout
     with web_site(bundle) as site, sync_playwright() as playwright:
-        site.endpoint = site.other_origin
+        site.endpoint = site.receiver
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )

@@ -97,6 +97,12 @@ class Site:
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
     """Path and body of what the receiver accepted."""
     cookies: list[str] = field(default_factory=list)
+    visits: int = 0
+
+    @property
+    def receiver(self) -> str:
+        """Where records of the present visit are sent: what an earlier one sends late is not counted."""
+        return f"{self.other_origin}/receiver-{self.visits}"
 
     def spans(self) -> list[dict[str, Any]]:
         """Return the spans that the receiver accepted."""
@@ -122,6 +128,7 @@ class Site:
 
     def forget(self) -> None:
         """Begin anew."""
+        self.visits += 1
         self.settings = {}
         self.sdk, self.by_meta, self.retry_after_s = True, False, 0
         for each in (self.answers, self.pages, self.asked, self.bodies, self.cookies):
@@ -162,8 +169,12 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             path = urlsplit(self.path).path
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if not path.startswith("/v1/"):
+            if not path.startswith("/receiver-"):
                 self.api(path)
+                return
+            receiver, _, signal = path.removeprefix("/").partition("/")
+            if not site.receiver.endswith("/" + receiver):
+                self.reply(b"{}", "application/json")
                 return
             site.cookies.append(self.headers.get("cookie") or "")
             status = site.answers.pop(0) if site.answers else 200
@@ -171,7 +182,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if status == 200:
-                site.bodies.append((path, body))
+                site.bodies.append((f"/{signal}", body))
             again = {"Retry-After": str(site.retry_after_s)} if site.retry_after_s else {}
             self.reply(b"{}", "application/json", status, again)
 

@@ -59,10 +59,11 @@ const schedule = (after = 0): void => {
  * page is seen one body is under way at a time.
  */
 export function flush(): void {
-  if (!life || !kept || !navigator.onLine || now() < notBefore) return;
   clearTimeout(timer);
   timer = undefined;
-  if (underWay && !document.hidden) return;
+  if (!life || !kept || !navigator.onLine || (underWay && !document.hidden)) return;
+  // Timers count whole milliseconds, so one may be early.
+  if (now() < notBefore) return schedule();
   for (const signal of ["logs", "traces"] as const) {
     const queue = queues[signal];
     let bytes = 0;
@@ -121,7 +122,11 @@ function post(signal: Signal, items: Item[], bytes: number): void {
     keepalive: !failures || document.hidden,
     signal: AbortSignal.timeout(Limit.Answer),
   }).then(
-    (answer) => settle(answer.status, answer.headers.get("retry-after")),
+    (answer) => {
+      const done = (): void => settle(answer.status, answer.headers.get("retry-after"));
+      // Until it is read to its end the request takes its part of the shared limit.
+      answer.text().then(done, done);
+    },
     () => settle(0),
   );
 }
