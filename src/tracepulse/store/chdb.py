@@ -23,6 +23,7 @@ from tracepulse.errors import (
     EngineError,
     InternalError,
     Overloaded,
+    TracePulseError,
     Unavailable,
 )
 from tracepulse.store.engine import NO_ROOM, Parameter, QueryLimits, encode_parameter
@@ -94,11 +95,13 @@ class ChdbEngine:
             Exception: from `prepare`.
         """
         self._opener = threading.get_ident()
+        self.failure = "the storage engine could not be opened"
         try:
             self._connect()
             prepare(self)
-        except Exception as error:
-            self.failure = str(error) or repr(error)
+            self.failure = ""
+        except TracePulseError as error:
+            self.failure = str(error)
             raise
         finally:
             self._opener = 0

@@ -231,7 +231,7 @@ class Loader:
             return
         try:
             self._on_spans(decoded, load.data_set, load.spans)
-        except Exception:  # what they are told of is stored, and can be read
+        except _FAULTS:  # what they are told of is stored, and can be read
             _log.exception("spans just stored could not be kept at hand")
 
     def _put_all(self, load: UnitLoad, suspect: bool) -> None:
