@@ -271,6 +271,30 @@ def test_requests_of_the_page_are_as_without_us(site: Site, watched: Watched) ->
     assert [a[:2] for a in site.asked[:2]] == [("PUT", "/api/a"), ("GET", "/api/b")]
 
 
+def test_a_frame_that_keeps_a_click_waiting_is_a_part_of_it(site: Site, watched: Watched) -> None:
+    """What runs when the visitor clicks delays the answer as much as what the click starts."""
+    page, _ = watched
+    page.goto(site.origin)
+    page.wait_for_timeout(1000)
+    box = page.locator("#fail").bounding_box()
+    assert box is not None
+    page.evaluate(
+        "setTimeout(() => { const end = performance.now() + 600; while (performance.now() < end); }, 50)"
+    )
+    page.wait_for_timeout(100)
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.wait_for_timeout(500)
+    page.goto("about:blank")
+    (click,) = _arrived(lambda: [s for s in site.spans() if s["name"] == "click"], "the click")
+    (frame,) = [
+        s
+        for s in site.spans()
+        if s["name"] == "longAnimationFrame" and s["traceId"] == click["traceId"]
+    ]
+    assert int(frame["startTimeUnixNano"]) < int(click["startTimeUnixNano"])
+    assert frame["parentSpanId"] == click["spanId"]
+
+
 # -- delivery --------------------------------------------------------------------------------------
 
 

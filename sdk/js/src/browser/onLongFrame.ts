@@ -1,3 +1,4 @@
+import { placeAt } from "./activity.js";
 import { draftOf, fieldsOf } from "./entries.js";
 import { observe, type Entry, type Script } from "./observe.js";
 import { span, type Fields } from "./record.js";
@@ -15,11 +16,14 @@ export function longestScript(start: number, end: number): Fields | undefined {
   return longest && { ...fieldsOf(longest), duration: longest.duration };
 }
 
-/** Long animation frames: when the page could not answer or paint, and whose script it was. */
+/**
+ * Long animation frames: when the page could not answer or paint, and whose script it was. One that
+ * began before the visitor clicked, and kept them waiting, is a part of the click.
+ */
 export const onLongFrame = (): boolean =>
   observe("long-animation-frame", (entry) => {
     frames = [...frames, entry].slice(-Limit.Frames);
-    const draft = draftOf(entry, "longAnimationFrame");
+    const draft = draftOf(entry, "longAnimationFrame", placeAt(entry.startTime + entry.duration));
     draft._fields["browser.script"] = longestScript(draft._start, draft._end);
     span(draft);
   });
