@@ -36,9 +36,10 @@ from tracepulse.errors import SenderError
 from tracepulse.journal.journal import Journal
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import admit
-from tracepulse.receive.app import IngestCounters, otlp_app
+from tracepulse.receive.app import otlp_app
 from tracepulse.receive.compression import decompress
 from tracepulse.receive.limits import SERVER_LIMITS, live_window
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.wire import scan, warm_up
 from tracepulse.server import serve_http
 

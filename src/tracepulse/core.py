@@ -17,7 +17,7 @@ from tracepulse.journal.journal import Journal, JournalLimits
 from tracepulse.journal.set_aside import SetAside
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.app import IngestCounters
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
 from tracepulse.store.damage import StoreCheck

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from tracepulse.errors import OperatorError, Unavailable
-from tracepulse.receive.app import is_loopback
+from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.signals import Signal
 
 __all__ = ["ImportRefused", "Outcome", "Sender"]

@@ -25,8 +25,10 @@ from tracepulse.errors import BadSetting, TracePulseError
 from tracepulse.front_door import FrontDoor
 from tracepulse.memory_reuse import keep_freed_memory
 from tracepulse.ports import bind
-from tracepulse.receive.app import is_loopback, otlp_app
+from tracepulse.receive.app import otlp_app
 from tracepulse.receive.grpc import grpc_server
+from tracepulse.receive.http_requests import is_loopback
+from tracepulse.receive.protocols import all_routes
 from tracepulse.receive.pull.files import FollowedFiles
 from tracepulse.receive.wire import warm_up
 from tracepulse.store.parts import active_parts
@@ -148,6 +150,7 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
         core.counters,
         core.settings.allowed_origins,
         core.settings.retention_days,
+        all_routes(),
     )
     otlp_port, grpc_port = (
         sockets[name].getsockname()[1] for name in ("otlp_http_port", "otlp_grpc_port")

@@ -19,7 +19,8 @@ from tracepulse.journal.segment import Segment, contents
 from tracepulse.journal.set_aside import SetAside
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.app import IngestCounters, otlp_app
+from tracepulse.receive.app import otlp_app
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.testing import FakeClock
 

@@ -26,7 +26,8 @@ from tracepulse.clock import SystemClock
 from tracepulse.import_sender import Sender
 from tracepulse.receive.access import ApiKey, Gate, Scope, key_hash
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.app import IngestCounters, otlp_app
+from tracepulse.receive.app import otlp_app
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
 
 LINES = "".join(f"2026-11-21T09:47:{i:02d}Z ERROR session {i} expired\n" for i in range(60))

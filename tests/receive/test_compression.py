@@ -5,8 +5,10 @@ import gzip
 import time
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
+import pyarrow
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -24,20 +26,51 @@ def _zstd(body: bytes) -> bytes:
     return zstandard.ZstdCompressor(write_content_size=False).compress(body)
 
 
-@pytest.mark.parametrize("encoding", ["", "identity", "gzip", "zstd", "GZip", " zstd "])
+def _snappy(body: bytes) -> bytes:
+    return bytes(pyarrow.compress(body, "snappy", asbytes=True))
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    return zlib.compress(body, wbits=-15)
+
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "identity": bytes,
+    "gzip": gzip.compress,
+    "zstd": _zstd,
+    "deflate": zlib.compress,
+    "snappy": _snappy,
+}
+
+
+@pytest.mark.parametrize("encoding", [*PACK, "GZip", " zstd "])
 @given(body=st.binary(max_size=300))
 @settings(max_examples=20, deadline=None)
 def test_what_was_packed_comes_out(encoding: str, body: bytes) -> None:
     """Each encoding gives back the body, the empty one too."""
-    name = encoding.strip().lower()
-    packed = gzip.compress(body) if name == "gzip" else _zstd(body) if name == "zstd" else body
+    packed = PACK[encoding.strip().lower()](body)
     assert body == decompress(packed, encoding, SERVER_LIMITS)
 
 
-@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "gzip,zstd", "x", "gzip;q=1"])
+@given(body=st.binary(max_size=300))
+@settings(max_examples=20, deadline=None)
+def test_deflate_may_come_without_its_header(body: bytes) -> None:
+    """Some senders leave out what the standard asks for."""
+    assert body == decompress(_raw_deflate(body), "deflate", SERVER_LIMITS)
+
+
+@pytest.mark.parametrize("head", [b"", b"\xff", b"\xff\xff\xff\xff\xff\xff", b"\x05\x10abc"])
+def test_a_block_of_snappy_that_cannot_be_read_is_refused(head: bytes) -> None:
+    """Neither its length nor its bytes are trusted."""
+    with pytest.raises(SenderError):
+        decompress(head, "snappy", SERVER_LIMITS)
+
+
+@pytest.mark.parametrize("encoding", ["br", "lz4", "gzip, gzip", "gzip,zstd", "x", "gzip;q=1"])
 def test_other_encodings_are_refused_by_name(encoding: str) -> None:
     """What cannot be unpacked is said, and two layers are one too many."""
-    with pytest.raises(UnsupportedEncoding, match="use gzip, zstd or identity"):
+    with pytest.raises(UnsupportedEncoding, match="use gzip, zstd, deflate or identity"):
         decompress(b"x", encoding, SERVER_LIMITS)
 
 
@@ -53,20 +86,20 @@ def test_members_and_frames_that_follow_one_another_are_joined() -> None:
     assert b"abcd" == decompress(_zstd(b"ab") + _zstd(b"cd"), "zstd", ROOMY)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "deflate", "snappy"])
 def test_a_body_cut_anywhere_is_refused(encoding: str) -> None:
     """No prefix of a packed body passes for a shorter one."""
     body = b"".join(b"%d," % i for i in range(400))
-    packed = gzip.compress(body) if encoding == "gzip" else _zstd(body)
+    packed = PACK[encoding](body)
     for size in range(1, len(packed)):
         with pytest.raises(MalformedBody):
             decompress(packed[:size], encoding, ROOMY)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "deflate", "snappy"])
 def test_rubbish_after_the_body_is_refused(encoding: str) -> None:
     """What follows a packed body is not passed over in silence."""
-    packed = gzip.compress(b"spans") if encoding == "gzip" else _zstd(b"spans")
+    packed = PACK[encoding](b"spans")
     with pytest.raises(MalformedBody):
         decompress(packed + b"rubbish", encoding, ROOMY)
 

@@ -18,8 +18,9 @@ from tests.receive.hostile import JSON, Case, Sent, bombs, call, corpus, mutants
 
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.app import IngestCounters, otlp_app
+from tracepulse.receive.app import otlp_app
 from tracepulse.receive.limits import SERVER_LIMITS, live_window
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import REQUEST_TYPES, Signal
 from tracepulse.receive.wire import Fault, scan
 from tracepulse.testing import FakeClock

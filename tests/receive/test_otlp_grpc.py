@@ -21,9 +21,9 @@ from tests.otlp_requests import log, logs, metrics, span, traces
 from tracepulse.errors import Overloaded
 from tracepulse.receive.access import ApiKey, Gate, Scope, key_hash
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.app import IngestCounters
 from tracepulse.receive.grpc import grpc_server
 from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.testing import FakeClock
 

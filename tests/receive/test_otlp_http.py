@@ -22,8 +22,9 @@ from tests.otlp_requests import log, logs, metrics, span, traces
 from tracepulse.errors import Overloaded
 from tracepulse.receive.access import ApiKey, Gate, Scope, key_hash
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.app import IngestCounters, otlp_app
+from tracepulse.receive.app import otlp_app
 from tracepulse.receive.limits import BROWSER_LIMITS, SERVER_LIMITS
+from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.testing import FakeClock
 
@@ -166,7 +167,7 @@ def _status(answer: Any) -> Status:
     [
         (b"\xff\xff", {}, 400, "not a valid OTLP protobuf message"),
         (GOOD, {"content_encoding": "gzip"}, 400, "gzip"),
-        (GOOD, {"content_encoding": "br"}, 415, "gzip, zstd or identity"),
+        (GOOD, {"content_encoding": "br"}, 415, "gzip, zstd, deflate or identity"),
         (GOOD, {"content_type": "text/plain"}, 415, "application/x-protobuf"),
         (b"", {"content_type": ""}, 415, "application/x-protobuf"),
         (bytes(SERVER_LIMITS.wire_bytes + 1), {}, 413, "smaller batches"),

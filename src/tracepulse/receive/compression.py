@@ -1,4 +1,4 @@
-"""Bodies unpacked within bounds: gzip and zstd, one layer."""
+"""Bodies unpacked within bounds: gzip, zstd, deflate and blocks of snappy, one layer."""
 
 import zlib
 from typing import Any
@@ -18,7 +18,7 @@ _MAX_MEMBERS = 1000
 
 
 class UnsupportedEncoding(SenderError):
-    """The Content-Encoding is none of identity, gzip and zstd."""
+    """The Content-Encoding is none that we unpack."""
 
 
 def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
@@ -42,12 +42,16 @@ def decompress(body: bytes, encoding: str, limits: Limits) -> bytes:
         if len(body) > limits.body_bytes:
             raise LimitExceeded(f"body of {len(body):,} bytes; at most {limits.body_bytes:,}")
         return body
-    if name == "gzip":
+    if name in ("gzip", "x-gzip"):
         return _gunzip(body, limits)
+    if name == "deflate":
+        return _inflate(body, limits)
+    if name == "snappy":
+        return _unsnap(body, limits)
     if name == "zstd":
         return _unzstd(body, limits)
     raise UnsupportedEncoding(
-        f"Content-Encoding {encoding!r} is not supported; use gzip, zstd or identity"
+        f"Content-Encoding {encoding!r} is not supported; use gzip, zstd, deflate or identity"
     )
 
 
@@ -59,6 +63,44 @@ def _check(produced: int, wire: int, limits: Limits) -> None:
             f"body unpacks to more than {min(produced, limits.body_bytes):,} bytes"
             f" from {wire:,}; at most {limits.body_bytes:,} and {limits.ratio_max} to 1 are accepted"
         )
+
+
+def _inflate(body: bytes, limits: Limits) -> bytes:
+    """Unpack what HTTP calls deflate: zlib's format, by some senders without its header."""
+    try:
+        has_header = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
+        unpacker = zlib.decompressobj(wbits=15 if has_header else -15)
+        out = bytearray(unpacker.decompress(body, _STEP_BYTES))
+        while unpacker.unconsumed_tail:
+            _check(len(out), len(body), limits)
+            out += unpacker.decompress(unpacker.unconsumed_tail, _STEP_BYTES)
+    except zlib.error as error:
+        raise MalformedBody(f"damaged deflate body: {error}") from None
+    _check(len(out), len(body), limits)
+    if not unpacker.eof:
+        raise MalformedBody("deflate body is cut off")
+    if unpacker.unused_data:
+        raise MalformedBody("damaged deflate body: something follows its end")
+    return bytes(out)
+
+
+def _unsnap(body: bytes, limits: Limits) -> bytes:
+    """Unpack a block of snappy, which begins with the length of what is in it."""
+    length = shift = 0
+    for byte in body[:5]:
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    else:
+        raise MalformedBody(f"damaged snappy body: no length in its first {len(body[:5])} bytes")
+    _check(length, len(body), limits)
+    import pyarrow  # it takes a moment, and only senders of these need it
+
+    try:
+        return bytes(pyarrow.decompress(body, length, "snappy", asbytes=True))
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise MalformedBody(f"damaged snappy body: {error}") from None
 
 
 def _gunzip(body: bytes, limits: Limits) -> bytes:

@@ -12,8 +12,10 @@ from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded, SenderError, Unauthorized
 from tracepulse.receive.access import Gate, Scope
 from tracepulse.receive.admission import Sink
-from tracepulse.receive.app import IngestCounters, Receiver, is_loopback, partial_success
+from tracepulse.receive.app import partial_success
+from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.receiver import IngestCounters, Receiver
 from tracepulse.receive.signals import Signal
 
 __all__ = ["grpc_server"]

@@ -15,7 +15,7 @@ from tracepulse.deliver.api.failures import Forbidden
 from tracepulse.deliver.api.services import QueryRoom, Services
 from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, Unauthorized
 from tracepulse.receive.access import Caller, Scope
-from tracepulse.receive.app import is_loopback
+from tracepulse.receive.http_requests import is_loopback
 
 __all__ = [
     "Administrator",

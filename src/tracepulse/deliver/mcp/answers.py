@@ -8,7 +8,7 @@ import httpx
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from tracepulse.receive.app import is_loopback
+from tracepulse.receive.http_requests import is_loopback
 
 __all__ = ["Answers", "AnswersFor", "NoAnswerError", "in_process", "over_http"]
 

@@ -1,0 +1,198 @@
+"""What every HTTP door needs: who sends, the body within its bounds, an answer, CORS."""
+
+import ipaddress
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from tracepulse.errors import LimitExceeded, Unauthorized
+from tracepulse.receive.access import BROWSER_CALLER, Caller, Gate
+from tracepulse.receive.access import Scope as KeyScope
+
+__all__ = [
+    "Answer",
+    "Disconnected",
+    "Request",
+    "caller_of",
+    "check_page",
+    "cors_headers",
+    "is_loopback",
+    "read_body",
+]
+
+
+class Answer(NamedTuple):
+    """A response of which only the CORS headers and the length are still missing."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes = b""
+
+
+class Disconnected(Exception):
+    """The client went away before it had sent everything."""
+
+
+class Request(NamedTuple):
+    """A request whose body was not read yet."""
+
+    method: str
+    path: str
+    """Without the query, decoded."""
+    headers: Mapping[bytes, bytes]
+    """By name in small letters; of one that is repeated the last."""
+    query_string: bytes
+    client: str
+    """Address of the sender."""
+    receive: Receive
+    words: tuple[str, ...] = ()
+    """What stands in the path for the names of the route's pattern."""
+
+    @classmethod
+    def of(cls, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> "Request":
+        """Return the request of an ASGI call."""
+        client = scope.get("client")
+        return cls(
+            scope["method"],
+            scope["path"],
+            headers,
+            scope.get("query_string", b""),
+            client[0] if client else "",
+            receive,
+        )
+
+    def header(self, name: bytes) -> str:
+        """Return a header; '' when it was not sent."""
+        value = self.headers.get(name)
+        return "" if value is None else value.decode("latin-1")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address; of one that is repeated the last."""
+        text = self.query_string.decode("latin-1")
+        return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without its parameters, in small letters."""
+        return self.header(b"content-type").split(";")[0].strip().lower()
+
+
+def caller_of(request: Request, gate: Gate) -> Caller:
+    """
+    Tell who sends.
+
+    A key is looked for in `x-api-key` and in `Authorization`, as the senders of each protocol put
+    it there: `Bearer KEY`, `Splunk KEY`, `Basic` with the key as password, `ApiKey` with it behind
+    the colon or plain. A beacon cannot have headers, so the key of a page may also stand in the
+    address, as `?key=`. Without keys, what a page on this machine sends is worth no more than from
+    any other page.
+
+    Raises:
+        Unauthorized: it may not send, or shows in an address a key that is no page's.
+    """
+    shown = request.header(b"x-api-key") or _key_in(request.header(b"authorization"))
+    in_address = request.query.get("key", "") if request.query_string else ""
+    caller = gate.identify("", shown or in_address, is_loopback(request.client))
+    gate.require(caller, KeyScope.INGEST, KeyScope.BROWSER)
+    if b"origin" in request.headers and caller.trust == "loopback":
+        return BROWSER_CALLER
+    if in_address and not shown and caller.trust == "server_key":
+        raise Unauthorized(
+            "only keys of scope browser may stand in an address, which many programs write down;"
+            " revoke this one, and send its successor as a header"
+        )
+    return caller
+
+
+def _key_in(authorization: str) -> str:
+    kind, _, given = authorization.strip().partition(" ")
+    given = given.strip()
+    match kind.lower():
+        case "bearer" | "splunk":
+            return given
+        case "basic" | "apikey":
+            try:
+                _, colon, key = b64decode(given, validate=True).decode().partition(":")
+            except (Base64Error, UnicodeDecodeError):
+                return given
+            return key if colon else given
+    return ""
+
+
+def check_page(origin: str, allowed: tuple[str, ...]) -> None:
+    """Raise Unauthorized unless pages of that origin may send: no preflight has asked for them."""
+    if not _is_allowed(origin, allowed):
+        raise Unauthorized(
+            f"pages of {origin[:200]!r} may not send here: name that origin with --allowed-origins"
+        )
+
+
+def _is_allowed(origin: str, allowed: tuple[str, ...]) -> bool:
+    return "*" in allowed or origin in allowed
+
+
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """
+    Return the body as it was sent.
+
+    Raises:
+        LimitExceeded: it is longer; no more than that was read.
+        Disconnected: its end did not come.
+    """
+    announced = request.header(b"content-length")
+    if announced.isdecimal() and int(announced) > most_bytes:
+        raise LimitExceeded(
+            f"body of {int(announced):,} bytes; at most {most_bytes:,} are accepted,"
+            " send smaller batches"
+        )
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > most_bytes:
+            raise LimitExceeded(f"body of more than {most_bytes:,} bytes")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def cors_headers(
+    headers: Mapping[bytes, bytes], allowed: tuple[str, ...]
+) -> list[tuple[bytes, bytes]]:
+    """Return what lets a page of an allowed origin send, and read the answer."""
+    origin = headers.get(b"origin", b"")
+    if not origin or not _is_allowed(origin.decode("latin-1"), allowed):
+        return []
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-methods", b"POST, OPTIONS"),
+        (
+            b"access-control-allow-headers",
+            b"content-type, content-encoding, x-api-key, authorization, traceparent,"
+            b" x-faro-session-id",
+        ),
+        (b"access-control-expose-headers", b"retry-after"),
+        (b"access-control-max-age", b"86400"),
+        (b"vary", b"Origin"),
+    ]
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(host: str) -> bool:
+    """Return whether an address is this machine's own."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host in ("", "localhost", "testclient")
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
