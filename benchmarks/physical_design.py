@@ -48,8 +48,12 @@ ROWS_A_SECOND = 11.6
 """Of event time: two million in two days, as `ingest.py` has it."""
 QUESTIONS = 10
 _IDS = ("TraceId", "SpanId", "ParentSpanId")
-_TEN_MINUTES = "intDiv(toUnixTimestamp64Nano(Timestamp), 600000000000)"
-_HOUR = "intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000)"
+
+
+def _by(minutes: int) -> str:
+    return f"intDiv(toUnixTimestamp64Nano(Timestamp), {minutes * 60 * 10**9})"
+
+
 Setting = int | str
 
 
@@ -87,10 +91,25 @@ VARIANTS = (
     Variant(
         "order by resource too",
         "traces",
-        _order(f"{_TEN_MINUTES}, ServiceName, SpanName, ResourceText, Timestamp"),
+        _order(f"{_by(10)}, ServiceName, SpanName, ResourceText, Timestamp"),
     ),
-    Variant("order by trace", "traces", _order(f"{_TEN_MINUTES}, TraceId, Timestamp")),
-    Variant("by the hour", "traces", _order(f"{_HOUR}, ServiceName, SpanName, Timestamp")),
+    Variant("order by trace", "traces", _order(f"{_by(10)}, TraceId, Timestamp")),
+    *(
+        Variant(f"by {n} minutes", "traces", _order(f"{_by(n)}, ServiceName, SpanName, Timestamp"))
+        for n in (60, 20, 5)
+    ),
+    Variant(
+        "LZ4 until merged",
+        "traces",
+        (
+            (r" CODEC\(ZSTD\(1\)\)", ""),
+            (r", ZSTD\(1\)\)", ", Default)"),
+            (
+                r"\nSETTINGS",
+                "\nTTL toDateTime(ReceivedAt) + INTERVAL 1 SECOND RECOMPRESS CODEC(ZSTD(1))\nSETTINGS",
+            ),
+        ),
+    ),
     Variant("blocks of 1 MiB", "traces", settings={"min_compress_block_size": 1 << 20}),
     Variant("fresh parts wide", "traces", settings={"min_level_for_wide_part": 0}),
     Variant(
@@ -122,7 +141,10 @@ VARIANTS = (
     ),
     Variant("shipped", "logs"),
     Variant("order of the exporter", "logs", _order("ServiceName, TimestampTime, Timestamp")),
-    Variant("by the hour", "logs", _order(f"{_HOUR}, ServiceName, Timestamp")),
+    *(
+        Variant(f"by {n} minutes", "logs", _order(f"{_by(n)}, ServiceName, Timestamp"))
+        for n in (60, 5)
+    ),
     Variant("no index of words", "logs", _body("")),
     Variant("32 KiB for 8 granules", "logs", _body("tokenbf_v1(32768, 3, 0) GRANULARITY 8")),
     Variant("8 KiB a granule", "logs", _body("tokenbf_v1(8192, 3, 0) GRANULARITY 1")),
