@@ -172,16 +172,18 @@ def test_a_request_that_is_too_large_is_split(sink: Any) -> None:
     client.shutdown()
 
 
-def test_a_server_may_switch_the_sdk_off(sink: Any, client: Client) -> None:
-    """With a header of its answer: nothing more is sent, and nothing piles up."""
-    sink.answers = [(200, {"DebugQueue-Disable": "true"})]
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_a_server_may_switch_the_sdk_off(sink: Any, client: Client, status: int) -> None:
+    """With a header of any answer: nothing more is sent, not even again, and nothing piles up."""
+    sink.answers = [(status, {"DebugQueue-Disable": "true", "Retry-After": "0"})]
     client.log("A")
     assert client.flush(5)
     for _ in range(100):
         client.log("B")
     assert client.flush(5)
-    assert [each.event_name for each in sink.records()] == ["A"]
-    assert client.counts().dropped == {"refused": 100}
+    assert len(sink.headers) == 1
+    assert client.counts().sent == (status == 200)
+    assert client.counts().dropped == {"refused": 100 + (status != 200)}
 
 
 def test_a_connection_is_kept_and_made_again(sink: Any, client: Client) -> None:

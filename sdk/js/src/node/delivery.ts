@@ -40,6 +40,7 @@ export class Delivery {
 
   /** See to it that events are sent: within the interval, or at once where a request's worth waits. */
   wake(): void {
+    if (this.isIdle) return;
     const soon = this.queue.length >= MAX_BATCH_EVENTS;
     if (this.running || (this.timer !== undefined && (this.timerIsSoon || !soon))) return;
     if (this.timer === undefined) syncClock();
@@ -159,6 +160,7 @@ export class Delivery {
 
   /** Settle a batch by its outcome; returns whether to go on at once. */
   private conclude(batch: Batch, outcome: Outcome): boolean {
+    if (outcome.silence === true) return this.silence(batch, outcome);
     if (outcome.kind === "retry") return this.postpone(batch, outcome);
     this.batches.shift();
     if (outcome.kind === "split" && batch.records.length > 1) {
@@ -169,6 +171,16 @@ export class Delivery {
       this.retry.succeeded();
       this.settle(batch, outcome.rejected, outcome.reason);
     } else this.lose(batch, outcome.kind === "split" ? "too_large" : "refused", outcome.reason);
+    return true;
+  }
+
+  /** The server asked for no more: settle this batch, and give up all others. */
+  private silence(batch: Batch, outcome: Outcome): boolean {
+    this.batches.shift();
+    this.queue.silence();
+    if (outcome.kind === "accepted") this.settle(batch, outcome.rejected, outcome.reason);
+    else this.lose(batch, "refused", outcome.reason);
+    for (const other of this.batches.splice(0)) this.lose(other, "refused", "the server asked for no more");
     return true;
   }
 

@@ -26,6 +26,7 @@ export class Queue {
   /** Events and bytes that were taken and are neither sent nor dropped yet. */
   private underWay = 0;
   private underWayBytes = 0;
+  private shut = false;
 
   /** Events that wait to be taken. */
   get length(): number {
@@ -50,6 +51,7 @@ export class Queue {
   /** Add an event, or drop it where there is no room. */
   add(event: Waiting): void {
     this.counts.created++;
+    if (this.shut) return this.drop(1, "refused");
     const bytes = this.waitingBytes + event.bytes;
     if (this.events.length + this.underWay >= MAX_QUEUE_EVENTS || bytes + this.underWayBytes > MAX_QUEUE_BYTES) {
       this.drop(1, "queue_full");
@@ -75,6 +77,14 @@ export class Queue {
     return taken;
   }
 
+  /** Drop what waits and all that comes: the server asked for no more, not even for a report of it. */
+  silence(): void {
+    this.shut = true;
+    const waiting = this.take(Infinity, Infinity);
+    this.lost(waiting.length, waiting.reduce((sum, event) => sum + event.bytes, 0), "refused");
+    this.untold.clear();
+  }
+
   /** Settle events that the server has. */
   sent(count: number, bytes: number): void {
     this.settle(count, bytes);
@@ -95,6 +105,7 @@ export class Queue {
   }
 
   untell(drops: Map<DropReason, number>): void {
+    if (this.shut) return;
     for (const [reason, count] of drops) this.untold.set(reason, (this.untold.get(reason) ?? 0) + count);
   }
 
@@ -106,6 +117,6 @@ export class Queue {
   private drop(count: number, reason: DropReason): void {
     if (count <= 0) return;
     this.counts.dropped += count;
-    this.untold.set(reason, (this.untold.get(reason) ?? 0) + count);
+    if (!this.shut) this.untold.set(reason, (this.untold.get(reason) ?? 0) + count);
   }
 }

@@ -4,8 +4,8 @@ import { outsideRequests } from "./context.js";
 import { CONNECT_TIMEOUT_MS, MAX_ANSWER_BYTES, MAX_RETRY_AFTER_MS, REQUEST_TIMEOUT_MS } from "./limits.js";
 import { untraced } from "./openTelemetry.js";
 
-/** What became of a request. */
-export type Outcome =
+/** What became of a request; `silence` is whether the server asked for no more of them. */
+export type Outcome = { readonly silence?: boolean } & (
   /** The server has it, but for `rejected` records. */
   | { readonly kind: "accepted"; readonly rejected: number; readonly reason: string }
   /** Try again, not before `afterMs` where the server said so. */
@@ -13,7 +13,8 @@ export type Outcome =
   /** Too large: try it in parts. */
   | { readonly kind: "split"; readonly reason: string }
   /** The server does not want it. */
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string }
+);
 
 /** One request, ready to go. */
 export interface Body {
@@ -72,7 +73,7 @@ export class Requests {
       clearTimer(connecting);
       // Only an answer that came whole leaves the connection fit for the next request.
       if (!answer?.whole) request.destroy();
-      resolve(answer ? outcomeOf(answer) : { kind: "retry", afterMs: undefined, reason });
+      resolve(answer ? { ...outcomeOf(answer), silence: answer.silence } : { kind: "retry", afterMs: undefined, reason });
     };
     const request = this.send({ ...this.options, ...addressOf(this.url), headers }, (message) => {
       answer = read(message, () => settle("answered"));
@@ -96,12 +97,15 @@ export class Requests {
 interface Answer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  readonly silence: boolean;
   text: string;
   whole: boolean;
 }
 
 function read(message: IncomingMessage, done: () => void): Answer {
-  const answer: Answer = { status: message.statusCode ?? 0, retryAfter: message.headers["retry-after"], text: "", whole: false };
+  const { statusCode: status = 0, headers } = message;
+  const silence = /^(1|true)$/i.test(String(headers["debugqueue-disable"]));
+  const answer: Answer = { status, retryAfter: headers["retry-after"], silence, text: "", whole: false };
   message.setEncoding("utf8");
   message.on("data", (part: string) => {
     answer.text += part;

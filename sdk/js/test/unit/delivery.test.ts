@@ -155,6 +155,18 @@ test("what the server says it rejected of a batch counts as dropped and is not s
   assert.ok(server.requests <= 3);
 });
 
+for (const code of [200, 400, 503]) {
+  test(`a server may switch the SDK off with a header of its ${code}: nothing more is sent, and nothing piles up`, async () => {
+    const server = await serve(status(code, { "DebugQueue-Disable": "true", "retry-after": "0" }));
+    for (let at = 0; at < 600; at++) DebugQueue.log("A");
+    assert.equal(await DebugQueue.flush(), true);
+    for (let at = 0; at < 100; at++) DebugQueue.log("B");
+    assert.equal(await DebugQueue.flush(), true);
+    const { sent, dropped, waiting, waitingBytes } = DebugQueue.counts();
+    assert.deepEqual([server.requests, sent, dropped, waiting, waitingBytes], [1, code === 200 ? 512 : 0, code === 200 ? 188 : 700, 0, 0]);
+  });
+}
+
 /** Servers that are broken in ways that hold a client up. */
 const BROKEN: Record<string, (socket: Socket) => void> = {
   "takes connections and says nothing": () => {},

@@ -204,7 +204,7 @@ class Exporter:
         pending = list(_within(records, limits.MAX_BATCH_BYTES))
         while pending:
             batch = pending.pop(0)
-            outcome = self._try(transport, batch)
+            outcome = "refused" if self.silenced else self._try(transport, batch)
             if outcome == "too_large" and len(batch) > 1:
                 middle = len(batch) // 2
                 pending[:0] = [batch[:middle], batch[middle:]]
@@ -224,6 +224,8 @@ class Exporter:
             wait_s, outcome = self._attempt(transport, body, batch)
             if wait_s is None:
                 return outcome
+            if self.silenced:
+                return "refused"
             if self.leaving or time.monotonic() + wait_s > give_up_at:
                 return "expired"
             self._back_off(wait_s)
