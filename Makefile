@@ -98,8 +98,9 @@ test-faults:  ## 200 kills, damaged files, full and failing disks, jumping clock
 test-power-cuts:  ## 50 power cuts under a server, on a file system of its own (needs root; CUTS=n)
 	@TRACEPULSE_PROGRESS=1 TRACEPULSE_CUTS=$(or $(CUTS),50) $(BIN)/python -m pytest -q -s -rs tests/faults/test_power_cut.py -m slow
 
-test-sdk:  ## the SDKs' tests in their long form, Python's under every Python from 3.9 on that pyenv has
+test-sdk: $(SDK_JS)  ## the SDKs' tests in their long form, Python's under every Python from 3.9 on that pyenv has
 	@$(BIN)/python -m pytest -q sdk/python/tests -m 'slow or not slow'
+	@cd sdk/js && npm run --silent test:long
 	@$(BIN)/python -m pytest -q tests/e2e/test_sdk_browser.py -m 'slow or not slow'
 	@tools/sdk-pythons
 

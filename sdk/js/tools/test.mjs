@@ -1,4 +1,7 @@
-/** Compile test/unit to build/test and run it with Node's own runner, on the Node that runs this file. */
+/**
+ * Compile test/unit, or test/long with --long, to build/test and run it with Node's own runner, on the Node that runs
+ * this file. Other words choose files by parts of their names.
+ */
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,10 +10,12 @@ import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const out = join(root, "build", "test");
-const wanted = process.argv.slice(2);
-const tests = readdirSync(join(root, "test", "unit"))
+const isLong = process.argv.includes("--long");
+const folder = join(root, "test", isLong ? "long" : "unit");
+const wanted = process.argv.slice(2).filter((word) => word !== "--long");
+const tests = readdirSync(folder)
   .filter((name) => name.endsWith(".test.ts") && (wanted.length === 0 || wanted.some((part) => name.includes(part))))
-  .map((name) => join(root, "test", "unit", name));
+  .map((name) => join(folder, name));
 
 rmSync(out, { recursive: true, force: true });
 await build({
