@@ -1,7 +1,10 @@
 """Bounded and accounted for, whatever the server does: sent + dropped = created, and drops are told."""
 
+import shutil
 import socket
+import subprocess
 import threading
+from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
@@ -193,6 +196,45 @@ def test_a_connection_is_kept_and_made_again(sink: Any, client: Client) -> None:
         client.log("A", {"n": number})
         assert client.flush(5)
     assert [each.attributes[0].value.int_value for each in sink.records()] == list(range(5))
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Give a certificate of this machine with its key, in one file."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed")
+    made = tmp_path / "server.pem"
+    command = [program, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [*command, "-keyout", str(made), "-out", str(tmp_path / "only.pem")],
+        check=True,
+        capture_output=True,
+    )
+    with made.open("a") as file:
+        file.write((tmp_path / "only.pem").read_text())
+    return made
+
+
+def test_events_go_over_tls_to_a_server_that_is_trusted(
+    sink: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the variable that OpenTelemetry has for it; to any other server nothing is told."""
+    sink.speak_tls(certificate)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(certificate))
+    client = Client(endpoint=sink.url)
+    for number in range(3):
+        client.log("A", {"n": number, "text": "x" * 5000})
+        assert client.flush(10)
+    assert len(sink.records()) == 3
+    client.shutdown()
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_CERTIFICATE")
+    stranger = Client(endpoint=sink.url)
+    stranger.log("B", {"secret": 1})
+    stranger.shutdown(10)
+    assert len(sink.records()) == 3
+    assert "CERTIFICATE_VERIFY_FAILED" in caplog.text
 
 
 def test_requests_are_compressed_and_carry_headers(

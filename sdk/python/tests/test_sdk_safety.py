@@ -513,6 +513,36 @@ def test_a_forked_child_sends_its_own_events_only(sink: Any, way: str, read: Any
     assert len(instances) == 5
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of such forks")
+def test_a_child_that_python_was_not_told_of_sends_its_own_events_only(
+    sink: Any, read: Any
+) -> None:
+    """A fork in C, as of uWSGI: the parent's thread is not there, and its queue not the child's."""
+    done = run(
+        """
+        import ctypes, os
+        from debugqueue import DebugQueue
+        DebugQueue.configure(flush_interval_s=60)
+        DebugQueue.log("SENT")
+        assert DebugQueue.flush(20)
+        DebugQueue.log("PARENT", {"n": 1})
+        pid = ctypes.PyDLL(None).fork()
+        tag = "PARENT" if pid else "CHILD"
+        for number in range(2, 20):
+            DebugQueue.log(tag, {"n": number})
+        assert DebugQueue.flush(20)
+        if pid == 0:
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        """,
+        DEBUGQUEUE_ENDPOINT=sink.url,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [(each.event_name, read(each).get("n")) for each in sink.records()]
+    assert sorted(n for tag, n in found if tag == "PARENT") == list(range(1, 20))
+    assert sorted(n for tag, n in found if tag == "CHILD") == list(range(2, 20))
+
+
 def test_gevent_does_not_run_the_exporter(sink: Any) -> None:
     """Patched before or after the import, greenlets go on while events are sent."""
     pytest.importorskip("gevent")

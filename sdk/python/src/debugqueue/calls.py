@@ -16,6 +16,7 @@ from debugqueue.correlation import current_trace
 from debugqueue.guard import faults, guarded
 from debugqueue.levels import of_level
 from debugqueue.limits import EVENT_BYTES, MAX_NAME_CHARS
+from debugqueue.processes import unforked
 from debugqueue.snapshot import name_of, plain_text, quick_copy, snapshot, type_name
 
 __all__ = ["Calls"]
@@ -204,7 +205,13 @@ class Calls:
         except ValueError:  # called by the interpreter itself, as at its end
             self._add_any(severity, tag, details, more)
             return
-        if self._pid >= 0 and not more and type(tag) is str and len(tag) <= MAX_NAME_CHARS:
+        if (
+            self._pid >= 0
+            and unforked[0]
+            and not more
+            and type(tag) is str
+            and len(tag) <= MAX_NAME_CHARS
+        ):
             if type(details) is dict:
                 quick = quick_copy(details)
             else:
@@ -236,7 +243,7 @@ class Calls:
         body: Optional[str] = None,
     ) -> None:
         """Queue an event of any kind of details; `body` is the message where the tag is not."""
-        if self._pid < 0:
+        if self._pid < 0 or not unforked[0]:
             self._open()
             if severity < self._lowest:
                 return

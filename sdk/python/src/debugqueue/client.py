@@ -14,7 +14,7 @@ from debugqueue.guard import guarded
 from debugqueue.levels import of_level
 from debugqueue.limits import EXIT_FLUSH_S
 from debugqueue.originals import original
-from debugqueue.processes import call_in_forked_child, call_when_child_ends
+from debugqueue.processes import call_in_forked_child, call_when_child_ends, note_fork
 from debugqueue.settings import Settings, settings_from
 
 __all__ = ["Client"]
@@ -116,6 +116,7 @@ class Client(Calls):
 
     def _open(self) -> None:
         """Make what belongs to this process: at the first event, and again in a forked child."""
+        note_fork()
         with self._opening:
             settings = self._settings or self._settings_given()
             if settings.endpoint.startswith("https:"):
