@@ -2,10 +2,8 @@
 
 import gzip
 import socket
-import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
@@ -32,14 +30,6 @@ class Sink:
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def speak_tls(self, certificate: Path) -> None:
-        """From now on talk TLS, with this certificate and key."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        self.url = f"https://localhost:{self._server.server_port}"
 
     def _handler(self) -> Any:
         sink = self
