@@ -12,7 +12,7 @@ STATIC := src/tracepulse/static/index.html
 SDK_JS_STAMP := sdk/js/node_modules/.package-lock.json
 SDK_JS := sdk/js/dist/cjs/node/all.js
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile peers bench clean
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,7 +83,7 @@ unit: $(SDK_JS)
 	@cd web && npm test --silent
 	@cd sdk/js && npm test --silent
 	@cd tests/e2e/node && npm ci --no-audit --no-fund --loglevel=error --silent
-	@$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/peers
+	@$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/integration
 
 system-deps:  ## Debian packages that some tests need (browser, PostgreSQL); asks for root
 	@tools/system-deps
@@ -114,8 +114,11 @@ test-shop:  ## everything that can be done to the demo shop, and `tracepulse run
 test-hostile:  ## a million mutated requests, and bombs, with what they cost
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'
 
-peers:  ## build the OpenTelemetry Collector and Jaeger, run the tests against the Collector (needs Go)
-	@tests/peers/build && $(BIN)/python -m pytest -q tests/peers
+peers:  ## get real senders and servers to test against (Go, Java 21, npm, apt-get; an hour of one core; PEERS='loki debian' for some)
+	@tools/peers/get $(PEERS)
+
+test-integration:  ## real senders and servers; those that `make peers` has not got are skipped, and said
+	@$(BIN)/python -m pytest -q -rs tests/integration
 
 bench:  ## every benchmark, in short
 	@for each in admission ingest query mixed blocking_path sdk_overhead; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done

@@ -1,7 +1,7 @@
 """
 Other programs on the same bytes in the same run, so that a figure says more than how fast a machine is.
 
-`tests/peers/build` makes them, in a folder outside the checkout that it names.
+`make peers` gets them, into a folder outside the checkout that `tools/peers/get` names.
 """
 
 import json

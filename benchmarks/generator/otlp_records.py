@@ -54,7 +54,7 @@ def otlp_logs(records: Sequence[LogRecord]) -> bytes:
             scope.log_records.add(
                 time_unix_nano=line.time_unix_ns,
                 observed_time_unix_nano=line.time_unix_ns,
-                severity_number=_SEVERITY_NUMBERS[line.severity],  # type: ignore[arg-type]
+                severity_number=_SEVERITY_NUMBERS[line.severity],
                 severity_text=line.severity,
                 body=AnyValue(string_value=line.message),
                 attributes=[_pair(name, value) for name, value in line.attributes],
