@@ -1,0 +1,68 @@
+"""
+Names of labels and fields that say where a record is from, as OpenTelemetry calls them.
+
+Each way of shipping logs has names of its own for host, pod or file; here they become one.
+https://opentelemetry.io/docs/specs/semconv/resource/
+"""
+
+__all__ = ["RESOURCE_NAMES", "is_of_resource", "resource_name"]
+
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "k8s.namespace.name": (
+        "namespace", "namespace_name", "kubernetes.namespace", "kubernetes.namespace_name",
+        "kubernetes_namespace_name", "kubernetes_namespace",
+    ),
+    "k8s.pod.name": (
+        "pod", "pod_name", "kubernetes.pod.name", "kubernetes.pod_name", "kubernetes_pod_name",
+    ),
+    "k8s.pod.uid": ("kubernetes.pod.uid", "kubernetes.pod_id", "pod_uid"),
+    "k8s.container.name": (
+        "container", "container_name", "kubernetes.container.name", "kubernetes.container_name",
+        "kubernetes_container_name",
+    ),
+    "k8s.node.name": (
+        "node", "node_name", "nodename", "kubernetes.node.name", "kubernetes.host",
+        "kubernetes.node_name",
+    ),
+    "k8s.cluster.name": ("cluster", "orchestrator.cluster.name"),
+    "k8s.deployment.name": ("deployment", "kubernetes.deployment.name"),
+    "container.id": ("container_id", "docker.container_id", "kubernetes.docker_id"),
+    "container.image.name": ("kubernetes.container_image", "image_name"),
+    "host.name": ("host", "hostname", "agent.hostname", "host.hostname"),
+    "log.file.path": ("filename",),
+    "deployment.environment.name": (
+        "env", "environment", "deployment_environment", "deployment.environment",
+        "service.environment",
+    ),
+    "service.version": (),
+    "service.namespace": (),
+    "service.instance.id": ("instance", "service.node.name"),
+    "k8s.statefulset.name": (),
+    "k8s.daemonset.name": (),
+    "k8s.job.name": (),
+    "cloud.region": (),
+    "cloud.provider": (),
+    "cloud.availability_zone": (),
+    "telemetry.sdk.language": (),
+    "telemetry.sdk.name": (),
+    "telemetry.sdk.version": (),
+}  # fmt: skip
+
+RESOURCE_NAMES: dict[str, str] = {
+    spelling: name
+    for name, others in _SPELLINGS.items()
+    for spelling in (name, name.replace(".", "_"), *others)
+}
+"""OpenTelemetry's name by any spelling of it; Loki writes every dot of a name as an underscore."""
+
+_PREFIXES = ("k8s.", "host.", "container.", "cloud.", "telemetry.", "os.", "process.runtime.")
+
+
+def resource_name(label: str) -> str:
+    """Return what OpenTelemetry calls a label of a stream; its own name where it has no other."""
+    return RESOURCE_NAMES.get(label, label)
+
+
+def is_of_resource(field: str) -> bool:
+    """Tell whether a field of a record says where it is from, and not what happened."""
+    return field in RESOURCE_NAMES or field.startswith(_PREFIXES)
