@@ -1,12 +1,13 @@
 """JSON bytes to Python values, with bounds on what they may cost."""
 
+import json
 from typing import Any
 
 import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 
-__all__ = ["MAX_CONTAINERS", "MAX_VALUES", "decode_json"]
+__all__ = ["MAX_CONTAINERS", "MAX_VALUES", "decode_json", "decode_json_leniently"]
 
 MAX_CONTAINERS = 700_000
 """Opening braces and brackets in one body. Each costs 64 to 72 bytes once decoded whatever it holds,
@@ -38,3 +39,33 @@ def decode_json(body: bytes) -> Any:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise MalformedBody(f"body is not JSON: {error}") from None
+
+
+def decode_json_leniently(body: bytes) -> Any:
+    r"""
+    Return the value of a JSON body, in which half surrogate pairs and bad UTF-8 become marks.
+
+    Loggers cut texts in the middle of a character, and write `\ud83d` alone for half of one.
+
+    Raises:
+        LimitExceeded, MalformedBody: as `decode_json`.
+    """
+    try:
+        return decode_json(body)
+    except MalformedBody as error:
+        if b"\\u" not in body and _is_utf8(body):
+            raise
+        try:
+            value = json.loads(body.decode("utf-8", "replace"))
+            text = json.dumps(value, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            raise error from None
+    return decode_json(text.encode("utf-8", "replace"))
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

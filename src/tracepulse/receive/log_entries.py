@@ -95,6 +95,13 @@ class LineReader:
         self.headers.keep_learning([] if self._logfmt else texts)
         return known / len(begun) if begun else 0.0
 
+    def renew(self, reference_unix_ns: int) -> None:
+        """Forget the instants seen, and complete times from now on by another reference."""
+        self.reference_unix_ns = reference_unix_ns
+        self.headers.renew(reference_unix_ns)
+        for _, reader in self._instants:
+            reader.renew(reference_unix_ns)
+
     def read(self, line: str, wrappings: int = _WRAPPINGS) -> Entry:
         """Return the entry of one line; with nothing recognised, its body is the line."""
         entry = self._entry(line, wrappings)

@@ -157,6 +157,12 @@ class HeaderReader:
     _sample: list[str] | None = None
     """Lines so far, while they are too few to be sure of what is usual."""
 
+    def renew(self, reference_unix_ns: int) -> None:
+        """Forget the instants seen, and complete times from now on by another reference."""
+        self.reference_unix_ns = reference_unix_ns
+        for layout in self.layouts:
+            layout.times.renew(reference_unix_ns)
+
     def learn(self, lines: Sequence[str]) -> None:
         """Learn the usual layout from a file's first lines; it takes the first place."""
         layout = learn_header_layout(lines, self.reference_unix_ns, self.zone)

@@ -184,6 +184,11 @@ class InstantReader:
     zone: tzinfo = UTC
     _known: dict[str, int | None] = field(default_factory=dict)
 
+    def renew(self, reference_unix_ns: int) -> None:
+        """Forget the seconds seen, and complete times from now on by another reference."""
+        self.reference_unix_ns = reference_unix_ns
+        self._known.clear()
+
     def read(self, whole: str, fraction: str | None, tail: str | None) -> int | None:
         """Return the instant in Unix ns of a match's three groups; None if there is no such day."""
         if self.layout.civil is None:

@@ -1,0 +1,215 @@
+"""
+Loki's push request, in JSON or protobuf, to OTLP log records.
+
+Labels of a stream become attributes of the resource under OpenTelemetry's names, structured metadata
+those of the record. An entry that cannot be used is left out and counted; all others are kept.
+https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs and pkg/push/push.proto of Loki
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from tracepulse.errors import MalformedBody
+from tracepulse.receive.json_body import decode_json_leniently
+from tracepulse.receive.line_readers import LineReaders
+from tracepulse.receive.log_fields import span_id, trace_id
+from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
+from tracepulse.receive.loki_labels import LabelsError, parsed_labels
+from tracepulse.receive.loki_protobuf import protobuf_streams
+from tracepulse.receive.resource_names import resource_name
+from tracepulse.receive.sent_logs import Known, SentLogs
+from tracepulse.receive.service_names import service_name
+from tracepulse.receive.severities import severity_of_word
+
+__all__ = ["BAD_ENTRY", "BAD_LABELS", "BAD_TIME", "LokiPush", "read_push"]
+
+BAD_LABELS, BAD_TIME, BAD_ENTRY = "labels", "timestamp", "entry"
+"""Why an entry was left out."""
+
+Entry = tuple[Any, Any, Any]
+"""Time (text or number of ns), line, and structured metadata or None; as yet unchecked."""
+
+_LEVEL_LABELS = ("level", "severity", "severity_text", "lvl", "loglevel", "detected_level")
+_TRACE_LABELS = ("trace_id", "traceid", "traceID", "trace.id", "TraceID")
+_SPAN_LABELS = ("span_id", "spanid", "spanID", "span.id", "SpanID")
+_REMEMBERED_CHARACTERS = 4096
+"""Labels longer than this are read each time, so that what is remembered is bounded."""
+_SOONEST_NS = 10**17
+"""Smaller numbers than this (1973) are taken for seconds, milliseconds or microseconds."""
+_LATEST_NS = 2**63
+
+
+class LokiPush(NamedTuple):
+    """What a push request holds."""
+
+    logs: SentLogs
+    rejected: Counter[str]
+    """Entries left out, by reason."""
+    example: str
+    """The first of them, in words."""
+
+
+class _Refusals:
+    def __init__(self) -> None:
+        self.rejected: Counter[str] = Counter()
+        self.example = ""
+
+    def add(self, reason: str, text: str, entries: int = 1) -> None:
+        self.rejected[reason] += entries
+        if not self.example:
+            self.example = text
+
+
+class _RefusedError(Exception):
+    """An entry cannot be used: reason and words."""
+
+
+def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns: int) -> LokiPush:
+    """
+    Read a push request, once decompressed.
+
+    Raises:
+        MalformedBody: it is neither JSON nor protobuf of that shape.
+        LimitExceeded: it holds too much.
+    """
+    logs, refusals = SentLogs(), _Refusals()
+    streams = _json_streams(body, refusals) if as_json else protobuf_streams(body)
+    for labels, entries in streams:
+        try:
+            stream = _stream(labels)
+        except LabelsError as error:
+            refusals.add(BAD_LABELS, f"labels: {error}", len(entries))
+            continue
+        good = list(_checked(entries, refusals))
+        lines = [line for _, line, _ in good]
+        sender = f"loki/{stream.service}"
+        with readers.reader(sender, lines, received_unix_ns) as reader:
+            for time_unix_ns, line, metadata in good:
+                known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
+                logs.add_line(known, reader, line, time_unix_ns, attributes)
+    return LokiPush(logs, refusals.rejected, refusals.example)
+
+
+def _json_streams(body: bytes, refusals: _Refusals) -> Iterator[tuple[Any, list[Entry]]]:
+    """Yield labels and entries of each stream: of v1 (`stream`, `values`) or v0 (`labels`, `entries`)."""
+    message = decode_json_leniently(body)
+    streams = message.get("streams") if isinstance(message, dict) else None
+    if not isinstance(streams, list):
+        raise MalformedBody('need an object with "streams", a list')
+    for stream in streams:
+        if not isinstance(stream, dict):
+            refusals.add(BAD_ENTRY, "a stream is not an object")
+            continue
+        values = stream.get("values")
+        if values is None:
+            values = stream.get("entries")
+        if not isinstance(values, list):
+            refusals.add(BAD_ENTRY, 'a stream has no list "values"')
+            continue
+        labels = stream.get("stream", stream.get("labels"))
+        yield labels, [_json_entry(value) for value in values]
+
+
+def _json_entry(value: Any) -> Entry:
+    if type(value) is list:
+        size = len(value)
+        if size == 2:
+            return value[0], value[1], None
+        return (value[0], value[1], value[2]) if size == 3 else (None, None, None)
+    if type(value) is dict:
+        return value.get("ts", value.get("timestamp")), value.get("line"), None
+    return None, None, None
+
+
+def _checked(
+    entries: Iterable[Entry], refusals: _Refusals
+) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
+    for time, line, metadata in entries:
+        if type(line) is not str:
+            refusals.add(BAD_ENTRY, 'an entry is not ["<ns>", "<line>", {metadata}]')
+            continue
+        if metadata is not None and type(metadata) is not dict:
+            refusals.add(BAD_ENTRY, "structured metadata is not an object")
+            continue
+        time_unix_ns = time if type(time) is int else _time_in(time)
+        if not 0 < time_unix_ns < _LATEST_NS:
+            refusals.add(BAD_TIME, f"timestamp {str(time)[:40]!r} is not nanoseconds since 1970")
+            continue
+        if time_unix_ns < _SOONEST_NS:
+            time_unix_ns = number_unix_ns(time_unix_ns) or time_unix_ns
+        yield time_unix_ns, line, metadata
+
+
+def _time_in(value: Any) -> int:
+    """Return nanoseconds since 1970 of a text; -1 if it is no instant."""
+    if type(value) is not str or len(value) > 64:
+        return -1
+    if value.isascii() and value.isdigit():
+        return int(value)
+    return rfc3339_unix_ns(value) or -1
+
+
+def _stream(labels: Any) -> Known:
+    """
+    Return what a stream's labels say of each of its records.
+
+    Raises:
+        LabelsError: they cannot be read.
+    """
+    if isinstance(labels, dict):
+        pairs = tuple(
+            (key, value if type(value) is str else str(value)) for key, value in labels.items()
+        )
+        size = sum(len(key) + len(value) for key, value in pairs)
+        of = _stream_of_pairs
+        return of(pairs) if size <= _REMEMBERED_CHARACTERS else of.__wrapped__(pairs)
+    if isinstance(labels, str):
+        whole = _stream_of_text
+        return whole(labels) if len(labels) <= _REMEMBERED_CHARACTERS else whole.__wrapped__(labels)
+    raise LabelsError("need an object of labels and their values")
+
+
+@lru_cache(maxsize=4096)
+def _stream_of_text(text: str) -> Known:
+    return _stream_of_pairs.__wrapped__(tuple(parsed_labels(text)))
+
+
+@lru_cache(maxsize=4096)
+def _stream_of_pairs(pairs: tuple[tuple[str, str], ...]) -> Known:
+    labels = dict(pairs)
+    service = service_name(labels)
+    named = next((name for name in _LEVEL_LABELS if severity_of_word(labels.get(name, ""))), "")
+    level = labels.pop(named, "")
+    renamed: dict[str, str] = {"service.name": service} if service else {}
+    for label, value in labels.items():
+        renamed.setdefault(resource_name(label), value)
+    renamed.pop("service_name", None)
+    return Known(tuple(renamed.items()), service, severity_of_word(level), level)
+
+
+def _with_metadata(stream: Known, metadata: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
+    """Return what is known of a record with structured metadata, and its attributes."""
+    rest = dict(metadata)
+    number, text = stream.severity_number, stream.severity_text
+    for name in _LEVEL_LABELS:
+        level = rest.get(name)
+        if type(level) is str and severity_of_word(level):
+            number, text = severity_of_word(level), level
+            del rest[name]
+            break
+    trace = _taken_id(rest, _TRACE_LABELS, trace_id)
+    span = _taken_id(rest, _SPAN_LABELS, span_id) if trace else b""
+    attributes = [(resource_name(name), value) for name, value in rest.items()]
+    return Known(stream.resource, stream.service, number, text, trace, span), attributes
+
+
+def _taken_id(rest: dict[str, Any], names: tuple[str, ...], read: Any) -> bytes:
+    for name in names:
+        if name in rest:
+            found: bytes = read(rest[name])
+            if found:
+                del rest[name]
+                return found
+    return b""
