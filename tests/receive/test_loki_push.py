@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from tests.receive.sent_records import sent_records
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.line_readers import LineReaders
@@ -24,23 +24,7 @@ def pushed(body: bytes | dict[str, Any], readers: LineReaders | None = None) -> 
 
 def records(push: LokiPush) -> list[dict[str, Any]]:
     """Return the records with their resource, as plain values."""
-    request = ExportLogsServiceRequest.FromString(push.logs.writer.to_bytes())
-    found = []
-    for group in request.resource_logs:
-        resource = {a.key: a.value.string_value for a in group.resource.attributes}
-        for record in group.scope_logs[0].log_records:
-            found.append(
-                {
-                    "resource": resource,
-                    "time": record.time_unix_nano,
-                    "body": record.body.string_value,
-                    "level": (record.severity_number, record.severity_text),
-                    "trace": record.trace_id.hex(),
-                    "span": record.span_id.hex(),
-                    "attributes": {a.key: a.value.string_value for a in record.attributes},
-                }
-            )
-    return found
+    return sent_records(push.logs.writer.to_bytes())
 
 
 def varint(number: int) -> bytes:

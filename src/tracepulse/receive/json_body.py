@@ -7,7 +7,13 @@ import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 
-__all__ = ["MAX_CONTAINERS", "MAX_VALUES", "decode_json", "decode_json_leniently"]
+__all__ = [
+    "MAX_CONTAINERS",
+    "MAX_VALUES",
+    "check_json_cost",
+    "decode_json",
+    "decode_json_leniently",
+]
 
 MAX_CONTAINERS = 700_000
 """Opening braces and brackets in one body. Each costs 64 to 72 bytes once decoded whatever it holds,
@@ -17,14 +23,8 @@ MAX_VALUES = 650_000
 real OTLP/JSON has a comma in 25 bytes or so."""
 
 
-def decode_json(body: bytes) -> Any:
-    """
-    Return the value of a JSON body.
-
-    Raises:
-        LimitExceeded: it has more objects and lists than MAX_CONTAINERS, or values than MAX_VALUES.
-        MalformedBody: it is not JSON in UTF-8, or is nested deeper than the parser goes (1024).
-    """
+def check_json_cost(body: bytes) -> None:
+    """Raise LimitExceeded if a body has more than MAX_CONTAINERS objects or MAX_VALUES values."""
     containers = body.count(b"{") + body.count(b"[")
     if containers > MAX_CONTAINERS:
         raise LimitExceeded(
@@ -35,6 +35,17 @@ def decode_json(body: bytes) -> Any:
         raise LimitExceeded(
             f"JSON body has more than {MAX_VALUES} values: send smaller batches, or protobuf"
         )
+
+
+def decode_json(body: bytes) -> Any:
+    """
+    Return the value of a JSON body.
+
+    Raises:
+        LimitExceeded: it has more objects and lists than MAX_CONTAINERS, or values than MAX_VALUES.
+        MalformedBody: it is not JSON in UTF-8, or is nested deeper than the parser goes (1024).
+    """
+    check_json_cost(body)
     try:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:

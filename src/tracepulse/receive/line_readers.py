@@ -1,7 +1,13 @@
-"""Readers of log lines that senders ship one request at a time: one each, kept between requests."""
+"""
+Readers of log lines that senders ship one request at a time: one each, kept between requests.
+
+A request that is sent twice must be read alike, so that it is known to be the same. Therefore a reader
+learns only before it reads, from the first lines of a sender, and then no more.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 
 from tracepulse.receive.log_entries import LineReader
@@ -13,7 +19,22 @@ MAX_READERS = 256
 MAX_LINES = 4000
 """Lines after which a reader forgets the instants that it has seen: at most 0.6 MB each."""
 LEARNT_LINES = 100
-"""First lines of a sender from which the usual layout of its header is learnt."""
+"""First lines of a sender from which the layouts of its headers are learnt."""
+_LEARNT_CHARACTERS = 1000
+"""Headers stand at the beginning of a line; more of one is not kept."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A sender's reader and what it has seen."""
+
+    reader: LineReader
+    sample: list[str] = field(default_factory=list)
+    """First lines, while they are fewer than LEARNT_LINES."""
+    learnt: int = 0
+    """How many of them the reader has learnt from."""
+    lines: int = 0
+    """Read since it last forgot."""
 
 
 class LineReaders:
@@ -26,7 +47,7 @@ class LineReaders:
 
     def __init__(self, most: int = MAX_READERS) -> None:
         self._most = most
-        self._idle: dict[str, tuple[LineReader, int]] = {}
+        self._idle: dict[str, _Kept] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -41,27 +62,43 @@ class LineReaders:
 
         Args:
             sender: what tells senders of unlike lines apart, such as the service.
-            lines: the lines that will be read; a new reader learns from the first of them.
+            lines: the lines that will be read; while the reader is new, it learns from them first.
             received_unix_ns: completes times that lack a year or date.
         """
         with self._lock:
             kept = self._idle.pop(sender, None)
         if kept is None:
-            reader, count = LineReader(received_unix_ns), 0
-            reader.learn(lines[:LEARNT_LINES])
-        else:
-            reader, count = kept
+            kept = _Kept(LineReader(received_unix_ns))
+        if kept.learnt < LEARNT_LINES:
+            _learn(kept, lines, received_unix_ns)
         try:
-            yield reader
+            yield kept.reader
         finally:
-            count += len(lines)
-            if count >= MAX_LINES:
-                reader.renew(received_unix_ns)
-                count = 0
-            self._keep(sender, reader, count)
+            kept.lines += len(lines)
+            if kept.lines >= MAX_LINES:
+                kept.reader.renew(received_unix_ns)
+                kept.lines = 0
+            self._keep(sender, kept)
 
-    def _keep(self, sender: str, reader: LineReader, count: int) -> None:
+    def _keep(self, sender: str, kept: _Kept) -> None:
         with self._lock:
-            self._idle[sender] = (reader, count)
+            self._idle[sender] = kept
             while len(self._idle) > self._most:
                 del self._idle[next(iter(self._idle))]
+
+
+def _learn(kept: _Kept, lines: Sequence[str], received_unix_ns: int) -> None:
+    """Learn anew once there are twice as many lines as before, so that few are learnt often."""
+    room = LEARNT_LINES - len(kept.sample)
+    kept.sample += [line[:_LEARNT_CHARACTERS] for line in lines[:room]]
+    known = len(kept.sample)
+    if known < min(2 * kept.learnt, LEARNT_LINES):
+        return
+    kept.learnt = known
+    kept.reader = LineReader(received_unix_ns)
+    kept.reader.learn(kept.sample)
+    for line in kept.sample:
+        kept.reader.read(line)  # further layouts are learnt from those that are unlike the others
+    kept.reader.settle()
+    if known >= LEARNT_LINES:
+        kept.sample = []

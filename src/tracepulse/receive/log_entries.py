@@ -95,6 +95,10 @@ class LineReader:
         self.headers.keep_learning([] if self._logfmt else texts)
         return known / len(begun) if begun else 0.0
 
+    def settle(self) -> None:
+        """Learn no more: from now on a line is read alike whenever it comes."""
+        self.headers.settle()
+
     def renew(self, reference_unix_ns: int) -> None:
         """Forget the instants seen, and complete times from now on by another reference."""
         self.reference_unix_ns = reference_unix_ns

@@ -140,6 +140,8 @@ def trace_id(value: Any) -> bytes:
     """Return 16 bytes of a trace id written as 32 or 16 hex digits or as a UUID; else b''."""
     if not isinstance(value, str):
         return b""
+    if len(value) == 32 and value.isalnum():
+        return _usable(value)
     text = value.rpartition("/")[2].replace("-", "")
     return _usable(text.rjust(32, "0")) if len(text) in (16, 32) else b""
 

@@ -157,6 +157,10 @@ class HeaderReader:
     _sample: list[str] | None = None
     """Lines so far, while they are too few to be sure of what is usual."""
 
+    def settle(self) -> None:
+        """Learn no more layouts."""
+        self._lessons, self._sample = 0, None
+
     def renew(self, reference_unix_ns: int) -> None:
         """Forget the instants seen, and complete times from now on by another reference."""
         self.reference_unix_ns = reference_unix_ns

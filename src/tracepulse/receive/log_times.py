@@ -276,6 +276,7 @@ def _zone_of(text: str) -> tzinfo:
 
 
 _RFC3339 = re.compile(r"\s*" + TIME_LAYOUTS[0].pattern + r"\s*", re.ASCII)
+_RFC3339_READER = InstantReader(TIME_LAYOUTS[0], 0)
 
 
 def rfc3339_unix_ns(text: str) -> int | None:
@@ -283,7 +284,7 @@ def rfc3339_unix_ns(text: str) -> int | None:
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None
-    return InstantReader(TIME_LAYOUTS[0], 0).read(match[1], match[2], match[3])
+    return _RFC3339_READER.read(match[1], match[2], match[3])
 
 
 def number_unix_ns(value: float) -> int | None:

@@ -189,27 +189,44 @@ def _stream_of_pairs(pairs: tuple[tuple[str, str], ...]) -> Known:
     return Known(tuple(renamed.items()), service, severity_of_word(level), level)
 
 
+class _Metadata(NamedTuple):
+    """What the names of structured metadata mean; '' where none does."""
+
+    level: str
+    trace: str
+    span: str
+    others: tuple[tuple[str, str], ...]
+    """Name and OpenTelemetry's name of each."""
+
+
+@lru_cache(maxsize=2000)
+def _metadata(names: tuple[str, ...]) -> _Metadata:
+    level, trace, span = (
+        next((name for name in wanted if name in names), "")
+        for wanted in (_LEVEL_LABELS, _TRACE_LABELS, _SPAN_LABELS)
+    )
+    others = [(name, resource_name(name)) for name in names if name not in (level, trace, span)]
+    return _Metadata(level, trace, span, tuple(others))
+
+
 def _with_metadata(stream: Known, metadata: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
     """Return what is known of a record with structured metadata, and its attributes."""
-    rest = dict(metadata)
-    number, text = stream.severity_number, stream.severity_text
-    for name in _LEVEL_LABELS:
-        level = rest.get(name)
-        if type(level) is str and severity_of_word(level):
-            number, text = severity_of_word(level), level
-            del rest[name]
-            break
-    trace = _taken_id(rest, _TRACE_LABELS, trace_id)
-    span = _taken_id(rest, _SPAN_LABELS, span_id) if trace else b""
-    attributes = [(resource_name(name), value) for name, value in rest.items()]
-    return Known(stream.resource, stream.service, number, text, trace, span), attributes
-
-
-def _taken_id(rest: dict[str, Any], names: tuple[str, ...], read: Any) -> bytes:
-    for name in names:
-        if name in rest:
-            found: bytes = read(rest[name])
-            if found:
-                del rest[name]
-                return found
-    return b""
+    meant = _metadata(tuple(metadata))
+    attributes = [(name, metadata[key]) for key, name in meant.others]
+    resource, service, number, text, trace, span = stream
+    if meant.level:
+        level = metadata[meant.level]
+        found = severity_of_word(level) if type(level) is str else 0
+        if found:
+            number, text = found, level
+        else:
+            attributes.append((meant.level, level))
+    if meant.trace:
+        trace = trace_id(metadata[meant.trace])
+        if not trace:
+            attributes.append((meant.trace, metadata[meant.trace]))
+    if meant.span:
+        span = span_id(metadata[meant.span]) if trace else b""
+        if not span:
+            attributes.append((meant.span, metadata[meant.span]))
+    return Known(resource, service, number, text, trace, span), attributes

@@ -5,7 +5,7 @@ Each way of shipping logs has names of its own for host, pod or file; here they 
 https://opentelemetry.io/docs/specs/semconv/resource/
 """
 
-__all__ = ["RESOURCE_NAMES", "is_of_resource", "resource_name"]
+__all__ = ["ATTRIBUTE_NAMES", "RESOURCE_NAMES", "is_of_resource", "resource_name"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "k8s.namespace.name": (
@@ -55,7 +55,24 @@ RESOURCE_NAMES: dict[str, str] = {
 }
 """OpenTelemetry's name by any spelling of it; Loki writes every dot of a name as an underscore."""
 
-_PREFIXES = ("k8s.", "host.", "container.", "cloud.", "telemetry.", "os.", "process.runtime.")
+_PREFIXES = (
+    "k8s.", "host.", "container.", "cloud.", "telemetry.", "os.", "process.runtime.",
+    "com.splunk.", "agent.", "data_stream.", "ecs.",
+)  # fmt: skip
+
+ATTRIBUTE_NAMES: dict[str, str] = {
+    "error.stack_trace": "exception.stacktrace",
+    "error.message": "exception.message",
+    "error.type": "exception.type",
+    "stack_trace": "exception.stacktrace",
+    "logger_name": "log.logger",
+    "thread_name": "thread.name",
+    "process.thread.name": "thread.name",
+    "log.origin.file.name": "code.file.path",
+    "log.origin.file.line": "code.line.number",
+    "log.origin.function": "code.function.name",
+}
+"""What OpenTelemetry calls fields of the Elastic Common Schema and of Logstash's encoders."""
 
 
 def resource_name(label: str) -> str:

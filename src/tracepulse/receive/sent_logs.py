@@ -13,16 +13,18 @@ from typing import Any, NamedTuple
 import orjson
 
 from tracepulse.receive.any_value import compact_json
+from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_entries import LineReader
 from tracepulse.receive.log_fields import FieldRoles, flattened, span_id, trace_id
 from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
-from tracepulse.receive.log_writer import LogWriter
+from tracepulse.receive.log_writer import LogWriter, Resource
+from tracepulse.receive.resource_names import is_of_resource, resource_name
+from tracepulse.receive.service_names import naming_fields, service_name
 from tracepulse.receive.severities import severity_of_number, severity_of_word
 
 __all__ = ["Known", "SentLogs", "instant_unix_ns"]
 
 Pairs = Sequence[tuple[str, Any]]
-Resource = tuple[tuple[str, Any], ...]
 
 MAX_ORIGINAL_CHARACTERS = 4096
 """What is kept of the whole line beside the message: attribute values are bounded at 4 KiB."""
@@ -60,12 +62,43 @@ def _names(keys: tuple[str, ...]) -> _Names:
     return _Names(*(found.get(role, "") for role in _Names._fields))
 
 
+class _Line(NamedTuple):
+    """A line that is yet to be read."""
+
+    known: Known
+    text: str
+    time_unix_ns: int
+    attributes: Pairs
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _places_in(keys: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Return the fields of the resource with their names there, and all that tell it and the service."""
+    pairs = [(key, resource_name(key)) for key in keys if is_of_resource(key)]
+    pairs += [(key, "service.name") for key in keys if key in ("service.name", "service_name")]
+    told = {key for key, _ in pairs}
+    naming = [key for key in naming_fields(keys) if key not in told]
+    return tuple(pairs), (*(key for key, _ in pairs), *naming)
+
+
+def _place_of(fields: dict[str, Any], pairs: tuple[tuple[str, str], ...]) -> tuple[Resource, str]:
+    service = service_name(fields)
+    place: dict[str, Any] = {"service.name": service} if service else {}
+    for key, name in pairs:
+        value = fields[key]
+        if value is not None and name != "service.name":
+            place.setdefault(name, compact_json(value) if type(value) in (list, dict) else value)
+    return tuple(place.items()), service
+
+
 class SentLogs:
     """The records of one request, in the making."""
 
     def __init__(self) -> None:
         self.writer = LogWriter()
         self._named: dict[tuple[Resource, str], Resource] = {}
+        self._places: dict[tuple[Any, ...], tuple[Resource, str]] = {}
+        self._lines: dict[str, list[_Line]] = {}
 
     def add_line(
         self, known: Known, reader: LineReader, line: str, time_unix_ns: int, attributes: Pairs = ()
@@ -123,9 +156,7 @@ class SentLogs:
             body = whole or compact_json(fields)
         number, text = known.severity_number, known.severity_text
         if names.level and not number:
-            number, text = _level(fields[names.level])
-            if number or text:
-                del fields[names.level]
+            number, text = _taken_level(fields, names.level)
         trace, span = known.trace_id, known.span_id
         if not trace and (names.trace or names.traceparent):
             trace, span = _taken_trace(fields, names)
@@ -149,6 +180,48 @@ class SentLogs:
             trace_id=trace,
             span_id=span,
         )
+
+    def add_later(
+        self, sender: str, known: Known, line: str, time_unix_ns: int, attributes: Pairs = ()
+    ) -> None:
+        """Note a line of a sender, to be read with its others by `read_lines`."""
+        noted = _Line(known, line, time_unix_ns, attributes)
+        self._lines.setdefault(sender, []).append(noted)
+
+    def read_lines(self, readers: LineReaders, received_unix_ns: int) -> None:
+        """Add the records of the lines that were noted."""
+        for sender, noted in self._lines.items():
+            texts = [one.text for one in noted]
+            with readers.reader(sender, texts, received_unix_ns) as reader:
+                for known, text, time_unix_ns, attributes in noted:
+                    self.add_line(known, reader, text, time_unix_ns, attributes)
+        self._lines.clear()
+
+    def known_of(self, fields: dict[str, Any]) -> Known:
+        """
+        Take out of the fields of a record what says where it is from, its level and its trace.
+
+        Args:
+            fields: flattened; those that mean nothing special are left.
+        """
+        pairs, naming = _places_in(tuple(fields))
+        try:
+            key = (naming, tuple([fields[name] for name in naming]))
+            found = self._places.get(key)
+        except TypeError:  # a list, which cannot be remembered
+            key, found = None, None
+        if found is None:
+            found = _place_of(fields, pairs)
+            if key is not None:
+                self._places[key] = found
+        for name, _ in pairs:
+            del fields[name]
+        names = _names(tuple(fields))
+        number, text = _taken_level(fields, names.level)
+        trace, span = (
+            _taken_trace(fields, names) if names.trace or names.traceparent else (b"", b"")
+        )
+        return Known(found[0], found[1], number, text, trace, span)
 
     def _of(self, resource: Resource, service: str) -> Resource:
         """Return a resource with the service that a record itself names."""
@@ -216,6 +289,16 @@ def _level(value: Any) -> tuple[int, str]:
         number = severity_of_number(value)
         return number, _SEVERITY_NAMES[(number - 1) // 4] if number else ""
     return 0, ""
+
+
+def _taken_level(fields: dict[str, Any], name: str) -> tuple[int, str]:
+    """Take the level out of an object, as number and text."""
+    if not name:
+        return 0, ""
+    number, text = _level(fields[name])
+    if number or text:
+        del fields[name]
+    return number, text
 
 
 def _taken_trace(fields: dict[str, Any], names: _Names) -> tuple[bytes, bytes]:

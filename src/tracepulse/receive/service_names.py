@@ -12,7 +12,7 @@ from typing import Any
 
 from tracepulse.receive.log_sources import service_of_path
 
-__all__ = ["SERVICE_FIELDS", "service_name"]
+__all__ = ["SERVICE_FIELDS", "naming_fields", "service_name"]
 
 SERVICE_FIELDS: tuple[str, ...] = (
     # A service outright
@@ -34,12 +34,12 @@ SERVICE_FIELDS: tuple[str, ...] = (
     "kubernetes.container_name", "container.name", "container_name", "container",
     # What else there is
     "k8s.job.name", "k8s_job_name", "job", "job_name", "syslog_identifier", "program", "unit",
-    "systemd.unit", "source", "filename", "log.file.path",
+    "systemd.unit", "source", "com.splunk.source", "filename", "log.file.path",
 )  # fmt: skip
 """Labels and fields that may name a service, in lower case, the surest first."""
 
 _PLACE = {key: place for place, key in enumerate(SERVICE_FIELDS)}
-_PATHS = frozenset({"source", "filename", "log.file.path"})
+_PATHS = frozenset({"source", "com.splunk.source", "filename", "log.file.path"})
 _NOT_A_NAME = frozenset({"", "-", "null", "none", "unknown", "unknown_service"})
 _MAX_CHARACTERS = 200
 _REMEMBERED = 2000
@@ -52,7 +52,7 @@ def service_name(labels: Mapping[str, Any]) -> str:
     A job such as `shop/checkout` is of `checkout`, a path of what `service_of_path` makes of it, and
     the `unknown_service` of a sender that did not know is no name.
     """
-    for key in _naming(tuple(labels)):
+    for key in naming_fields(tuple(labels)):
         name = _plain_name(key.lower(), labels[key])
         if name:
             return name
@@ -60,8 +60,8 @@ def service_name(labels: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _naming(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of the keys that may name a service, the surest first."""
+def naming_fields(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some labels or fields that may name a service, the surest first."""
     naming = [(_PLACE[key.lower()], key) for key in keys if key.lower() in _PLACE]
     return tuple(key for _, key in sorted(naming))
 

@@ -1,0 +1,85 @@
+"""JSON objects one behind another in a body, with or without anything between them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from tracepulse.errors import LimitExceeded, MalformedBody
+from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
+from tracepulse.receive.limits import SERVER_LIMITS
+
+__all__ = ["UNREADABLE_VALUE", "read_json_sequence"]
+
+UNREADABLE_VALUE = object()
+"""Stands where a value was that cannot be read."""
+
+_BETWEEN = re.compile(rb"\}\s*\{")
+_SPACE = re.compile(rb"\s*")
+_MAX_UNREADABLE = 100
+"""After so many the rest of a body is one more: each may have been searched to the body's end."""
+_decoder = json.JSONDecoder(strict=False)
+
+
+def read_json_sequence(body: bytes) -> Iterator[Any]:
+    """
+    Yield the values of a body in order; UNREADABLE_VALUE where one cannot be read.
+
+    What lies between two `}{` is a value whenever it parses as one, because no beginning of an
+    object is an object. Where it does not, such a pair stands within a text, and the end is found
+    by reading on; where that fails too, reading goes on behind the pair.
+
+    Raises:
+        LimitExceeded: there are more values than a request may hold.
+    """
+    check_json_cost(body)
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if body[:1] == b"[":
+        value = _loads(body)
+        yield from value if isinstance(value, list) else [UNREADABLE_VALUE]
+        return
+    for count, value in enumerate(_values(body)):
+        if count >= SERVER_LIMITS.records:
+            raise LimitExceeded(f"more than {SERVER_LIMITS.records:,} events: send smaller batches")
+        yield value
+
+
+def _values(body: bytes) -> Iterator[Any]:
+    at, text, unreadable = 0, "", 0
+    for stop, following in _pieces(body):
+        if stop <= at:
+            continue  # within a value that was read to its end
+        try:
+            yield orjson.loads(body[at:stop])
+            at = following
+            continue
+        except orjson.JSONDecodeError:
+            text = text or body.decode("latin-1")  # as many characters as bytes
+        try:
+            _, end = _decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            yield UNREADABLE_VALUE
+            at = following
+            unreadable += 1
+            if unreadable >= _MAX_UNREADABLE:
+                return
+        else:
+            yield _loads(body[at:end])
+            at = _SPACE.match(body, end).end()  # type: ignore[union-attr]
+
+
+def _pieces(body: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each piece ends and the next begins."""
+    for match in _BETWEEN.finditer(body):
+        yield match.start() + 1, match.end() - 1
+    if body:
+        yield len(body), len(body)
+
+
+def _loads(data: bytes) -> Any:
+    try:
+        return decode_json_leniently(data)
+    except MalformedBody:
+        return UNREADABLE_VALUE

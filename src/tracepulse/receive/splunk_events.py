@@ -1,0 +1,200 @@
+"""
+Events of Splunk's HTTP Event Collector to OTLP log records.
+
+Host, source, sourcetype and index are kept under the names that OpenTelemetry's Collector gives them.
+https://help.splunk.com/en/splunk-enterprise/get-data-in/collect-http-event-data/format-events-for-http-event-collector
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from tracepulse.receive.any_value import compact_json
+from tracepulse.receive.json_sequence import UNREADABLE_VALUE, read_json_sequence
+from tracepulse.receive.line_readers import LineReaders
+from tracepulse.receive.log_fields import flattened
+from tracepulse.receive.log_lines import LogReader, LogSource
+from tracepulse.receive.sent_logs import Known, SentLogs, instant_unix_ns
+from tracepulse.receive.service_names import service_name
+from tracepulse.receive.severities import severity_of_word
+
+__all__ = ["HecCode", "SplunkEvents", "read_events", "read_raw"]
+
+HecCode = int
+"""Number of an answer, as Splunk lists them."""
+_NO_EVENT, _BLANK_EVENT, _BAD_FORMAT, _BAD_FIELDS = 12, 13, 6, 15
+_REASONS = {
+    _NO_EVENT: "no_event",
+    _BLANK_EVENT: "blank_event",
+    _BAD_FORMAT: "unreadable",
+    _BAD_FIELDS: "fields",
+}
+METRIC = "metric_event"
+"""Why an event was left out: it holds metrics, which are taken by OTLP and remote write only."""
+_METADATA = ("host", "source", "sourcetype", "index")
+_NAMES = {"host": "host.name"}
+_SEVERITY_NUMBER, _SEVERITY_TEXT = "otel.log.severity.number", "otel.log.severity.text"
+"""Fields in which the Collector sends a record's severity."""
+
+
+class SplunkEvents(NamedTuple):
+    """What a request holds."""
+
+    body: bytes
+    """An ExportLogsServiceRequest."""
+    records: int
+    rejected: Counter[str]
+    """Events left out, by reason."""
+    fault: tuple[HecCode, int] | None = None
+    """The first event left out: why, and its place, counted from 0."""
+
+
+class _RefusedError(Exception):
+    """An event cannot be used; holds Splunk's code for why, and our reason."""
+
+    def __init__(self, code: HecCode, reason: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason or _REASONS[code]
+
+
+def read_events(
+    body: bytes, defaults: Mapping[str, str], readers: LineReaders, received_unix_ns: int
+) -> SplunkEvents:
+    """
+    Read a batch of events: JSON objects one behind another.
+
+    Args:
+        defaults: host, source, sourcetype and index for events without.
+    Raises:
+        LimitExceeded: there are too many.
+    """
+    logs = SentLogs()
+    rejected: Counter[str] = Counter()
+    fault = None
+    for place, event in enumerate(read_json_sequence(body)):
+        try:
+            _add_event(logs, event, defaults)
+        except _RefusedError as refused:
+            rejected[refused.reason] += 1
+            fault = fault or (refused.code, place)
+    logs.read_lines(readers, received_unix_ns)
+    return SplunkEvents(logs.writer.to_bytes(), logs.writer.records, rejected, fault)
+
+
+def _add_event(logs: SentLogs, event: Any, defaults: Mapping[str, str]) -> None:
+    if type(event) is not dict or event is UNREADABLE_VALUE:
+        raise _RefusedError(_BAD_FORMAT)
+    if "event" not in event:
+        raise _RefusedError(_NO_EVENT)
+    content = event["event"]
+    if content is None or content in ("", {}):
+        raise _RefusedError(_BLANK_EVENT)
+    time_unix_ns = 0
+    if event.get("time") is not None:
+        time_unix_ns = instant_unix_ns(event["time"]) or 0
+        if not time_unix_ns:
+            raise _RefusedError(_BAD_FORMAT, "timestamp")
+    fields = _fields(event, defaults)
+    if content == "metric" and any(name.startswith("metric_name") for name in fields):
+        raise _RefusedError(_BAD_FORMAT, METRIC)
+    known = _known(logs, fields)
+    attributes = list(fields.items())
+    if type(content) is str:
+        logs.add_later(_sender(known), known, content, time_unix_ns, attributes)
+    elif type(content) is dict:
+        _add_object(logs, known, content, time_unix_ns, attributes)
+    else:
+        logs.add_object(known, {}, compact_json(content), time_unix_ns, attributes)
+
+
+def _fields(event: dict[str, Any], defaults: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of an event, with its metadata among them."""
+    given = event.get("fields")
+    if given is None:
+        fields: dict[str, Any] = {}
+    elif type(given) is dict:
+        fields = flattened(given) if dict in map(type, given.values()) else given
+    else:
+        raise _RefusedError(_BAD_FIELDS)
+    for name in _METADATA:
+        value = event.get(name) or defaults.get(name)
+        if value:
+            text = value if type(value) is str else compact_json(value)
+            fields.setdefault(_NAMES.get(name, f"com.splunk.{name}"), text)
+    return fields
+
+
+def _known(logs: SentLogs, fields: dict[str, Any]) -> Known:
+    known = logs.known_of(fields)
+    if _SEVERITY_NUMBER not in fields and _SEVERITY_TEXT not in fields:
+        return known
+    number, text = fields.pop(_SEVERITY_NUMBER, 0), fields.pop(_SEVERITY_TEXT, "")
+    number = int(number) if str(number).isdigit() and len(str(number)) < 3 else 0
+    text = text if type(text) is str else ""
+    if not 1 <= number <= 24:
+        number = severity_of_word(text)
+    return known._replace(severity_number=number, severity_text=text)
+
+
+def _sender(known: Known) -> str:
+    return f"splunk/{known.service}"
+
+
+def _add_object(
+    logs: SentLogs,
+    known: Known,
+    content: dict[str, Any],
+    time_unix_ns: int,
+    attributes: list[tuple[str, Any]],
+) -> None:
+    line = content.get("line")
+    if line is None or "message" in content or "msg" in content:
+        logs.add_object(known, content, "", time_unix_ns, attributes)
+        return
+    # Docker's driver: the line, and beside it where it is from.
+    del content["line"]
+    rest = flattened(content)
+    if rest.get("source") in ("stdout", "stderr"):
+        rest["log.iostream"] = rest.pop("source")
+    attributes += rest.items()
+    if not known.service or known.service == dict(known.resource).get("com.splunk.source"):
+        named = service_name({key.removeprefix("attrs."): value for key, value in rest.items()})
+        if named:
+            others = [pair for pair in known.resource if pair[0] != "service.name"]
+            known = known._replace(service=named, resource=(("service.name", named), *others))
+    if type(line) is dict and line:
+        logs.add_object(known, line, "", time_unix_ns, attributes)
+    else:
+        text = line if type(line) is str else compact_json(line)
+        logs.add_later(_sender(known), known, text, time_unix_ns, attributes)
+
+
+def read_raw(body: bytes, defaults: Mapping[str, str], received_unix_ns: int) -> SplunkEvents:
+    """Read raw text as that of a file: a line is an event, or continues the one before."""
+    fields: dict[str, Any] = {
+        _NAMES.get(name, f"com.splunk.{name}"): defaults[name]
+        for name in _METADATA
+        if defaults.get(name)
+    }
+    known = SentLogs().known_of(fields)
+    resource = tuple((name, str(value)) for name, value in known.resource if name != "service.name")
+    reader = LogReader(LogSource(received_unix_ns, service=known.service, resource=resource))
+    requests = [*reader.read(body.removesuffix(b"\n").split(b"\n")), *reader.finish()]
+    for request in requests:
+        _forget_reading(request)
+    # Messages of protobuf one behind another are one message.
+    whole = b"".join(request.SerializeToString() for request in requests)
+    return SplunkEvents(whole, reader.tally.records, Counter())
+
+
+def _forget_reading(request: ExportLogsServiceRequest) -> None:
+    """Leave the time of lines that have none open: the same request must give the same bytes."""
+    for group in request.resource_logs:
+        for record in group.scope_logs[0].log_records:
+            if record.attributes and record.attributes[-1].key == "tracepulse.time_from":
+                if record.attributes[-1].value.string_value == "reading":
+                    record.time_unix_nano = 0
+                del record.attributes[-1]
