@@ -24,7 +24,7 @@ def pushed(body: bytes | dict[str, Any], readers: LineReaders | None = None) -> 
 
 def records(push: LokiPush) -> list[dict[str, Any]]:
     """Return the records with their resource, as plain values."""
-    return sent_records(push.logs.writer.to_bytes())
+    return sent_records(push.body)
 
 
 def varint(number: int) -> bytes:

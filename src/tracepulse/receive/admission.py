@@ -101,6 +101,16 @@ _REASONS = {
     "record_size": "the record is larger than 256 KiB",
     "utf8": "text that is not UTF-8",
     UNREADABLE: "a field of the wrong type",
+    "labels": "labels of a stream that cannot be read",
+    "timestamp": "a time that cannot be read",
+    "entry": "an entry of a stream that is not a time and a line",
+    "no_event": "without a field event",
+    "blank_event": "with an empty event",
+    "fields": "fields that are not an object",
+    "metric_event": "metrics; send those by OTLP or remote write",
+    "document": "a document that is not a JSON object",
+    "document_size": "a document larger than 240 KiB",
+    "action": "an update or deletion; what is kept is only added to",
 }
 
 

@@ -29,7 +29,7 @@ def read_json_sequence(body: bytes) -> Iterator[Any]:
 
     What lies between two `}{` is a value whenever it parses as one, because no beginning of an
     object is an object. Where it does not, such a pair stands within a text, and the end is found
-    by reading on; where that fails too, reading goes on behind the pair.
+    by reading on; where that fails too, reading goes on behind the pair, or on the next line.
 
     Raises:
         LimitExceeded: there are more values than a request may hold.
@@ -49,25 +49,25 @@ def read_json_sequence(body: bytes) -> Iterator[Any]:
 def _values(body: bytes) -> Iterator[Any]:
     at, text, unreadable = 0, "", 0
     for stop, following in _pieces(body):
-        if stop <= at:
-            continue  # within a value that was read to its end
-        try:
-            yield orjson.loads(body[at:stop])
-            at = following
-            continue
-        except orjson.JSONDecodeError:
-            text = text or body.decode("latin-1")  # as many characters as bytes
-        try:
-            _, end = _decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            yield UNREADABLE_VALUE
-            at = following
-            unreadable += 1
-            if unreadable >= _MAX_UNREADABLE:
-                return
-        else:
-            yield _loads(body[at:end])
-            at = _SPACE.match(body, end).end()  # type: ignore[union-attr]
+        while at < stop:  # not within a value that was read to its end
+            try:
+                yield orjson.loads(body[at:stop])
+                at = following
+                continue
+            except orjson.JSONDecodeError:
+                text = text or body.decode("latin-1")  # as many characters as bytes
+            try:
+                _, end = _decoder.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                yield UNREADABLE_VALUE
+                unreadable += 1
+                if unreadable >= _MAX_UNREADABLE:
+                    return
+                line = body.find(b"\n{", at, stop)
+                at = following if line < 0 else line + 1
+            else:
+                yield _loads(body[at:end])
+                at = _SPACE.match(body, end).end()  # type: ignore[union-attr]
 
 
 def _pieces(body: bytes) -> Iterator[tuple[int, int]]:

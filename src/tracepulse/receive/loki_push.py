@@ -44,7 +44,9 @@ _LATEST_NS = 2**63
 class LokiPush(NamedTuple):
     """What a push request holds."""
 
-    logs: SentLogs
+    body: bytes
+    """An ExportLogsServiceRequest."""
+    records: int
     rejected: Counter[str]
     """Entries left out, by reason."""
     example: str
@@ -60,10 +62,6 @@ class _Refusals:
         self.rejected[reason] += entries
         if not self.example:
             self.example = text
-
-
-class _RefusedError(Exception):
-    """An entry cannot be used: reason and words."""
 
 
 def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns: int) -> LokiPush:
@@ -89,7 +87,9 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
             for time_unix_ns, line, metadata in good:
                 known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
                 logs.add_line(known, reader, line, time_unix_ns, attributes)
-    return LokiPush(logs, refusals.rejected, refusals.example)
+    return LokiPush(
+        logs.writer.to_bytes(), logs.writer.records, refusals.rejected, refusals.example
+    )
 
 
 def _json_streams(body: bytes, refusals: _Refusals) -> Iterator[tuple[Any, list[Entry]]]:
