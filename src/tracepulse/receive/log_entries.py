@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from tracepulse.receive.access_lines import read_access_line
+from tracepulse.receive.access_records import AccessRecord, access_record, is_access_record
 from tracepulse.receive.any_value import compact_json
 from tracepulse.receive.log_fields import (
     FieldRoles,
@@ -131,6 +133,10 @@ class LineReader:
             fields = logfmt_fields(line)
             if fields is not None:
                 return self._fielded(line, fields, 0)
+        if line[:2] == "[2" and '"' in line[20:48]:
+            access = read_access_line(line)
+            if access is not None:
+                return _of_access(access, line)
         header = self.headers.read(line)
         if header is None and line[:1] > " ":
             header = self.headers.read_unusual(line)
@@ -174,6 +180,11 @@ class LineReader:
         if any(type(value) is dict for value in fields.values()):
             fields = flattened(fields)
             _join_instant(fields)
+        if is_access_record(fields):
+            entry = _of_access(access_record(fields), line)
+            if entry.time_unix_ns is None:
+                entry.time_unix_ns = self._instant_ns(fields.get("start_time"))
+            return entry
         entry = Entry(line, headed=True)
         for key, role in self._roles.of(fields):
             if self._take(entry, role, fields[key]):
@@ -224,6 +235,21 @@ class LineReader:
                     self._instants.insert(0, self._instants.pop(place))
                 return reader.read(match[1], match[2], match[3])
         return None
+
+
+def _of_access(access: AccessRecord, line: str) -> Entry:
+    """Return the entry of a line of Envoy's or Istio's access log."""
+    return Entry(
+        access.body,
+        access.time_unix_ns,
+        access.severity_number,
+        original=line,
+        trace_id=access.trace_id,
+        span_id=access.span_id,
+        service=access.service,
+        attributes=access.attributes,
+        headed=True,
+    )
 
 
 def _json_fields(line: str) -> dict[str, Any] | None:
