@@ -12,22 +12,17 @@ somebody added at the end is looked through for trace ids.
 Envoy does not escape quotes in what it writes between quotes, so a user agent can have any.
 """
 
-from tracepulse.receive.access_records import AccessRecord, access_record
+from tracepulse.receive.access_records import AccessRecord, access_record, ids_of
 from tracepulse.receive.log_fields import span_id, trace_id
 
 __all__ = ["read_access_line"]
 
-_TAIL = (
-    "upstream_cluster",
-    "upstream_local_address",
-    "downstream_local_address",
-    "downstream_remote_address",
-    "requested_server_name",
-    "route_name",
-)
-_QUOTED = ("x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host")
+_TAIL_FIELDS = 6
+"""Cluster, its local address, ours, the remote one, name asked for, route."""
 _MAX_PARTS = 64
 """A line with more quotes than that is no access log."""
+_ABSENT = ("", "", "", "", "", "")
+_NUMERIC = str.maketrans("", "", "0123456789- ")
 
 
 def read_access_line(line: str) -> AccessRecord | None:
@@ -39,75 +34,69 @@ def read_access_line(line: str) -> AccessRecord | None:
     if len(parts) < 13:
         return None
     head = parts[2].split()
-    if len(head) < 2 or not (head[0].isdigit() and len(head[0]) <= 3):
+    if len(head) < 2 or not head[0].isdecimal():
         return None
-    fields: dict[str, str] = {
-        "start_time": line[1:close],
-        "response_code": head[0],
-        "response_flags": head[1],
-    }
-    method, _, rest = parts[1].partition(" ")
-    path, _, protocol = rest.rpartition(" ")
-    fields["method"], fields["path"], fields["protocol"] = method, path, protocol
-    at = _take_numbers(head, parts, fields)
-    if at == 0 or not _take_quoted(parts, at, fields):
+    at = _place_of_numbers(head, parts)
+    quoted = _quoted(parts, at) if at else None
+    if quoted is None:
         return None
-    record = access_record(fields, line[close + 2 :])
+    (forwarded, agent, request, authority, host), rest = quoted
+    details = ended = failure = ""
+    numbers = head[2:]
+    if at > 2:
+        numbers = parts[at].split()
+        failure = parts[at - 1]
+        details, ended = (*head[2:4], "", "")[:2]
+    tail = rest.split()
+    ids = _ids(tail[_TAIL_FIELDS:]) if len(tail) > _TAIL_FIELDS else (b"", b"")
+    cluster, _, _, peer, server, route = (*tail, *_ABSENT)[:_TAIL_FIELDS]
+    method, _, target = parts[1].partition(" ")
+    path, _, protocol = target.rpartition(" ")
+    record = access_record(
+        (
+            method, head[1], details, ended, failure, agent, request, host, cluster, server,
+            route, "",
+        ),
+        numbers,
+        (line[1:close], head[0], path, protocol, authority, forwarded, peer),
+        line[close + 2 :],
+        ids,
+    )  # fmt: skip
     return record if record.time_unix_ns is not None else None
 
 
-def _take_numbers(head: list[str], parts: list[str], fields: dict[str, str]) -> int:
-    """Take what stands from the flags to the four numbers; returns the part with those, or 0."""
-    if len(head) == 6 and _are_numbers(head[2:]):
-        numbers, at = head[2:], 2
-    else:
-        for at in (4, 6):
-            numbers = parts[at].split()
-            if len(numbers) == 4 and _are_numbers(numbers):
-                break
-        else:
-            return 0
-        fields["upstream_transport_failure_reason"] = parts[at - 1]
-        if at == 6:
-            fields["istio_policy_status"] = parts[3]
-        if len(head) > 2:
-            fields["response_code_details"] = head[2]
-        if len(head) > 3:
-            fields["connection_termination_details"] = " ".join(head[3:])
-    fields["bytes_received"], fields["bytes_sent"] = numbers[0], numbers[1]
-    fields["duration"], fields["upstream_service_time"] = numbers[2], numbers[3]
-    return at
+def _place_of_numbers(head: list[str], parts: list[str]) -> int:
+    """Return the part that holds (or, in Envoy's format, ends in) the four numbers; 0 for none."""
+    if len(head) == 6 and not "".join(head[2:]).translate(_NUMERIC):
+        return 2
+    for at in (4, 6):
+        text = parts[at]
+        if text.count(" ") == 5 and not text.translate(_NUMERIC):
+            return at
+    return 0
 
 
-def _are_numbers(words: list[str]) -> bool:
-    return all(word.isdigit() or word == "-" for word in words)
-
-
-def _take_quoted(parts: list[str], at: int, fields: dict[str, str]) -> bool:
-    """Take the five quoted fields and what follows them; False if they are not there."""
-    between = parts[at + 2 : at + 9 : 2]
-    if between == [" ", " ", " ", " "] and len(parts) > at + 10:
-        values, rest = parts[at + 1 : at + 10 : 2], parts[at + 10 :]
-    elif len(parts) > at + 10 and parts[-3] == parts[-5] == parts[-7] == " ":
+def _quoted(parts: list[str], at: int) -> tuple[list[str], str] | None:
+    """Return the five quoted fields and the text after them; None if they are not there."""
+    if len(parts) <= at + 10:
+        return None
+    if parts[at + 2] == parts[at + 4] == parts[at + 6] == parts[at + 8] == " ":
+        return parts[at + 1 : at + 10 : 2], " ".join(parts[at + 10 :])
+    if parts[-3] == parts[-5] == parts[-7] == " ":
         # A quote within the user agent: the fields after it are counted from the end.
-        forwarded, agent = parts[at + 1], '"'.join(parts[at + 3 : -7])
-        values, rest = [forwarded, agent, parts[-6], parts[-4], parts[-2]], parts[-1:]
-    else:
-        return False
-    fields.update(zip(_QUOTED, values, strict=True))
-    words = " ".join(rest).split()
-    fields.update(zip(_TAIL, words, strict=False))
-    if len(words) > len(_TAIL):
-        _take_ids(words[len(_TAIL) :], fields)
-    return True
+        agent = '"'.join(parts[at + 3 : -7])
+        return [parts[at + 1], agent, parts[-6], parts[-4], parts[-2]], parts[-1]
+    return None
 
 
-def _take_ids(words: list[str], fields: dict[str, str]) -> None:
-    """Take trace and span ids from what somebody added to the format."""
+def _ids(words: list[str]) -> tuple[bytes, bytes]:
+    """Return trace and span from what somebody added to the format."""
+    trace = span = ""
     for word in words:
         if word.count("-") == 3 and len(word) == 55:
-            fields["traceparent"] = word
-        elif len(word) == 32 and trace_id(word):
-            fields.setdefault("trace_id", word)
-        elif "trace_id" in fields and span_id(word):
-            fields.setdefault("span_id", word)
+            return ids_of(word, "", "")
+        if not trace and len(word) == 32 and trace_id(word):
+            trace = word
+        elif trace and not span and span_id(word):
+            span = word
+    return ids_of(None, trace, span)

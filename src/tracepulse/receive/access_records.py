@@ -2,26 +2,34 @@
 What an Envoy access log says of one request, as a log record with OpenTelemetry's names.
 
 Fields are called here as Istio's JSON format calls them, whatever they came in: a line of text
-(`access_lines.py`), JSON, or the gRPC access log service (`envoy_als.py`). '-' is how Envoy writes that
+(`access_lines.py`), JSON (`access_json.py`), or the gRPC access log service (`envoy_als.py`). '-' is how Envoy writes that
 it has nothing to say, and such fields are left out.
 
 Source: https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage and
 https://istio.io/latest/docs/tasks/observability/logs/access-log/
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tracepulse.receive.log_fields import span_id, trace_id
 
-__all__ = ["AccessRecord", "access_record", "envoy_time_unix_ns", "is_access_record"]
+__all__ = [
+    "NUMBER_FIELDS",
+    "OTHER_FIELDS",
+    "TEXT_FIELDS",
+    "AccessRecord",
+    "access_record",
+    "envoy_time_unix_ns",
+    "ids_of",
+]
 
 ERROR, INFO = 17, 9
 """Severity of a request that the service or the way to it failed, and of any other. A client's own
 mistake (4xx) or departure (DC) is no failure of the service."""
-_CLIENT_LEFT = "DC"
+_NO_FAILURE = ("", "-", "DC")
 _GRPC_FAILURES = frozenset({"2", "4", "12", "13", "14", "15"})
 """Codes that OpenTelemetry counts as failures of a gRPC server."""
 
@@ -41,159 +49,135 @@ class AccessRecord(NamedTuple):
     """Whose proxy wrote it, where that is certain; '' otherwise."""
 
 
-_ALIASES: dict[str, str] = {
-    "authority_for": "authority",
-    ":authority": "authority",
-    "host": "authority",
-    "x-envoy-origin-path": "path",
-    "x-envoy-original-path": "path",
-    ":path": "path",
-    ":method": "method",
-    "x-envoy-upstream-service-time": "upstream_service_time",
-    "x-forwarded-for": "x_forwarded_for",
-    "user-agent": "user_agent",
-    "x-request-id": "request_id",
-    "x_request_id": "request_id",
-    "upstream_cluster_raw": "upstream_cluster",
-    "grpc_status_number": "grpc_status",
-    "x-b3-traceid": "trace_id",
-    "x_b3_traceid": "trace_id",
-    "b3_trace_id": "trace_id",
-    "traceid": "trace_id",
-    "x-b3-spanid": "span_id",
-    "x_b3_spanid": "span_id",
-    "b3_span_id": "span_id",
-    "spanid": "span_id",
-}
-"""Names in the formats of Envoy Gateway, of older Istio and of much-copied examples."""
-
-_TEXTS: dict[str, str] = {
-    "method": "http.request.method",
-    "user_agent": "user_agent.original",
-    "request_id": "http.request.header.x-request-id",
-    "requested_server_name": "tls.client.server_name",
-    "response_flags": "envoy.response_flags",
-    "response_code_details": "envoy.response_code_details",
-    "connection_termination_details": "envoy.connection_termination_details",
-    "upstream_transport_failure_reason": "envoy.upstream_transport_failure_reason",
-    "upstream_cluster": "envoy.upstream_cluster",
-    "upstream_host": "envoy.upstream_host",
-    "upstream_local_address": "envoy.upstream_local_address",
-    "downstream_local_address": "envoy.downstream_local_address",
-    "route_name": "envoy.route_name",
-    "grpc_status": "rpc.grpc.status_code",
-}
-_NUMBERS: dict[str, str] = {
-    "bytes_received": "http.request.body.size",
-    "bytes_sent": "http.response.body.size",
-    "duration": "envoy.duration_ms",
-    "upstream_service_time": "envoy.upstream_service_time_ms",
-}
-_OTHER = frozenset(
-    (
-        "start_time", "response_code", "path", "protocol", "authority", "x_forwarded_for",
-        "downstream_remote_address", "trace_id", "span_id", "traceparent",
-    )
-)  # fmt: skip
-_KNOWN = _OTHER | _TEXTS.keys() | _NUMBERS.keys()
-_NOTHING = (None, "", "-")
+TEXT_FIELDS = (
+    "method",
+    "response_flags",
+    "response_code_details",
+    "connection_termination_details",
+    "upstream_transport_failure_reason",
+    "user_agent",
+    "request_id",
+    "upstream_host",
+    "upstream_cluster",
+    "requested_server_name",
+    "route_name",
+    "grpc_status",
+)
+_TEXT_ATTRIBUTES = (
+    "http.request.method",
+    "envoy.response_flags",
+    "envoy.response_code_details",
+    "envoy.connection_termination_details",
+    "envoy.upstream_transport_failure_reason",
+    "user_agent.original",
+    "http.request.header.x-request-id",
+    "envoy.upstream_host",
+    "envoy.upstream_cluster",
+    "tls.client.server_name",
+    "envoy.route_name",
+    "rpc.grpc.status_code",
+)
+NUMBER_FIELDS = ("bytes_received", "bytes_sent", "duration", "upstream_service_time")
+_NUMBER_ATTRIBUTES = (
+    "http.request.body.size",
+    "http.response.body.size",
+    "envoy.duration_ms",
+    "envoy.upstream_service_time_ms",
+)
+OTHER_FIELDS = (
+    "start_time",
+    "response_code",
+    "path",
+    "protocol",
+    "authority",
+    "x_forwarded_for",
+    "downstream_remote_address",
+)
+_FLAGS, _CLUSTER, _GRPC_STATUS = (
+    TEXT_FIELDS.index(name) for name in ("response_flags", "upstream_cluster", "grpc_status")
+)
 
 
-def is_access_record(fields: Mapping[str, Any]) -> bool:
-    """Tell whether the fields of a JSON line are those of an Envoy access log."""
-    return "response_code" in fields and (
-        "response_flags" in fields or "upstream_cluster" in fields or "upstream_host" in fields
-    )
-
-
-def access_record(fields: Mapping[str, Any], body: str = "") -> AccessRecord:
+def access_record(
+    texts: Sequence[str],
+    numbers: Sequence[str | int],
+    others: Sequence[str],
+    body: str = "",
+    ids: tuple[bytes, bytes] = (b"", b""),
+) -> AccessRecord:
     """
-    Return the record of one request.
+    Return the record of one request; values of '-' or '' are not there.
 
     Args:
-        fields: by Istio's names or their aliases; values as text or number, unknown ones are kept.
+        texts: the values of TEXT_FIELDS, in that order.
+        numbers: those of NUMBER_FIELDS, in bytes and ms.
+        others: those of OTHER_FIELDS.
         body: the line without its time; '' has it put together.
+        ids: of trace and span.
     """
-    said: dict[str, Any] = {}
-    attributes: list[tuple[str, Any]] = []
-    for key, value in fields.items():
-        if value is None or value == "-" or value == "":
-            continue
-        name = key if key in _KNOWN else _ALIASES.get(key) or _ALIASES.get(key.lower(), key)
-        attribute = _TEXTS.get(name)
-        if attribute is not None:
-            attributes.append((attribute, value if type(value) is str else str(value)))
-        elif (attribute := _NUMBERS.get(name)) is not None:
-            number = _number(value)
-            if number is None:
-                continue
-            attributes.append((attribute, number))
-        elif name not in _OTHER:
-            attributes.append((key, value))
-            continue
-        said[name] = value
-    status = _number(said.get("response_code")) or 0
+    time, code, path, protocol, authority, forwarded, peer = others
+    attributes: list[tuple[str, Any]] = [
+        (name, text)
+        for name, text in zip(_TEXT_ATTRIBUTES, texts, strict=True)
+        if text and text != "-"
+    ]
+    add = attributes.append
+    for name, value in zip(_NUMBER_ATTRIBUTES, numbers, strict=True):
+        if type(value) is int:
+            add((name, value))
+        elif value.isdecimal() and len(value) < _MAX_DIGITS:  # type: ignore[union-attr]
+            add((name, int(value)))
+    status = int(code) if code.isdecimal() and len(code) < 4 else 0
     if status:
-        attributes.append(("http.response.status_code", status))
-    service = _add_places(said, attributes)
-    trace, span = _ids(said)
+        add(("http.response.status_code", status))
+    if path and path != "-":
+        path, asked, query = path.partition("?")
+        add(("url.path", path))
+        if asked:
+            add(("url.query", query))
+    if "/" in protocol:
+        add(("network.protocol.version", protocol.partition("/")[2]))
+    service = _add_places(authority, forwarded, peer, texts[_CLUSTER], attributes)
     return AccessRecord(
-        envoy_time_unix_ns(str(said.get("start_time", ""))),
-        _severity(status, said),
-        body or _line(said),
+        envoy_time_unix_ns(time),
+        _severity(status, texts[_FLAGS], texts[_GRPC_STATUS]),
+        body or _line(texts, numbers, others),
         attributes,
-        trace,
-        span,
+        *ids,
         service,
     )
 
 
-def _number(value: Any) -> int | None:
-    """Return a whole number as Envoy writes it, as text or number; None if it is none."""
-    if type(value) is int:
-        return value
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19:
-        return int(value)
-    return int(value) if type(value) is float and abs(value) < 1e18 else None
+_MAX_DIGITS = 19
 
 
-def _severity(status: int, said: Mapping[str, Any]) -> int:
-    if status >= 500 or str(said.get("grpc_status", "")) in _GRPC_FAILURES:
+def _severity(status: int, flags: str, grpc_status: str) -> int:
+    if status >= 500 or grpc_status in _GRPC_FAILURES:
         return ERROR
-    if status == 0 and str(said.get("response_flags", _CLIENT_LEFT)) != _CLIENT_LEFT:
-        return ERROR
-    return INFO
+    return ERROR if status == 0 and flags not in _NO_FAILURE else INFO
 
 
-def _add_places(said: Mapping[str, Any], attributes: list[tuple[str, Any]]) -> str:
-    """Add what the request was for, from where and to where; returns the writer's service."""
+def _add_places(
+    authority: str, forwarded: str, peer: str, cluster: str, attributes: list[tuple[str, Any]]
+) -> str:
+    """Add who asked, for whom, and whither it was sent; returns the writer's service."""
     add = attributes.append
-    path = said.get("path")
-    if path is not None:
-        path, asked, query = str(path).partition("?")
-        add(("url.path", path))
-        if asked:
-            add(("url.query", query))
-    protocol = said.get("protocol")
-    if protocol is not None:
-        name, _, version = str(protocol).partition("/")
-        add(("network.protocol.name", name.lower()))
-        if version:
-            add(("network.protocol.version", version))
-    if "authority" in said:
-        _add_address("server", str(said["authority"]), attributes)
+    if authority and authority != "-":
+        address, port = _address_and_port(authority)
+        add(("server.address", address))
+        if port:
+            add(("server.port", port))
     client = ""
-    if "downstream_remote_address" in said:
-        client = _add_address("network.peer", str(said["downstream_remote_address"]), attributes)
-    forwarded = said.get("x_forwarded_for")
-    if forwarded is not None:
-        client = str(forwarded).partition(",")[0].strip()
+    if peer and peer != "-":
+        client = _address_and_port(peer)[0]
+        add(("network.peer.address", client))
+    if forwarded and forwarded != "-":
+        client = forwarded.partition(",")[0].strip()
     if client:
         add(("client.address", client))
-    cluster = said.get("upstream_cluster")
-    if cluster is None:
+    if not cluster or cluster == "-":
         return ""
-    direction, service = _of_cluster(str(cluster))
+    direction, service = _of_cluster(cluster)
     if direction:
         add(("envoy.direction", direction))
     if direction == "inbound":
@@ -203,25 +187,16 @@ def _add_places(said: Mapping[str, Any], attributes: list[tuple[str, Any]]) -> s
     return ""
 
 
-def _add_address(name: str, text: str, attributes: list[tuple[str, Any]]) -> str:
-    """Add an address and, where it names one, its port; returns the address."""
-    address, port = _address_and_port(text)
-    attributes.append((f"{name}.address", address))
-    if port:
-        attributes.append((f"{name}.port", port))
-    return address
-
-
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _address_and_port(text: str) -> tuple[str, int]:
     """Return host and port of host:port, [v6]:port or a bare address; port 0 where there is none."""
     host, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and len(port) < 6 and (":" not in host or host.endswith("]")):
+    if colon and port.isdecimal() and len(port) < 6 and (":" not in host or host.endswith("]")):
         return host.strip("[]"), int(port)
     return text.strip("[]"), 0
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _of_cluster(cluster: str) -> tuple[str, str]:
     """
     Return direction and service of an upstream cluster's name; '' for what it does not say.
@@ -239,30 +214,26 @@ def _of_cluster(cluster: str) -> tuple[str, str]:
     return "", cluster if plain and "Cluster" not in cluster else ""
 
 
-def _ids(said: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    parent = said.get("traceparent")
-    if isinstance(parent, str) and parent.count("-") == 3:
-        _, trace, span, _ = parent.split("-")
-        return trace_id(trace), span_id(span)
-    trace_bytes = trace_id(said.get("trace_id"))
-    return trace_bytes, span_id(said.get("span_id")) if trace_bytes else b""
-
-
-def _line(said: Mapping[str, Any]) -> str:
-    """Return the fields in Istio's default layout, without the time."""
-    get = said.get
-    return (
-        f'"{get("method", "-")} {get("path", "-")} {get("protocol", "-")}" '
-        f"{get('response_code', 0)} {get('response_flags', '-')} "
-        f"{get('response_code_details', '-')} {get('connection_termination_details', '-')} "
-        f'"{get("upstream_transport_failure_reason", "-")}" {get("bytes_received", 0)} '
-        f"{get('bytes_sent', 0)} {get('duration', '-')} {get('upstream_service_time', '-')} "
-        f'"{get("x_forwarded_for", "-")}" "{get("user_agent", "-")}" "{get("request_id", "-")}" '
-        f'"{get("authority", "-")}" "{get("upstream_host", "-")}" {get("upstream_cluster", "-")} '
-        f"{get('upstream_local_address', '-')} {get('downstream_local_address', '-')} "
-        f"{get('downstream_remote_address', '-')} {get('requested_server_name', '-')} "
-        f"{get('route_name', '-')}"
+def _line(texts: Sequence[str], numbers: Sequence[str | int], others: Sequence[str]) -> str:
+    """Return the fields in Istio's default layout, without the time and two local addresses."""
+    method, flags, details, ended, failure, agent, request, host, cluster, sni, route, _ = (
+        text or "-" for text in texts
     )
+    received, sent, length, upstream = ("-" if n == "" else n for n in numbers)
+    _, code, path, protocol, authority, forwarded, peer = (other or "-" for other in others)
+    return (
+        f'"{method} {path} {protocol}" {code} {flags} {details} {ended} "{failure}" '
+        f'{received} {sent} {length} {upstream} "{forwarded}" "{agent}" "{request}" '
+        f'"{authority}" "{host}" {cluster} - - {peer} {sni} {route}'
+    )
+
+
+def ids_of(traceparent: Any, trace: Any, span: Any) -> tuple[bytes, bytes]:
+    """Return the ids in a traceparent or, without one, in hex; b'' for what is not there."""
+    if isinstance(traceparent, str) and traceparent.count("-") == 3:
+        _, trace, span, _ = traceparent.split("-")
+    trace_bytes = trace_id(trace)
+    return trace_bytes, span_id(span) if trace_bytes else b""
 
 
 def envoy_time_unix_ns(text: str) -> int | None:

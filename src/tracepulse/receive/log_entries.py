@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
+from tracepulse.receive.access_json import is_access_record, read_access_fields
 from tracepulse.receive.access_lines import read_access_line
-from tracepulse.receive.access_records import AccessRecord, access_record, is_access_record
+from tracepulse.receive.access_records import AccessRecord
 from tracepulse.receive.any_value import compact_json
 from tracepulse.receive.log_fields import (
     FieldRoles,
@@ -181,7 +182,7 @@ class LineReader:
             fields = flattened(fields)
             _join_instant(fields)
         if is_access_record(fields):
-            entry = _of_access(access_record(fields), line)
+            entry = _of_access(read_access_fields(fields), line)
             if entry.time_unix_ns is None:
                 entry.time_unix_ns = self._instant_ns(fields.get("start_time"))
             return entry

@@ -1,0 +1,87 @@
+"""Access logs of Envoy and Istio as JSON: under Istio's names, Envoy Gateway's, or much-copied ones."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from tracepulse.receive.access_records import (
+    NUMBER_FIELDS,
+    OTHER_FIELDS,
+    TEXT_FIELDS,
+    AccessRecord,
+    access_record,
+    ids_of,
+)
+
+__all__ = ["is_access_record", "read_access_fields"]
+
+_ALIASES: dict[str, str] = {
+    "authority_for": "authority",
+    ":authority": "authority",
+    "host": "authority",
+    "x-envoy-origin-path": "path",
+    "x-envoy-original-path": "path",
+    ":path": "path",
+    ":method": "method",
+    "x-envoy-upstream-service-time": "upstream_service_time",
+    "x-forwarded-for": "x_forwarded_for",
+    "user-agent": "user_agent",
+    "x-request-id": "request_id",
+    "x_request_id": "request_id",
+    "upstream_cluster_raw": "upstream_cluster",
+    "grpc_status_number": "grpc_status",
+    "x-b3-traceid": "trace_id",
+    "x_b3_traceid": "trace_id",
+    "b3_trace_id": "trace_id",
+    "traceid": "trace_id",
+    "x-b3-spanid": "span_id",
+    "x_b3_spanid": "span_id",
+    "b3_span_id": "span_id",
+    "spanid": "span_id",
+}
+_IDS = ("traceparent", "trace_id", "span_id")
+_ORDER = (*TEXT_FIELDS, *NUMBER_FIELDS, *OTHER_FIELDS, *_IDS)
+_PLACES = {name: place for place, name in enumerate(_ORDER)}
+_IN_BODY = ("upstream_local_address", "downstream_local_address")
+"""Not worth an attribute: the original line has them."""
+_NUMBERS_AT = len(TEXT_FIELDS)
+_OTHERS_AT = _NUMBERS_AT + len(NUMBER_FIELDS)
+_IDS_AT = _OTHERS_AT + len(OTHER_FIELDS)
+_MAX_KEYS = 100
+
+
+def is_access_record(fields: Mapping[str, Any]) -> bool:
+    """Tell whether the fields of a JSON line are those of an Envoy access log."""
+    return "response_code" in fields and (
+        "response_flags" in fields or "upstream_cluster" in fields or "upstream_host" in fields
+    )
+
+
+def read_access_fields(fields: Mapping[str, Any]) -> AccessRecord:
+    """Return what one line's fields say; values are texts or numbers, unknown fields are kept."""
+    values = [""] * len(_ORDER)
+    more = []
+    for (key, value), place in zip(fields.items(), _places(tuple(fields)), strict=True):
+        if value is None or value == "-" or value == "":
+            continue
+        if place is None:
+            more.append((key, value))
+        elif place >= 0:
+            values[place] = value if type(value) is str else str(value)
+    record = access_record(
+        values[:_NUMBERS_AT],
+        values[_NUMBERS_AT:_OTHERS_AT],
+        values[_OTHERS_AT:_IDS_AT],
+        ids=ids_of(*values[_IDS_AT:]),
+    )
+    record.attributes.extend(more)
+    return record
+
+
+@lru_cache(maxsize=_MAX_KEYS)
+def _places(keys: tuple[str, ...]) -> tuple[int | None, ...]:
+    """Return where each field goes: a place in _ORDER, None for among the rest, -1 for nowhere."""
+    return tuple(
+        -1 if key in _IN_BODY else _PLACES.get(_ALIASES.get(key.lower(), key.lower()))
+        for key in keys
+    )
