@@ -125,7 +125,7 @@ def access_record(
     for name, value in zip(_NUMBER_ATTRIBUTES, numbers, strict=True):
         if type(value) is int:
             add((name, value))
-        elif value.isdecimal() and len(value) < _MAX_DIGITS:  # type: ignore[union-attr]
+        elif value.isdecimal() and len(value) < _MAX_DIGITS:  # type: ignore[union-attr, arg-type]
             add((name, int(value)))
     status = int(code) if code.isdecimal() and len(code) < 4 else 0
     if status:
@@ -149,6 +149,8 @@ def access_record(
 
 
 _MAX_DIGITS = 19
+_REMEMBERED_CHARACTERS = 300
+"""No host name or cluster is longer; what is, is not worth the memory of looking it up again."""
 
 
 def _severity(status: int, flags: str, grpc_status: str) -> int:
@@ -187,17 +189,25 @@ def _add_places(
     return ""
 
 
-@lru_cache(maxsize=8192)
 def _address_and_port(text: str) -> tuple[str, int]:
     """Return host and port of host:port, [v6]:port or a bare address; port 0 where there is none."""
+    return _split_address(text) if len(text) <= _REMEMBERED_CHARACTERS else (text, 0)
+
+
+@lru_cache(maxsize=8192)
+def _split_address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if colon and port.isdecimal() and len(port) < 6 and (":" not in host or host.endswith("]")):
         return host.strip("[]"), int(port)
     return text.strip("[]"), 0
 
 
-@lru_cache(maxsize=8192)
 def _of_cluster(cluster: str) -> tuple[str, str]:
+    return _split_cluster(cluster) if len(cluster) <= _REMEMBERED_CHARACTERS else ("", "")
+
+
+@lru_cache(maxsize=8192)
+def _split_cluster(cluster: str) -> tuple[str, str]:
     """
     Return direction and service of an upstream cluster's name; '' for what it does not say.
 

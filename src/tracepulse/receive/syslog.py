@@ -1,0 +1,303 @@
+"""
+Syslog messages to log records: RFC 5424, RFC 3164 as it is really sent, and text without either.
+
+    <165>1 2003-10-11T22:14:15.003Z host app 8710 ID47 [id@1 key="value"] message
+    <34>Oct 11 22:14:15 host su[230]: message
+    <34>2024-03-05T10:00:00.123+01:00 host su[230]: message         rsyslog's forward format
+
+The message is read as a line of a file is: JSON, logfmt, levels, trace ids. The sender's time and names
+stand; a level that the program itself wrote says more than the priority, which is often the default one.
+
+Source: RFC 5424, RFC 3164 (which describes what was seen, and prescribes nothing)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zlib import crc32
+
+from tracepulse.receive.log_entries import Entry, LineReader
+from tracepulse.receive.log_fields import span_id, trace_id
+from tracepulse.receive.log_times import TIME_LAYOUTS, InstantReader, rfc3339_unix_ns
+from tracepulse.receive.log_writer import LogWriter
+from tracepulse.receive.severities import SYSLOG_SEVERITIES
+from tracepulse.receive.syslog_framing import MAX_MESSAGE_BYTES
+
+__all__ = ["SyslogReader"]
+
+_FACILITIES = (
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
+    "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
+    "local5", "local6", "local7",
+)  # fmt: skip
+_SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+_MAX_PRIORITY = 191
+_MAX_TAG = 128
+_MAX_PARAMETERS = 64
+_READERS = 16
+"""Text layouts are learnt by sender; this many sets of them are kept, whoever sends."""
+_LOGFMT_SIGNS = ("msg=", "level=", "lvl=", "message=")
+_LOGFMT_SAMPLE = ["level=info msg=begun", "level=info msg=done"]
+_IDS = {"trace_id": 0, "traceid": 0, "trace.id": 0, "span_id": 1, "spanid": 1, "span.id": 1}
+_CEE = "@cee:"
+_BOM = "\ufeff"
+_TIMES = {
+    "syslog": next(layout for layout in TIME_LAYOUTS if layout.name == "syslog"),
+}
+_DAY_NS = 86_400 * 10**9
+
+
+@dataclass(slots=True)
+class _Message:
+    """What the frame around a message says."""
+
+    text: str = ""
+    time_unix_ns: int = 0
+    host: str = ""
+    app: str = ""
+    pid: str = ""
+    message_id: str = ""
+    parameters: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SyslogReader:
+    """Reads messages of any number of senders; what it remembers of them is bounded."""
+
+    reference_unix_ns: int
+    """Completes times without a year until the first message."""
+    local_zone: tzinfo = UTC
+    """Of this machine: a time without a zone is taken in this or in UTC, whichever is nearer to the
+    time of receipt."""
+    _readers: list[LineReader] = field(default_factory=list)
+    _logfmt: LineReader = field(init=False)
+    _times: list[InstantReader] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._readers = [LineReader(self.reference_unix_ns) for _ in range(_READERS)]
+        self._logfmt = LineReader(self.reference_unix_ns)
+        self._logfmt.learn(_LOGFMT_SAMPLE)
+        self._begin_day(self.reference_unix_ns)
+
+    def _begin_day(self, now_unix_ns: int) -> None:
+        """Complete years from here: a server may run past the end of one."""
+        self.reference_unix_ns = now_unix_ns
+        zones = [UTC] if self.local_zone is UTC else [UTC, self.local_zone]
+        self._times = [InstantReader(_TIMES["syslog"], now_unix_ns, zone) for zone in zones]
+
+    def add(self, writer: LogWriter, raw: bytes, sender: str, received_unix_ns: int) -> None:
+        """
+        Add the record of one message.
+
+        Args:
+            raw: without framing; longer than MAX_MESSAGE_BYTES by one octet if it was cut.
+            sender: its address, which stands in for a host name that is not given.
+        """
+        if received_unix_ns - self.reference_unix_ns > _DAY_NS:
+            self._begin_day(received_unix_ns)
+        line = raw[:MAX_MESSAGE_BYTES].rstrip(b"\r\n\0 ").decode(errors="replace")
+        if not line:
+            return
+        priority, rest = _priority(line)
+        message = None
+        if rest[:2] == "1 ":
+            message = _rfc5424(rest)
+        if message is None:
+            message = self._rfc3164(rest, received_unix_ns) if priority is not None else _Message(rest)
+        entry = self._read(message.text, sender)
+        attributes = _attributes(message, entry, priority, cut=len(raw) > MAX_MESSAGE_BYTES)
+        severity, severity_text = entry.severity_number, entry.severity_text
+        if not severity and priority is not None:
+            severity = SYSLOG_SEVERITIES[priority & 7]
+            severity_text = _SEVERITIES[priority & 7]
+        trace, span = entry.trace_id, entry.span_id
+        if message.parameters and not trace:
+            trace, span = _ids(message.parameters)
+        app = entry.service or message.app
+        host = ("host.name", message.host or sender)
+        writer.add(
+            (("service.name", app), host) if app else (host,),
+            entry.body,
+            time_unix_ns=message.time_unix_ns or entry.time_unix_ns or received_unix_ns,
+            observed_unix_ns=received_unix_ns,
+            severity_number=severity,
+            severity_text=severity_text,
+            attributes=attributes,
+            trace_id=trace,
+            span_id=span,
+        )
+
+    def _read(self, text: str, sender: str) -> Entry:
+        """Return what the message itself says."""
+        if "#012" in text or "#011" in text:  # how rsyslog escapes line ends and tabs
+            text = text.replace("#012", "\n").replace("#011", "\t")
+        if text.startswith(_CEE):
+            text = text[len(_CEE) :].lstrip()
+        if "=" in text and any(sign in text for sign in _LOGFMT_SIGNS):
+            entry = self._logfmt.read(text)
+            if entry.headed:
+                return entry
+        return self._readers[crc32(sender.encode()) % _READERS].read(text)
+
+    def _rfc3164(self, rest: str, received_unix_ns: int) -> _Message:
+        """Read time, host and tag as far as they are there; what is not them is the message."""
+        message = _Message()
+        if rest[3:4] == " " and rest[9:10] == ":" and rest[12:13] == ":":
+            end = rest.find(" ", 15)
+            if end >= 0:
+                fraction = rest[16:end] if rest[15:16] == "." else ""
+                message.time_unix_ns = self._nearest(rest[:15], fraction, received_unix_ns)
+        elif rest[4:5] == "-" and rest[10:11] == "T":
+            end = rest.find(" ", 19)
+            if end >= 0:
+                message.time_unix_ns = rfc3339_unix_ns(rest[:end]) or 0
+        if not message.time_unix_ns:
+            message.text = rest
+            _take_tag(message)
+            return message
+        host, _, text = rest[end + 1 :].partition(" ")
+        if host.endswith(":") or host.endswith("]"):  # a tag: the host was left out
+            message.text = rest[end + 1 :]
+        else:
+            message.host, message.text = host, text
+        _take_tag(message)
+        return message
+
+    def _nearest(self, whole: str, fraction: str, received_unix_ns: int) -> int:
+        if fraction and not (fraction.isdecimal() and len(fraction) <= 9):
+            return 0
+        instants = [
+            instant
+            for reader in self._times
+            if (instant := _instant(reader, whole, fraction)) is not None
+        ]
+        return min(instants, key=lambda each: abs(each - received_unix_ns), default=0)
+
+
+def _instant(reader: InstantReader, whole: str, fraction: str) -> int | None:
+    try:
+        return reader.read(whole, fraction or None, None)
+    except ValueError:
+        return None
+
+
+def _priority(line: str) -> tuple[int | None, str]:
+    """Return the number in <…> and what follows it; None and the line where there is none."""
+    if line[0] == "<":
+        end = line.find(">", 2, 5)
+        if end > 0 and line[1:end].isdecimal() and int(line[1:end]) <= _MAX_PRIORITY:
+            return int(line[1:end]), line[end + 1 :]
+    return None, line
+
+
+def _rfc5424(rest: str) -> _Message | None:
+    parts = rest.split(" ", 6)
+    if len(parts) < 7:
+        return None
+    _, time, host, app, pid, message_id, after = parts
+    time_unix_ns = 0 if time == "-" else rfc3339_unix_ns(time)
+    if time_unix_ns is None:
+        return None
+    message = _Message(
+        after, time_unix_ns, *("" if word == "-" else word for word in (host, app, pid, message_id))
+    )
+    if after[:1] == "[":
+        end = _take_parameters(after, message.parameters)
+        message.text = after[end:].removeprefix(" ")
+    elif after[:1] == "-":
+        message.text = after[1:].removeprefix(" ")
+    message.text = message.text.removeprefix(_BOM)
+    return message
+
+
+def _take_parameters(text: str, parameters: list[tuple[str, str]]) -> int:
+    """Take structured data, [id name="value" …][…]; returns where it ends."""
+    at = 0
+    while text[at : at + 1] == "[":
+        end = text.find("]", at)
+        if end < 0:
+            return at
+        element, _, rest = text[at + 1 : end].partition(" ")
+        if "\\" in rest or rest.count('"') % 2 or '="' not in rest:
+            # Escapes, or a bracket inside a value: octet by octet.
+            end = _take_escaped(text, at + 1 + len(element.partition("]")[0]), element, parameters)
+        else:
+            pieces = rest.split('"')
+            for name, value in zip(pieces[::2], pieces[1::2], strict=False):
+                if len(parameters) < _MAX_PARAMETERS:
+                    parameters.append((f"{element}.{name.strip(' =')}", value))
+        at = end + 1
+    return at
+
+
+def _take_escaped(text: str, at: int, element: str, parameters: list[tuple[str, str]]) -> int:
+    """Take one element's parameters where values have \\", \\\\ or ]; returns the closing bracket."""
+    while at < len(text) and text[at] != "]":
+        name_end = text.find('="', at)
+        if name_end < 0:
+            return len(text)
+        value, from_ = [], name_end + 2
+        while from_ < len(text) and text[from_] != '"':
+            if text[from_] == "\\" and text[from_ + 1 : from_ + 2] in ('"', "\\", "]"):
+                from_ += 1
+            value.append(text[from_])
+            from_ += 1
+        if len(parameters) < _MAX_PARAMETERS:
+            parameters.append((f"{element}.{text[at:name_end].strip()}", "".join(value)))
+        at = from_ + 1
+    return at
+
+
+def _take_tag(message: _Message) -> None:
+    """Move the program's name and process id from the front of the text to where they belong."""
+    text = message.text
+    colon = text.find(":", 0, _MAX_TAG)
+    tag = text[:colon] if colon > 0 else ""
+    if not tag or " " in tag.strip():
+        return
+    name, bracket, pid = tag.partition("[")
+    if bracket and not pid.endswith("]"):
+        return
+    message.app, message.pid = name.strip().rpartition("/")[2] if name[:1] == "/" else name, pid[:-1]
+    message.text = text[colon + 1 :].removeprefix(" ")
+
+
+def _attributes(
+    message: _Message, entry: Entry, priority: int | None, *, cut: bool
+) -> list[tuple[str, Any]]:
+    attributes: list[tuple[str, Any]] = []
+    if priority is not None:
+        attributes.append(("syslog.facility", _FACILITIES[priority >> 3]))
+        if entry.severity_number:
+            attributes.append(("syslog.severity", _SEVERITIES[priority & 7]))
+    if message.pid:
+        numeric = message.pid.isdecimal() and len(message.pid) < 10
+        attributes.append(
+            ("process.pid", int(message.pid)) if numeric else ("syslog.procid", message.pid)
+        )
+    if message.message_id:
+        attributes.append(("syslog.msgid", message.message_id))
+    attributes += [(f"syslog.structured_data.{name}", value) for name, value in message.parameters]
+    attributes += entry.attributes
+    if entry.original is not None and entry.original != entry.body:
+        attributes.append(("log.record.original", entry.original))
+    if cut:
+        attributes.append(("tracepulse.cut_at_bytes", MAX_MESSAGE_BYTES))
+    return attributes
+
+
+def _ids(parameters: Sequence[tuple[str, str]]) -> tuple[bytes, bytes]:
+    """Return trace and span among structured data."""
+    found = ["", ""]
+    for name, value in parameters:
+        place = _IDS.get(name.partition(".")[2].lower())
+        if place is not None:
+            found[place] = value
+    trace = trace_id(found[0])
+    return trace, span_id(found[1]) if trace else b""
+
+
+def local_zone() -> tzinfo:
+    """Return this machine's zone, as it is now."""
+    return datetime.now().astimezone().tzinfo or UTC
