@@ -1,11 +1,15 @@
 """OTLP over gRPC, through a real client."""
 
 import asyncio
+import base64
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -34,11 +38,14 @@ class FakeSink:
 
     kept: list[tuple[Signal, bytes, Receipt, int]] = field(default_factory=list)
     full: bool = False
+    retry_after_s: int = 3
+    refused: int = 0
 
     async def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> None:
         """Keep a request."""
         if self.full:
-            raise Overloaded("no room", retry_after_s=3)
+            self.refused += 1
+            raise Overloaded("no room", retry_after_s=self.retry_after_s)
         self.kept.append((signal, body, receipt, records))
 
 
@@ -146,3 +153,49 @@ def test_with_keys_a_scope_decides(metadata: Any, code: Any) -> None:
             refusal = _refusal(lambda: stub.Export(traces(span()), metadata=metadata, timeout=20))
             assert code == refusal.code()
     assert (["server_key"] if code is None else []) == [r.trust for _, _, r, _ in sink.kept]
+
+
+_ALS = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
+
+
+def _als_messages() -> list[bytes]:
+    cases = Path(__file__).parents[1] / "cases" / "envoy_als" / "messages.json"
+    found = json.loads(cases.read_text())
+    return [base64.b64decode(found[name]) for name in ("http", "tcp")]
+
+
+def test_a_stream_of_envoys_access_logs_is_kept_message_by_message() -> None:
+    """Each message is durable by itself; the second is of the node that the first one named."""
+    sink, clock = FakeSink(), FakeClock()
+    with _serving(sink, Gate()) as channel:
+        send = channel.stream_unary(_ALS)
+        assert send(iter(_als_messages()), timeout=20) == b""
+    receipt = Receipt(clock.unix_ns, "envoy_als", "loopback", "")
+    assert [
+        ("logs", receipt.origin, receipt.trust, 1, True),
+        ("logs", receipt.origin, receipt.trust, 1, True),
+    ] == [(s, r.origin, r.trust, n, b"k8s.pod.name" in body) for s, body, r, n in sink.kept]
+
+
+def test_a_stream_waits_for_room_and_loses_nothing() -> None:
+    """With no room the stream stands still; once there is, what was sent is kept."""
+    sink = FakeSink(full=True, retry_after_s=0)
+    with _serving(sink, Gate()) as channel:
+        call = channel.stream_unary(_ALS).future(iter(_als_messages()), timeout=20)
+        while not sink.refused:
+            time.sleep(0.01)
+        assert not call.done()
+        sink.full = False
+        assert call.result(timeout=20) == b""
+    assert [1, 1] == [records for _, _, _, records in sink.kept]
+
+
+def test_a_stream_that_is_refused() -> None:
+    """Without a key, and for what is no message at all; a proxy opens another stream then."""
+    with _serving(FakeSink(), _keys(Scope.INGEST)) as channel:
+        send = channel.stream_unary(_ALS)
+        unknown = _refusal(lambda: send(iter(_als_messages()), timeout=20))
+        key = (("x-api-key", "key-ingest"),)
+        malformed = _refusal(lambda: send(iter([b"\x0a\xff"]), timeout=20, metadata=key))
+    assert grpc.StatusCode.UNAUTHENTICATED == unknown.code()
+    assert grpc.StatusCode.INVALID_ARGUMENT == malformed.code()

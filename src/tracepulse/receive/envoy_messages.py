@@ -27,7 +27,11 @@ _MANY = descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
 
 # Message: field, number, kind. A star is a list; a map is a list of Pair, as it is on the wire.
 _MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
-    "Stream": (("identifier", 1, "Identifier"), ("http_logs", 2, "Batch"), ("tcp_logs", 3, "Batch")),
+    "Stream": (
+        ("identifier", 1, "Identifier"),
+        ("http_logs", 2, "Batch"),
+        ("tcp_logs", 3, "Batch"),
+    ),
     "Identifier": (("node", 1, "bytes"), ("log_name", 2, "bytes")),
     "Batch": (("log_entry", 1, "bytes*"),),
     "Node": (

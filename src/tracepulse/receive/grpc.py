@@ -1,6 +1,11 @@
-"""OTLP over gRPC (port 4317): the three Export calls, on the raw bytes of the request."""
+"""
+The gRPC port (4317): OTLP's three Export calls, and the streams of Envoy's access log service.
 
-from collections.abc import Awaitable, Callable
+Requests are taken as the raw bytes that came.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import grpc
 from google.protobuf.any_pb2 import Any as ProtobufAny
@@ -10,12 +15,13 @@ from google.rpc.status_pb2 import Status
 
 from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded, SenderError, Unauthorized
-from tracepulse.receive.access import Gate, Scope
+from tracepulse.receive.access import Caller, Gate, Scope
 from tracepulse.receive.admission import Sink
 from tracepulse.receive.app import partial_success
+from tracepulse.receive.envoy_als import AccessLogStream
 from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.limits import SERVER_LIMITS
-from tracepulse.receive.receiver import IngestCounters, Receiver
+from tracepulse.receive.receiver import Converted, IngestCounters, Receiver
 from tracepulse.receive.signals import Signal
 
 __all__ = ["grpc_server"]
@@ -25,7 +31,14 @@ _SERVICES: tuple[tuple[str, Signal], ...] = (
     ("opentelemetry.proto.collector.logs.v1.LogsService", "logs"),
     ("opentelemetry.proto.collector.metrics.v1.MetricsService", "metrics"),
 )
+_ACCESS_LOGS = (
+    "envoy.service.accesslog.v3.AccessLogService",
+    "envoy.service.accesslog.v2.AccessLogService",
+)
+_AT_ONCE_BYTES = 64 * 1024
+"""Messages of access logs up to so many bytes are converted on the event loop, others in a thread."""
 Handler = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
+StreamHandler = Callable[[AsyncIterator[bytes], grpc.aio.ServicerContext], Awaitable[bytes]]
 
 
 def grpc_server(
@@ -44,19 +57,18 @@ def grpc_server(
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
         )
+    streams = grpc.stream_unary_rpc_method_handler(_access_logs(receiver, gate))
+    for service in _ACCESS_LOGS:
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service, {"StreamAccessLogs": streams}),)
+        )
     return server
 
 
 def _export(signal: Signal, receiver: Receiver, gate: Gate) -> Handler:
     async def handle(body: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        metadata = {key.lower(): value for key, value in context.invocation_metadata() or ()}
         try:
-            caller = gate.identify(
-                str(metadata.get("authorization", "")),
-                str(metadata.get("x-api-key", "")),
-                is_loopback(_host(context.peer())),
-            )
-            gate.require(caller, Scope.INGEST)
+            caller = _caller(context, gate)
             admitted = await receiver.receive(body, "", signal, caller, origin="otlp_grpc")
         except (SenderError, Overloaded) as error:
             receiver.counters.refuse("otlp_grpc", _code(error).name)
@@ -68,6 +80,57 @@ def _export(signal: Signal, receiver: Receiver, gate: Gate) -> Handler:
         return partial_success(signal, admitted).SerializeToString()
 
     return handle
+
+
+def _access_logs(receiver: Receiver, gate: Gate) -> StreamHandler:
+    async def handle(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
+        """Take one proxy's stream for as long as it lasts; it never waits for an answer."""
+        stream = AccessLogStream()
+        try:
+            caller = _caller(context, gate)
+            async for body in messages:
+                if len(body) <= _AT_ONCE_BYTES:
+                    writer = stream.read(body)
+                else:
+                    writer = await asyncio.to_thread(stream.read, body)
+                converted = Converted("logs", writer.to_bytes(), stream.rejected)
+                await _keep_patiently(receiver, converted, caller)
+        except SenderError as error:
+            receiver.counters.refuse("envoy_als", _code(error).name)
+            await _refuse(context, error)
+            raise
+        return b""
+
+    return handle
+
+
+async def _keep_patiently(receiver: Receiver, converted: Converted, caller: Caller) -> None:
+    """
+    Keep a message of a stream, later where there is no room yet.
+
+    The proxy learns of it by the window that fills: it holds back what it can and drops the rest.
+    """
+    while True:
+        try:
+            await receiver.receive_converted(converted, caller, "envoy_als")
+        except Overloaded as error:
+            receiver.counters.answered["envoy_als", _code(error).name] += 1
+            await asyncio.sleep(error.retry_after_s)
+            continue
+        receiver.counters.answered["envoy_als", "OK"] += 1
+        return
+
+
+def _caller(context: grpc.aio.ServicerContext, gate: Gate) -> Caller:
+    """Tell who calls; raises Unauthorized if it may not send."""
+    metadata = {key.lower(): value for key, value in context.invocation_metadata() or ()}
+    caller = gate.identify(
+        str(metadata.get("authorization", "")),
+        str(metadata.get("x-api-key", "")),
+        is_loopback(_host(context.peer())),
+    )
+    gate.require(caller, Scope.INGEST)
+    return caller
 
 
 def _code(error: SenderError | Overloaded) -> grpc.StatusCode:

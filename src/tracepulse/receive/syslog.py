@@ -24,7 +24,7 @@ from tracepulse.receive.log_writer import LogWriter
 from tracepulse.receive.severities import SYSLOG_SEVERITIES
 from tracepulse.receive.syslog_framing import MAX_MESSAGE_BYTES
 
-__all__ = ["SyslogReader"]
+__all__ = ["SyslogReader", "local_zone"]
 
 _FACILITIES = (
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
@@ -42,9 +42,7 @@ _LOGFMT_SAMPLE = ["level=info msg=begun", "level=info msg=done"]
 _IDS = {"trace_id": 0, "traceid": 0, "trace.id": 0, "span_id": 1, "spanid": 1, "span.id": 1}
 _CEE = "@cee:"
 _BOM = "\ufeff"
-_TIMES = {
-    "syslog": next(layout for layout in TIME_LAYOUTS if layout.name == "syslog"),
-}
+_WITHOUT_YEAR = next(layout for layout in TIME_LAYOUTS if layout.name == "syslog")
 _DAY_NS = 86_400 * 10**9
 
 
@@ -84,7 +82,7 @@ class SyslogReader:
         """Complete years from here: a server may run past the end of one."""
         self.reference_unix_ns = now_unix_ns
         zones = [UTC] if self.local_zone is UTC else [UTC, self.local_zone]
-        self._times = [InstantReader(_TIMES["syslog"], now_unix_ns, zone) for zone in zones]
+        self._times = [InstantReader(_WITHOUT_YEAR, now_unix_ns, zone) for zone in zones]
 
     def add(self, writer: LogWriter, raw: bytes, sender: str, received_unix_ns: int) -> None:
         """
@@ -104,7 +102,9 @@ class SyslogReader:
         if rest[:2] == "1 ":
             message = _rfc5424(rest)
         if message is None:
-            message = self._rfc3164(rest, received_unix_ns) if priority is not None else _Message(rest)
+            message = (
+                self._rfc3164(rest, received_unix_ns) if priority is not None else _Message(rest)
+            )
         entry = self._read(message.text, sender)
         attributes = _attributes(message, entry, priority, cut=len(raw) > MAX_MESSAGE_BYTES)
         severity, severity_text = entry.severity_number, entry.severity_text
@@ -217,11 +217,13 @@ def _take_parameters(text: str, parameters: list[tuple[str, str]]) -> int:
     while text[at : at + 1] == "[":
         end = text.find("]", at)
         if end < 0:
-            return at
+            return at  # no structured data after all: it is the message
         element, _, rest = text[at + 1 : end].partition(" ")
         if "\\" in rest or rest.count('"') % 2 or '="' not in rest:
             # Escapes, or a bracket inside a value: octet by octet.
-            end = _take_escaped(text, at + 1 + len(element.partition("]")[0]), element, parameters)
+            end = _take_escaped(text, at + 1 + len(element), element, parameters)
+            if end < 0:
+                return at
         else:
             pieces = rest.split('"')
             for name, value in zip(pieces[::2], pieces[1::2], strict=False):
@@ -246,6 +248,8 @@ def _take_escaped(text: str, at: int, element: str, parameters: list[tuple[str, 
         if len(parameters) < _MAX_PARAMETERS:
             parameters.append((f"{element}.{text[at:name_end].strip()}", "".join(value)))
         at = from_ + 1
+        if at > len(text):
+            return -1
     return at
 
 
@@ -259,7 +263,10 @@ def _take_tag(message: _Message) -> None:
     name, bracket, pid = tag.partition("[")
     if bracket and not pid.endswith("]"):
         return
-    message.app, message.pid = name.strip().rpartition("/")[2] if name[:1] == "/" else name, pid[:-1]
+    message.app, message.pid = (
+        name.strip().rpartition("/")[2] if name[:1] == "/" else name,
+        pid[:-1],
+    )
     message.text = text[colon + 1 :].removeprefix(" ")
 
 

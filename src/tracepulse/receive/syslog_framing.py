@@ -78,7 +78,9 @@ class Framing:
         return messages
 
     def _lines(self, data: bytes) -> list[bytes]:
-        messages = data.split(b"\n") if b"\0" not in data else data.replace(b"\0", b"\n").split(b"\n")
+        messages = (
+            data.split(b"\n") if b"\0" not in data else data.replace(b"\0", b"\n").split(b"\n")
+        )
         rest = messages.pop()
         if self._in_cut_line and messages:
             self._in_cut_line = False
