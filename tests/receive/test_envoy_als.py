@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
 
 from tracepulse.errors import MalformedBody
@@ -31,7 +30,6 @@ def _read(stream: AccessLogStream, body: bytes) -> ResourceLogs:
 
 
 def _values(attributes: Any) -> dict[str, Any]:
-    each: KeyValue
     return {
         each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value")
         for each in attributes

@@ -157,7 +157,7 @@ class SyslogReader:
             _take_tag(message)
             return message
         host, _, text = rest[end + 1 :].partition(" ")
-        if host.endswith(":") or host.endswith("]"):  # a tag: the host was left out
+        if host.endswith((":", "]")):  # a tag: the host was left out
             message.text = rest[end + 1 :]
         else:
             message.host, message.text = host, text
@@ -195,13 +195,12 @@ def _rfc5424(rest: str) -> _Message | None:
     parts = rest.split(" ", 6)
     if len(parts) < 7:
         return None
-    _, time, host, app, pid, message_id, after = parts
+    time, after = parts[1], parts[6]
+    host, app, pid, message_id = ("" if word == "-" else word for word in parts[2:6])
     time_unix_ns = 0 if time == "-" else rfc3339_unix_ns(time)
     if time_unix_ns is None:
         return None
-    message = _Message(
-        after, time_unix_ns, *("" if word == "-" else word for word in (host, app, pid, message_id))
-    )
+    message = _Message(after, time_unix_ns, host, app, pid, message_id)
     if after[:1] == "[":
         end = _take_parameters(after, message.parameters)
         message.text = after[end:].removeprefix(" ")
@@ -234,11 +233,11 @@ def _take_parameters(text: str, parameters: list[tuple[str, str]]) -> int:
 
 
 def _take_escaped(text: str, at: int, element: str, parameters: list[tuple[str, str]]) -> int:
-    """Take one element's parameters where values have \\", \\\\ or ]; returns the closing bracket."""
-    while at < len(text) and text[at] != "]":
+    """Take an element's parameters, some of which have escapes or ] in them; returns its end, or -1."""
+    while text[at : at + 1] != "]":
         name_end = text.find('="', at)
         if name_end < 0:
-            return len(text)
+            return -1
         value, from_ = [], name_end + 2
         while from_ < len(text) and text[from_] != '"':
             if text[from_] == "\\" and text[from_ + 1 : from_ + 2] in ('"', "\\", "]"):

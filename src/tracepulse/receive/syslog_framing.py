@@ -2,7 +2,7 @@
 Messages in a syslog stream over TCP, RFC 6587: counted octets, or lines.
 
     66 <34>1 2024-03-05T10:00:00Z …            the count, a space, so many octets
-    <34>Mar  5 10:00:00 host su: …\n           up to a line end
+    <34>Mar  5 10:00:00 host su: …             up to a line end
 
 The first octet of a connection tells which: a count begins with a digit, a message does not. Senders do
 not change their framing, so what is no count where one must stand is read as lines from there on.
@@ -49,7 +49,7 @@ class Framing:
         return [rest] if rest and not self._in_cut_line else []
 
     def _counted(self, data: bytes) -> list[bytes]:
-        messages = []
+        messages: list[bytes] = []
         at = min(self._skip, len(data))
         self._skip -= at
         while at < len(data):
