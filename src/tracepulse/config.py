@@ -14,7 +14,7 @@ from typing import Any
 
 from tracepulse.errors import BadSetting
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "address_and_port", "load_settings"]
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -50,6 +50,11 @@ class Settings:
     )
     log_files: tuple[str, ...] = _setting(
         (), "Log files to follow, as patterns separated by commas; the service is the file's name."
+    )
+    syslog_listen: str = _setting(
+        "",
+        "HOST:PORT to take syslog on, over TCP and UDP; empty is nowhere. Syslog knows no keys: open it"
+        " only to machines that you trust.",
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Further names that the dashboard and API are called by, separated by commas."
@@ -138,6 +143,22 @@ def _text(source: str, given: Any) -> str:
     return given
 
 
+def address_and_port(name: str, text: str) -> tuple[str, int]:
+    """
+    Return the parts of HOST:PORT or [v6]:PORT.
+
+    Raises:
+        BadSetting: it is not that.
+    """
+    host, colon, port = text.rpartition(":")
+    bare = host.strip("[]")
+    if not (colon and bare and port.isdecimal() and int(port) <= 65535):
+        raise BadSetting(f"{name}: {text!r} is not HOST:PORT, such as 127.0.0.1:5514")
+    if ":" in bare and host[:1] != "[":
+        raise BadSetting(f"{name}: write an IPv6 address in brackets, [{bare}]:{port}")
+    return bare, int(port)
+
+
 def _check(settings: Settings) -> None:
     for name in _PORTS:
         port = getattr(settings, name)
@@ -147,12 +168,14 @@ def _check(settings: Settings) -> None:
     if len(set(used)) != len(used):
         raise BadSetting(f"the ports {', '.join(_PORTS)} must differ; got {used}")
     if settings.in_place_url:
-        for name in ("storage_url", "log_files"):
+        for name in ("storage_url", "log_files", "syslog_listen"):
             if getattr(settings, name):
                 raise BadSetting(
                     f"{name} and in_place_url: what is read in place is not written to; leave one out"
                 )
     elif settings.in_place_tables:
         raise BadSetting("in_place_tables: give in_place_url too, the database that they are in")
+    if settings.syslog_listen:
+        address_and_port("syslog_listen", settings.syslog_listen)
     if settings.retention_days < 1:
         raise BadSetting(f"retention_days: {settings.retention_days}; at least 1 day must be kept")

@@ -9,16 +9,19 @@ from tracepulse.errors import Unavailable
 __all__ = ["bind"]
 
 
-def bind(host: str, port: int, purpose: str, setting: str) -> socket.socket:
+def bind(
+    host: str, port: int, purpose: str, setting: str, *, datagrams: bool = False
+) -> socket.socket:
     """
-    Return a bound TCP socket; port 0 takes any free one.
+    Return a bound socket, of TCP unless it is for datagrams; port 0 takes any free one.
 
     Raises:
         Unavailable: the port is in use, may not be used, or the address is not ours.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+    if not datagrams:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except (OSError, socket.gaierror) as error:
@@ -36,6 +39,7 @@ def bind(host: str, port: int, purpose: str, setting: str) -> socket.socket:
         raise Unavailable(
             f"{purpose}: {host}:{port} {reason}; choose another with {setting}"
         ) from error
-    listener.listen(1024)
+    if not datagrams:
+        listener.listen(1024)
     listener.setblocking(False)
     return listener

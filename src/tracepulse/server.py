@@ -19,7 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from tracepulse import __version__
-from tracepulse.config import Settings
+from tracepulse.config import Settings, address_and_port
 from tracepulse.core import Core, open_core
 from tracepulse.errors import BadSetting, TracePulseError
 from tracepulse.front_door import FrontDoor
@@ -30,6 +30,8 @@ from tracepulse.receive.grpc import grpc_server
 from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.protocols import all_routes
 from tracepulse.receive.pull.files import FollowedFiles
+from tracepulse.receive.receiver import Receiver
+from tracepulse.receive.syslog_listener import SyslogListener
 from tracepulse.receive.wire import warm_up
 from tracepulse.store.parts import active_parts
 from tracepulse.store.retention import drop_expired
@@ -88,7 +90,22 @@ def _sockets(settings: Settings) -> Iterator[dict[str, socket.socket]]:
             )
             if name == "port" or not settings.in_place_url
         }
+        if settings.syslog_listen:
+            for name, listener in _syslog_sockets(settings.syslog_listen).items():
+                sockets[name] = stack.enter_context(contextlib.closing(listener))
         yield sockets
+
+
+def _syslog_sockets(listen: str) -> dict[str, socket.socket]:
+    """Return a TCP and a UDP socket of one number."""
+    host, port = address_and_port("syslog_listen", listen)
+    tcp = bind(host, port, "syslog", "--syslog-listen")
+    try:
+        udp = bind(host, tcp.getsockname()[1], "syslog", "--syslog-listen", datagrams=True)
+    except BaseException:
+        tcp.close()
+        raise
+    return {"syslog_tcp": tcp, "syslog_udp": udp}
 
 
 def _refuse_open_network(settings: Settings, has_keys: bool) -> None:
@@ -159,8 +176,9 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
         serve_http(otlp, sockets["otlp_http_port"]),
         _grpc(core, sockets["otlp_grpc_port"]),
         _followed_files(core),
+        _syslog(core, sockets) as syslog,
     ):
-        yield f"OTLP on {otlp_port} (HTTP) and {grpc_port} (gRPC)"
+        yield f"OTLP on {otlp_port} (HTTP) and {grpc_port} (gRPC){syslog}"
 
 
 async def _open_engine(core: Core, stop: asyncio.Event) -> None:
@@ -268,6 +286,19 @@ async def _followed_files(core: Core) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(followed.stop)
+
+
+@asynccontextmanager
+async def _syslog(core: Core, sockets: dict[str, socket.socket]) -> AsyncIterator[str]:
+    """Take syslog, if a port was named; yields which, in words."""
+    if "syslog_tcp" not in sockets:
+        yield ""
+        return
+    tcp, udp = sockets["syslog_tcp"], sockets["syslog_udp"]
+    port = tcp.getsockname()[1]
+    receiver = Receiver(core.sink, core.clock, core.counters, core.settings.retention_days)
+    async with SyslogListener(receiver).listening(tcp, udp):
+        yield f", syslog on {port} (TCP and UDP)"
 
 
 async def _retain(core: Core) -> None:
