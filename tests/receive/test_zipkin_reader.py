@@ -94,8 +94,7 @@ def test_a_span_without_times_begins_with_its_trace() -> None:
     bare = {key: CLIENT[key] for key in ("traceId", "id", "name")}
     _, span = _spans([CLIENT, bare])
     assert 1531282088548312000 == span.start_time_unix_nano == span.end_time_unix_nano
-    absent = _values(span)["zipkin.absent"].values
-    assert ["timestamp", "duration"] == [value.string_value for value in absent]
+    assert '["timestamp","duration"]' == _values(span)["zipkin.absent"]
 
 
 def test_lists_of_traces_are_taken() -> None:

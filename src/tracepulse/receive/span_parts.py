@@ -11,6 +11,7 @@ from tracepulse.receive.any_value import add_attributes
 
 __all__ = [
     "SPAN_KINDS",
+    "STATUS_CODES",
     "SpanGroups",
     "SpanRefusedError",
     "apply_status_tags",
@@ -27,7 +28,7 @@ SPAN_KINDS = {
     "consumer": Span.SPAN_KIND_CONSUMER,
 }
 
-_STATUS_CODES = {
+STATUS_CODES = {
     "UNSET": Status.STATUS_CODE_UNSET,
     "OK": Status.STATUS_CODE_OK,
     "ERROR": Status.STATUS_CODE_ERROR,
@@ -90,8 +91,8 @@ def child_objects(owner: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
 def apply_status_tags(span: Span, tags: dict[str, Any]) -> None:
     """Move the tags that OpenTelemetry exporters write for a span's status back into it."""
     code = tags.get("otel.status_code")
-    if isinstance(code, str) and code.upper() in _STATUS_CODES:
-        span.status.code = _STATUS_CODES[code.upper()]
+    if isinstance(code, str) and code.upper() in STATUS_CODES:
+        span.status.code = STATUS_CODES[code.upper()]
         del tags["otel.status_code"]
     description = tags.get("otel.status_description")
     if isinstance(description, str):

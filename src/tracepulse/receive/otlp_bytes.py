@@ -1,0 +1,130 @@
+"""
+OTLP's small messages written as bytes: numbers, texts, attributes.
+
+Making a protobuf object for each attribute of each record costs several times what writing its few bytes
+does. Only what converters need is here, and nothing is checked: the scan checks every message once more.
+
+Source:
+    https://protobuf.dev/programming-guides/encoding/ and the field numbers of opentelemetry-proto 1.x.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from tracepulse.receive.any_value import compact_json
+
+__all__ = ["AttributeBytes", "attribute_bytes", "field_bytes", "fixed64", "varint"]
+
+_SMALL = 1 << 14
+_INT64 = range(-(2**63), 2**63)
+_REMEMBERED = 4_096
+_REMEMBERED_BYTES = 64
+"""Longer values are rarely written twice."""
+_ONE_BYTE = 126
+"""A shorter text's length, and that of the value it is in, takes one byte."""
+
+fixed64 = struct.Struct("<Q").pack
+"""Write an unsigned number in eight bytes."""
+_double = struct.Struct("<d").pack
+
+
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+_VARINTS = [_varint(number) for number in range(_SMALL)]
+
+
+def varint(number: int) -> bytes:
+    """Write a number from 0 to 2**64 - 1 in as few bytes as it takes."""
+    return _VARINTS[number] if number < _SMALL else _varint(number)
+
+
+def field_bytes(tag: bytes, content: bytes) -> bytes:
+    """Write a field that has a length: a text, bytes or a message."""
+    return b"%b%b%b" % (tag, varint(len(content)), content)
+
+
+def _value(value: Any) -> bytes:
+    """Write an AnyValue; lists and maps as JSON text, as the scan would make of them."""
+    match value:
+        case str():
+            return field_bytes(b"\x0a", value.encode())
+        case bool():
+            return b"\x10\x01" if value else b"\x10\x00"
+        case int():
+            if value in _INT64:
+                return b"\x18" + varint(value & 0xFFFF_FFFF_FFFF_FFFF)
+            return field_bytes(b"\x0a", b"%d" % value)
+        case float():
+            return b"\x21" + _double(value)
+        case bytes():
+            return field_bytes(b"\x3a", value)
+        case _:
+            return field_bytes(b"\x0a", compact_json(value).encode())
+
+
+def attribute_bytes(tag: bytes, key: str, value: Any) -> bytes:
+    """
+    Write an attribute as a field of its owner.
+
+    Args:
+        tag: of the owner's field `attributes`.
+        value: as decoded from JSON; integers past 64 bits become texts, so that no digit is lost.
+    """
+    written = _value(value)
+    return field_bytes(tag, field_bytes(b"\x0a", key.encode()) + field_bytes(b"\x12", written))
+
+
+class AttributeBytes(dict[tuple[str, Any], bytes]):
+    """
+    Attributes as bytes, by key and value: those with a short text are written once and remembered.
+
+    Looking one up writes it; None gives nothing. A value that cannot be hashed raises TypeError.
+    """
+
+    __slots__ = ("_keys", "_tag")
+
+    def __init__(self, tag: bytes) -> None:
+        """Begin with none; `tag` is that of the owner's field `attributes`."""
+        self._tag = tag
+        self._keys: dict[str, bytes] = {}
+
+    def __missing__(self, item: tuple[str, Any]) -> bytes:
+        """Write an attribute that is not remembered."""
+        key, value = item
+        if type(value) is not str:
+            # Never remembered: 1, 1.0 and True are one key of a dict and three attributes.
+            return b"" if value is None else attribute_bytes(self._tag, key, value)
+        text = value.encode()
+        head = self._keys.get(key)
+        if head is None:
+            head = field_bytes(b"\x0a", key.encode()) + b"\x12"
+            if len(self._keys) < _REMEMBERED:
+                self._keys[key] = head
+        size = len(text)
+        if size < _ONE_BYTE:
+            body = b"%b%c\x0a%c%b" % (head, size + 2, size, text)
+        else:
+            body = head[:-1] + field_bytes(b"\x12", field_bytes(b"\x0a", text))
+        written = self._tag + varint(len(body)) + body
+        if size <= _REMEMBERED_BYTES and len(self) < _REMEMBERED:
+            self[item] = written
+        return written
+
+    def all(self, attributes: Mapping[str, Any]) -> bytes:
+        """Return a map's entries as attributes, in its order."""
+        try:
+            return b"".join(map(self.__getitem__, attributes.items()))
+        except TypeError:
+            return b"".join(
+                attribute_bytes(self._tag, key, value)
+                for key, value in attributes.items()
+                if value is not None
+            )
