@@ -14,7 +14,7 @@ from typing import Any
 
 from tracepulse.errors import BadSetting
 
-__all__ = ["Settings", "address_and_port", "load_settings"]
+__all__ = ["Settings", "address_and_port", "load_settings", "webhook_secret"]
 
 
 def _setting(default: Any, help_text: str) -> Any:
@@ -55,6 +55,12 @@ class Settings:
         "",
         "HOST:PORT to take syslog on, over TCP and UDP; empty is nowhere. Syslog knows no keys: open it"
         " only to machines that you trust.",
+    )
+    github_secret_file: str = _setting(
+        "", "File that holds the secret with which GitHub signs its webhooks."
+    )
+    sentry_secret_file: str = _setting(
+        "", "File that holds the client secret of Sentry's integration, which signs its webhooks."
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Further names that the dashboard and API are called by, separated by commas."
@@ -159,7 +165,31 @@ def address_and_port(name: str, text: str) -> tuple[str, int]:
     return bare, int(port)
 
 
+def webhook_secret(settings: Settings, sender: str) -> bytes:
+    """
+    Return what a sender's webhooks are signed with; b"" where no file is named.
+
+    Args:
+        sender: github or sentry.
+    Raises:
+        BadSetting: the file cannot be read, or is empty.
+    """
+    name = f"{sender}_secret_file"
+    path = getattr(settings, name)
+    if not path:
+        return b""
+    try:
+        secret = Path(path).expanduser().read_bytes().strip()
+    except OSError as error:
+        raise BadSetting(f"{name}: {path}: {error.strerror}") from error
+    if not secret:
+        raise BadSetting(f"{name}: {path} is empty; write the secret into it")
+    return secret
+
+
 def _check(settings: Settings) -> None:
+    for sender in ("github", "sentry"):
+        webhook_secret(settings, sender)
     for name in _PORTS:
         port = getattr(settings, name)
         if not 0 <= port <= 65535:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from tracepulse.config import webhook_secret
 from tracepulse.core import Core
 from tracepulse.deliver.api.app import api_app
 from tracepulse.deliver.api.services import Services
@@ -30,6 +31,8 @@ def web_app(core: Core, watch: Watch) -> Starlette:
             redaction_key=core.folder.secret("redaction"),
             allowed_hosts=(core.settings.host, *core.settings.allowed_hosts),
             static_folder=page if (page / "index.html").exists() else None,
+            github_secret=webhook_secret(core.settings, "github"),
+            sentry_secret=webhook_secret(core.settings, "sentry"),
             on_signal=watch.look_now,
         )
     )

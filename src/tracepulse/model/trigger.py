@@ -17,7 +17,7 @@ class TriggerKind(StrEnum):
     LOG_BURST = "log_burst"
     """A known log shape at warning or above, written much more often than before."""
     EXTERNAL_ALERT = "external_alert"
-    """Another system (Alertmanager) says so."""
+    """Another system (Alertmanager, Grafana, Sentry or any other) says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ExternalAlert:
     """An alert of another system, in one form whatever system sent it."""
 
     source: str
-    """alertmanager, grafana, …"""
+    """alertmanager, grafana, sentry or webhook."""
     fingerprint: str
     """The sender's own identity of this alert; the same for its resolution."""
     name: str

@@ -16,6 +16,7 @@ from tracepulse.deliver.api.services import QueryRoom, Services
 from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, Unauthorized
 from tracepulse.receive.access import Caller, Scope
 from tracepulse.receive.http_requests import is_loopback
+from tracepulse.receive.signatures import is_signed
 
 __all__ = [
     "Administrator",
@@ -27,9 +28,13 @@ __all__ = [
     "json_response",
     "read_body",
     "require",
+    "signed_asker",
 ]
 
 _T = TypeVar("_T")
+
+_SIGNED = Caller(frozenset({Scope.INGEST}), "server_key")
+"""A sender that knows a secret of ours."""
 
 # For the description only: the gate reads the headers itself.
 _API_KEY = APIKeyHeader(name="x-api-key", auto_error=False, scheme_name="ApiKey")
@@ -154,6 +159,35 @@ def _asker_with(scope: Scope) -> Callable[..., Awaitable[Asker]]:
         return Asker(request, caller)
 
     return dependency
+
+
+async def signed_asker(
+    request: Request, secret: bytes, signature: str, limit_bytes: int
+) -> tuple[Asker, bytes]:
+    """
+    Return who sent a webhook that may be signed, and its body.
+
+    Its sender cannot send our key, so the signature stands for one. Where there is a secret, a
+    request without a signature needs a key, even from this machine: whatever forwards webhooks from
+    outside runs on it too.
+
+    Args:
+        secret: b"" where none is set; then the webhook is let in like any other request.
+        signature: the header in which it is.
+    Raises:
+        Unauthorized: the signature is wrong, or there is neither signature nor key.
+        Forbidden, MalformedBody, LimitExceeded: as elsewhere.
+    """
+    shown = request.headers.get(signature, "")
+    if not secret or not shown:
+        caller = require(request, Scope.INGEST)
+        if secret and caller.trust != "server_key":
+            raise Unauthorized(f"a signature is needed: header `{signature}`, or an API key")
+        return Asker(request, caller), await read_body(request, limit_bytes)
+    body = await read_body(request, limit_bytes)
+    if not is_signed(body, secret, shown):
+        raise Unauthorized(f"header `{signature}`: not this body signed with the secret set here")
+    return Asker(request, _SIGNED), body
 
 
 Reader = Annotated[Asker, Depends(_asker_with(Scope.READ))]

@@ -1,18 +1,21 @@
 """Changes to the watched system: reported by pipelines, listed for people."""
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tracepulse.deliver.api.asking import Ingester, Reader, read_body
+from tracepulse.deliver.api.asking import Ingester, Reader, read_body, signed_asker
 from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.questions import Since, Until, window
+from tracepulse.deliver.api.services import Services
 from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
 from tracepulse.model.change import Change
 from tracepulse.receive.changes import MAX_BODY_BYTES, read_change
+from tracepulse.receive.github import MAX_BODY_BYTES as MAX_EVENT_BYTES
+from tracepulse.receive.github import read_github
 
 __all__ = ["router"]
 
@@ -92,6 +95,53 @@ async def post_change(asker: Ingester, request: Request) -> Response:
         return {"change_id": change.change_id}
 
     return await asker.json(answer, 201)
+
+
+class GitHubKept(Shape):
+    """What came of an event."""
+
+    change_ids: list[str] = Field(description="The changes that were kept.")
+    ignored: str = Field(description="Why there is none; '' when there is.")
+
+
+@router.post(
+    "/api/changes/github",
+    summary="GitHub's webhooks",
+    response_model=GitHubKept,
+    responses=failures(413),
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "service",
+                "in": "query",
+                "description": "The service that the repository is of; may be repeated.",
+                "schema": {"type": "array", "items": {"type": "string"}},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "description": "The events push, release and deployment_status, as JSON, signed.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+    },
+)
+async def post_github(request: Request) -> Response:
+    """Keep pushes to the default branch, published releases and successful deployments."""
+    secret = cast(Services, request.app.state.services).github_secret
+    asker, body = await signed_asker(request, secret, "x-hub-signature-256", MAX_EVENT_BYTES)
+    event = request.headers.get("x-github-event", "")
+    named = request.query_params.getlist("service")
+    told = read_github(event, body, named, asker.now_unix_ns())
+
+    def answer() -> dict[str, Any]:
+        for change in told.changes:
+            asker.services.state.put_change(change)
+        if told.changes:
+            asker.services.on_signal()
+        kept = [change.change_id for change in told.changes]
+        return {"change_ids": kept, "ignored": told.ignored}
+
+    return await asker.json(answer, 201 if told.changes else 200)
 
 
 @router.get(

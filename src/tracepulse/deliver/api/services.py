@@ -198,6 +198,10 @@ class Services:
     static_folder: Path | None = None
     """Folder of the page; None serves none."""
     room: QueryRoom = field(default_factory=QueryRoom)
+    github_secret: bytes = b""
+    """What GitHub's webhooks are signed with; b"" where there is none."""
+    sentry_secret: bytes = b""
+    """What Sentry's webhooks are signed with; b"" where there is none."""
     on_signal: Callable[[], None] = lambda: None
     """Told when an alert or a change came in, so that the watch looks at once."""
 

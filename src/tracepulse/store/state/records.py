@@ -1,6 +1,7 @@
 """Reading and writing the transactional state, as the records that other stages know."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 import sqlalchemy as sa
@@ -87,6 +88,28 @@ class StateStore:
             record=_ALERT.dump_json(alert).decode(),
         )
         self._merge(row)
+
+    def end_alerts(self, resolution: ExternalAlert) -> int:
+        """
+        End what is open of an alert whose sender does not say when it began; return how many.
+
+        Args:
+            resolution: of that source and fingerprint, with its end.
+        """
+        key = f"{resolution.source}:{resolution.fingerprint}"
+        with Session(self._engine) as session, session.begin():
+            rows = session.scalars(sa.select(AlertRow).where(AlertRow.fingerprint == key)).all()
+            still = [(row, _ALERT.validate_json(row.record)) for row in rows]
+            open_ones = [(row, alert) for row, alert in still if alert.ends_unix_ns is None]
+            for row, alert in open_ones:
+                ended = replace(
+                    alert,
+                    ends_unix_ns=resolution.ends_unix_ns,
+                    received_unix_ns=resolution.received_unix_ns,
+                )
+                row.received_unix_ns = resolution.received_unix_ns
+                row.record = _ALERT.dump_json(ended).decode()
+            return len(open_ones)
 
     def alerts(self, since_unix_ns: int) -> tuple[ExternalAlert, ...]:
         """Return the alerts heard of since an instant, by start and fingerprint."""
