@@ -43,7 +43,7 @@ def open_api(engine: ChdbEngine, tmp_path: Path) -> Iterator[Callable[..., Opene
         each.state.close()
 
 
-GRAFANA = {
+GRAFANA: dict[str, Any] = {
     "receiver": "tracepulse",
     "status": "firing",
     "orgId": 1,
