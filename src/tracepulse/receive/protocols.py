@@ -1,11 +1,17 @@
 """Which protocols are taken on the OTLP/HTTP port besides OTLP."""
 
-from tracepulse.receive import loki, splunk_hec
+from tracepulse.receive import loki, splunk_hec, zipkin_port
 from tracepulse.receive.drop_in import Route
 
 __all__ = ["all_routes"]
 
+_PROTOCOLS = (
+    loki,
+    splunk_hec,
+    zipkin_port,
+)
+
 
 def all_routes() -> tuple[Route, ...]:
     """Return the routes of every protocol."""
-    return (*loki.routes(), *splunk_hec.routes())
+    return tuple(route for protocol in _PROTOCOLS for route in protocol.routes())
