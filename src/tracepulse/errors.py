@@ -11,6 +11,7 @@ TracePulseError
   OperatorError           configuration or surroundings: one line, exit status 2, nothing changed
     BadSetting              a flag, variable or file entry that cannot be used
     Unavailable             a port, folder or server that cannot be used now
+      SourceFailure           a system that logs are fetched from does not answer as it should
   Overloaded              a passing lack of room: 429 or 503 with a time to try again
   InternalError           our bug
     EngineError             the storage engine refused a statement of ours
@@ -27,6 +28,7 @@ __all__ = [
     "OperatorError",
     "Overloaded",
     "SenderError",
+    "SourceFailure",
     "TracePulseError",
     "Unauthorized",
     "Unavailable",
@@ -71,6 +73,16 @@ class BadSetting(OperatorError):
 
 class Unavailable(OperatorError):
     """A port, folder or server cannot be used now."""
+
+
+class SourceFailure(Unavailable):
+    """A system that is asked for its logs does not answer as it should."""
+
+    def __init__(self, message: str, lasting: bool = False, retry_after_s: float = 0.0) -> None:
+        """Note also whether asking again soon is of no use, and how long it asks us to wait."""
+        super().__init__(message)
+        self.lasting = lasting
+        self.retry_after_s = retry_after_s
 
 
 class Overloaded(TracePulseError):

@@ -1,0 +1,281 @@
+"""
+One look at a source: what of a window is missing is read, and taken once.
+
+A window is read in order of time, page by page, and only where it is not covered already. What lies
+further back than the overlap counts as complete: nothing comes there any more. Later than that,
+records may still arrive, at any time that the window has passed; so it is read again by the next
+look, and what was seen is left out.
+
+      covered: never asked for again          | read again, what was seen is left out
+    ------------------------------------------+---------------------------------------> now
+                                          horizon = now - overlap
+"""
+
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tracepulse.clock import Clock
+from tracepulse.errors import Overloaded, SourceFailure
+from tracepulse.receive.admission import Receipt, admit
+from tracepulse.receive.limits import SERVER_LIMITS, live_window
+from tracepulse.receive.pull.heard_request import request_of
+from tracepulse.receive.pull.interface import Asked, DurableAppend, Estimate, Heard, Page, Stretch
+from tracepulse.receive.pull.progress import Promise, Pulled, after_of
+from tracepulse.receive.pull.spending import Budget, BudgetSpent, Spend
+
+__all__ = ["Fetched", "LeftOut", "Puller"]
+
+_RETRY_S = 0.5
+_PATIENCE_S = 60.0
+"""So long a question waits for room in the journal."""
+_REQUEST_BYTES = 4 * 1024 * 1024
+_RECORD_BYTES = 512
+"""What a record takes beside its text, roughly."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A stretch of the window that was not read."""
+
+    stretch: Stretch
+    why: str
+    estimate: Estimate
+    """About how much lies there, as far as the source says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one question brought."""
+
+    window: Stretch
+    records: int
+    """Taken now."""
+    repeated: int
+    """Read, and taken earlier already."""
+    rejected: int
+    """Read, and not kept, for reasons that the accounts name."""
+    bytes_read: int
+    requests: int
+    before: tuple[Stretch, ...]
+    """Stretches of the window that earlier questions had read for good."""
+    left_out: tuple[LeftOut, ...]
+    failure: SourceFailure | None = None
+    """Why it ended early, where the source is at fault."""
+
+
+class Puller:
+    """Takes from one source what its journal does not have."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        pulled: Pulled,
+        journal: DurableAppend,
+        clock: Clock,
+        origin: str,
+        overlap_ns: int,
+        retention_days: int,
+    ) -> None:
+        """
+        Prepare.
+
+        Args:
+            origin: as it stands in the receipt: loki_pull and the like.
+            overlap_ns: how late a record may come and still be found.
+        """
+        self._asked = asked
+        self._pulled = pulled
+        self._journal = journal
+        self._clock = clock
+        self._origin = origin
+        self._overlap_ns = overlap_ns
+        self._retention_days = retention_days
+        self._last_receipt_unix_ns = 0
+        self._turn = threading.Lock()
+        """One question at a time: what one is taking, another would not know of."""
+        self.stopping = threading.Event()
+
+    def fetch(self, window: Stretch, budget: Budget, cover: bool = True) -> Fetched:
+        """
+        Take what is missing of a window, as far as the budget goes.
+
+        Args:
+            cover: False for a quick look at the latest, after which it counts as unread still.
+        Returns:
+            What was taken, and what was left out and why. A failing source is told there, too.
+        Raises:
+            Unavailable: our own notes cannot be kept.
+        """
+        with self._turn:
+            return self._fetch(window, budget, cover)
+
+    def _fetch(self, window: Stretch, budget: Budget, cover: bool) -> Fetched:
+        spend = Spend(budget)
+        now_unix_ns = self._clock.now_unix_ns()
+        horizon = now_unix_ns - self._overlap_ns if cover else 0
+        earliest = live_window(now_unix_ns, self._retention_days).earliest_unix_ns
+        begin = min(max(window.start_unix_ns, earliest), window.end_unix_ns)
+        kept = Stretch(begin, window.end_unix_ns)
+        taken = Counter[str]()
+        left: list[LeftOut] = []
+        if begin > window.start_unix_ns:
+            past = Stretch(window.start_unix_ns, begin)
+            left.append(LeftOut(past, "it is older than anything is kept here", Estimate()))
+        failure: SourceFailure | None = None
+        covered = self._pulled.covered()
+        why = ""
+        for gap in _gaps(kept, covered):
+            reached = gap.start_unix_ns
+            if not why:
+                try:
+                    for page in self._asked.pages(gap, spend):
+                        until = min(page.until_unix_ns, gap.end_unix_ns)
+                        self._take(page, Stretch(gap.start_unix_ns, min(until, horizon)), taken)
+                        reached = until
+                except BudgetSpent as spent:
+                    why = str(spent)
+                except SourceFailure as error:
+                    failure, why = error, str(error)
+                except Overloaded as error:
+                    why = str(error)
+                    failure = SourceFailure(f"there is no room for what was read: {error}")
+            if reached < gap.end_unix_ns:
+                rest = Stretch(reached, gap.end_unix_ns)
+                left.append(LeftOut(rest, why, self._estimate(rest, failure)))
+        return Fetched(
+            window,
+            taken["records"],
+            taken["repeated"],
+            taken["rejected"],
+            spend.bytes_read,
+            spend.requests,
+            tuple(_overlaps(kept, covered)),
+            tuple(left),
+            failure,
+        )
+
+    def _estimate(self, rest: Stretch, failure: SourceFailure | None) -> Estimate:
+        """Return how much was left out; the question for it is small and outside the budget."""
+        if failure is not None:
+            return Estimate()
+        try:
+            return self._asked.estimate(rest, Spend(Budget(256 * 1024, 5.0)))
+        except (SourceFailure, BudgetSpent):
+            return Estimate()
+
+    # -- one page ------------------------------------------------------------------------------
+
+    def _take(self, page: Page, covers: Stretch, taken: Counter[str]) -> None:
+        new, remembered = self._new_ones(page.records, covers)
+        taken["repeated"] += len(page.records) - len(new)
+        while len(new) > 1 and _size(new) > _REQUEST_BYTES:
+            # What goes ahead is remembered by its keys until the last part covers the stretch.
+            ahead, new = _split(new)
+            self._put(ahead, covers._replace(end_unix_ns=0), [_seen(each) for each in ahead], taken)
+        if new:
+            self._put(new, covers, remembered[-len(new) :], taken)
+        else:
+            self._pulled.cover(covers)
+
+    def _put(
+        self,
+        new: list[Heard],
+        covers: Stretch,
+        seen: "list[tuple[int, int] | None]",
+        taken: Counter[str],
+    ) -> None:
+        """Put records into the journal, so that a crash neither loses nor doubles them."""
+        now_unix_ns = self._clock.now_unix_ns()
+        window = live_window(now_unix_ns, self._retention_days)
+        admitted = admit(request_of(new), "logs", SERVER_LIMITS, window)
+        taken["rejected"] += admitted.rejected_records
+        receipt = admitted.noted_on(
+            Receipt(self._receipt_ns(now_unix_ns), self._origin, "server_key")
+        )
+        promise = Promise(
+            receipt.received_unix_ns, zlib.crc32(admitted.body), admitted.records, after_of(covers)
+        )
+        copies = Counter(each for each in seen if each is not None)
+        self._pulled.promise(promise, ((key, at, n) for (key, at), n in copies.items()))
+        try:
+            self._append(admitted.body, receipt, admitted.records)
+        except Overloaded:
+            self._pulled.drop(promise)
+            raise
+        self._pulled.keep(promise)
+        taken["records"] += admitted.records
+
+    def _new_ones(
+        self, records: list[Heard], covers: Stretch
+    ) -> "tuple[list[Heard], list[tuple[int, int] | None]]":
+        """Return what was not taken before, and beside it how to know it again, where need be."""
+        known = self._pulled.copies(each.key for each in records)
+        come: Counter[int] = Counter()
+        new: list[Heard] = []
+        remembered: list[tuple[int, int] | None] = []
+        for each in records:
+            come[each.key] += 1
+            if come[each.key] <= known.get(each.key, 0):
+                continue
+            new.append(each)
+            done = covers.start_unix_ns <= each.time_unix_ns < covers.end_unix_ns
+            remembered.append(None if done else _seen(each))
+        return new, remembered
+
+    def _receipt_ns(self, now_unix_ns: int) -> int:
+        """Return an instant of receipt that no other request of ours has."""
+        self._last_receipt_unix_ns = max(now_unix_ns, self._last_receipt_unix_ns + 1)
+        return self._last_receipt_unix_ns
+
+    def _append(self, body: bytes, receipt: Receipt, records: int) -> None:
+        """Return once it is durable; raises Overloaded when there is no room for too long."""
+        waited_s = 0.0
+        while True:
+            try:
+                self._journal.append("logs", body, receipt, records).result()
+                return
+            except Overloaded:
+                if waited_s >= _PATIENCE_S or self.stopping.wait(_RETRY_S):
+                    raise
+                waited_s += _RETRY_S
+
+
+def _seen(record: Heard) -> tuple[int, int]:
+    """Return what a record is known by, and when it may be forgotten."""
+    return record.key, record.time_unix_ns
+
+
+def _size(records: list[Heard]) -> int:
+    """Return about how many bytes records take."""
+    return sum(_RECORD_BYTES + len(each.body) for each in records)
+
+
+def _split(records: list[Heard]) -> tuple[list[Heard], list[Heard]]:
+    """Return as many of the first records as make a request, and the rest, which is not empty."""
+    size = 0
+    for place, each in enumerate(records):
+        size += _RECORD_BYTES + len(each.body)
+        if place and (size > _REQUEST_BYTES or place == len(records) - 1):
+            return records[:place], records[place:]
+    return records, []
+
+
+def _gaps(window: Stretch, covered: tuple[Stretch, ...]) -> Iterator[Stretch]:
+    at = window.start_unix_ns
+    for each in _overlaps(window, covered):
+        if at < each.start_unix_ns:
+            yield Stretch(at, each.start_unix_ns)
+        at = each.end_unix_ns
+    if at < window.end_unix_ns:
+        yield Stretch(at, window.end_unix_ns)
+
+
+def _overlaps(window: Stretch, covered: tuple[Stretch, ...]) -> Iterator[Stretch]:
+    for each in covered:
+        start = max(each.start_unix_ns, window.start_unix_ns)
+        end = min(each.end_unix_ns, window.end_unix_ns)
+        if start < end:
+            yield Stretch(start, end)

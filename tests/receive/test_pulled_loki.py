@@ -1,0 +1,280 @@
+"""Lines fetched from Loki: all of them, once, within the budget, and what was left out is told."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from tests.receive.loki_stand_in import LokiStandIn, loki_stand_in
+
+from tracepulse.errors import Overloaded
+from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull.follower import Follower
+from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
+from tracepulse.receive.pull.interface import Stretch
+from tracepulse.receive.pull.loki import Loki, selector_of
+from tracepulse.receive.pull.passes import Fetched, Puller
+from tracepulse.receive.pull.progress import Pulled, settle
+from tracepulse.receive.pull.spending import Budget
+from tracepulse.receive.signals import Signal
+
+S = 1_000_000_000
+NOW = 1_790_000_000 * S
+HOUR, DAY = 3600 * S, 86_400 * S
+QUERY = '{app="shop"}'
+
+
+class _Journal:
+    """Remembers what was appended."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[dict[str, str], LogRecord]] = []
+        self.requests: list[tuple[int, int]] = []
+        self.is_full = False
+
+    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
+        if self.is_full:
+            raise Overloaded("full")
+        assert (signal, receipt.origin) == ("logs", "loki_pull")
+        for group in ExportLogsServiceRequest.FromString(body).resource_logs:
+            names = {p.key: p.value.string_value for p in group.resource.attributes}
+            self.records += [(names, r) for scope in group.scope_logs for r in scope.log_records]
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def bodies(self) -> list[str]:
+        return [record.body.string_value for _, record in self.records]
+
+
+class _Clock:
+    unix_ns = NOW
+
+    def now_unix_ns(self) -> int:
+        return self.unix_ns
+
+
+class _Hand:
+    """A connector to a stand-in, moved by hand."""
+
+    def __init__(self, loki: LokiStandIn, folder: Path, page: int = 5000, **place: str) -> None:
+        self.loki, self.journal, self.clock = loki, _Journal(), _Clock()
+        headers = (("authorization", f"Bearer {place['token']}"),) if place else ()
+        self.asked = Loki(HttpSource(HttpPlace("shop", loki.url, headers)), QUERY, page)
+        self.path = folder / "pulled.db"
+        self.open()
+
+    def open(self) -> None:
+        self.pulled = Pulled(self.path, "shop")
+        self.puller = Puller(
+            self.asked, self.pulled, self.journal, self.clock, "loki_pull", 120 * S, 30
+        )
+        self.follower = Follower(
+            "shop", self.puller, self.pulled, self.clock, Budget(), 5.0, 120 * S, HOUR, 30,
+            monotonic_s=lambda: self.clock.unix_ns / S,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.asked.close()
+        self.pulled.close()
+
+    def fetch(self, start: int, end: int, max_bytes: int = 64_000_000) -> Fetched:
+        return self.puller.fetch(Stretch(start, end), Budget(max_bytes, 60.0))
+
+
+@pytest.fixture
+def loki() -> Iterator[LokiStandIn]:
+    """Serve an empty stand-in."""
+    with loki_stand_in() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def hand(loki: LokiStandIn, tmp_path: Path) -> Iterator[_Hand]:
+    """Give a connector to it."""
+    hand = _Hand(loki, tmp_path)
+    yield hand
+    hand.close()
+
+
+def _fill(loki: LokiStandIn, start: int, step: int, count: int, ties: int = 1) -> list[str]:
+    lines = []
+    for number in range(count):
+        labels = {"app": "shop", "pod": f"shop-{number % 3}"}
+        line = f"level=info msg=line number={number}"
+        loki.push(labels, start + number // ties * step, line)
+        lines.append(line)
+    return lines
+
+
+def test_what_labels_and_line_say_is_on_the_record(hand: _Hand) -> None:
+    """Labels name the resource, the line its level and message, metadata the trace."""
+    hand.loki.push(
+        {"app": "shop", "namespace": "live", "detected_level": "warn"},
+        NOW - HOUR,
+        'level=error msg="cannot pay" order=7',
+        {"trace_id": "5b8efff798038103d269b633813fc60c", "user": "u1"},
+    )
+    assert 1 == hand.fetch(NOW - 2 * HOUR, NOW).records
+    ((resource, record),) = hand.journal.records
+    attributes = {p.key: p.value.string_value for p in record.attributes}
+    assert "shop" == resource["service.name"]
+    assert "live" == resource["k8s.namespace.name"]
+    assert (NOW - HOUR, "cannot pay") == (record.time_unix_nano, record.body.string_value)
+    assert ("7", "u1") == (attributes["order"], attributes["user"])
+    assert "5b8efff798038103d269b633813fc60c" == record.trace_id.hex()
+
+
+@pytest.mark.parametrize("ties", [1, 7, 400])
+def test_every_line_comes_once_however_pages_cut(
+    loki: LokiStandIn, tmp_path: Path, ties: int
+) -> None:
+    """Lines of one instant that a page cuts in two are neither lost nor doubled."""
+    hand = _Hand(loki, tmp_path, page=150)
+    lines = _fill(loki, NOW - HOUR, S, 1000, ties)
+    loki.max_entries = 140
+    fetched = hand.fetch(NOW - 2 * HOUR, NOW)
+    hand.close()
+    assert () == fetched.left_out
+    attributes = [
+        {p.key: p.value.string_value for p in record.attributes}
+        for _, record in hand.journal.records
+    ]
+    assert Counter(range(len(lines))) == Counter(int(each["number"]) for each in attributes)
+
+
+def test_a_window_is_asked_for_once(hand: _Hand) -> None:
+    """A question about what was read for good costs nothing and brings nothing."""
+    _fill(hand.loki, NOW - DAY, S, 50)
+    assert 50 == hand.fetch(NOW - DAY, NOW - DAY + HOUR).records
+    asked = hand.loki.queries
+    again = hand.fetch(NOW - DAY, NOW - DAY + HOUR)
+    assert (0, 0, asked) == (again.records, again.requests, hand.loki.queries)
+    assert (Stretch(NOW - DAY, NOW - DAY + HOUR),) == again.before
+
+
+def test_a_day_of_a_month_stays_within_its_bytes_and_says_what_it_left_out(hand: _Hand) -> None:
+    """No more is read than the budget, the rest is named with its size, and can be fetched on."""
+    for day in range(29):
+        _fill(hand.loki, NOW - 29 * DAY + day * DAY, 120 * S, 700)
+    window = NOW - 10 * DAY, NOW - 9 * DAY
+    budget = 30_000
+    got, questions, sent_before = 0, 0, hand.loki.sent_bytes
+    while True:
+        sent = hand.loki.sent_bytes
+        fetched = hand.fetch(*window, max_bytes=budget)
+        got, questions = got + fetched.records, questions + 1
+        assert fetched.bytes_read <= budget
+        # The answer to how much is left is small and beside the budget.
+        assert hand.loki.sent_bytes - sent <= budget + 500
+        assert len(hand.journal.records) == got
+        if not fetched.left_out:
+            break
+        (rest,) = fetched.left_out
+        assert rest.stretch.end_unix_ns == window[1]
+        assert "30,000 bytes" in rest.why
+        assert rest.estimate.records == 700 - got
+    assert (700, True) == (got, questions > 1)
+    assert hand.loki.sent_bytes - sent_before < 10 * budget
+    times = [record.time_unix_nano for _, record in hand.journal.records]
+    assert all(window[0] <= each < window[1] for each in times)
+
+
+def test_late_lines_are_found_while_others_are_not_repeated(hand: _Hand) -> None:
+    """A follower finds what arrives within the overlap, whatever its time."""
+    expected = []
+    for look in range(80):
+        now = hand.clock.unix_ns = NOW + look * 5 * S
+        for age in (0, 7, 40, 70):
+            line = f"look {look} aged {age}"
+            hand.loki.push({"app": "shop"}, now - age * S, line)
+            expected.append(line)
+        hand.follower.look()
+    hand.clock.unix_ns += 60 * S
+    hand.follower.look()
+    assert Counter(expected) == Counter(hand.journal.bodies())
+
+
+def test_a_follower_leaves_a_failing_source_in_peace(hand: _Hand) -> None:
+    """It waits longer each time, as long as it is told to at least, and then goes on."""
+    hand.loki.push({"app": "shop"}, NOW - S, "there")
+    hand.loki.refusals = [
+        (429, "too many outstanding requests", {}),
+        (503, "busy", {}),
+        (429, "slow down", {"retry-after": "17"}),
+        (400, "parse error at line 1", {}),
+    ]
+    assert [1.0, 2.0, 17.0, 60.0] == [hand.follower.look() for _ in range(4)]
+    assert "answers 400: parse error at line 1" in hand.follower.state.last_failure
+    assert 5.0 == hand.follower.look()
+    assert (0, ["there"]) == (hand.follower.state.failures, hand.journal.bodies())
+
+
+def test_no_room_in_the_journal_takes_nothing_and_the_next_look_does(hand: _Hand) -> None:
+    """What could not be kept is asked for again."""
+    hand.loki.push({"app": "shop"}, NOW - S, "there")
+    hand.journal.is_full = True
+    hand.puller.stopping.set()
+    assert hand.fetch(NOW - HOUR, NOW).failure is not None
+    hand.journal.is_full = False
+    assert 1 == hand.fetch(NOW - HOUR, NOW).records
+    assert ["there"] == hand.journal.bodies()
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_promise_is_settled_by_what_the_journal_holds(
+    loki: LokiStandIn, tmp_path: Path, reached: bool
+) -> None:
+    """A crash on either side of the journal's sync leaves each line once."""
+    for number in range(5):
+        loki.push({"app": "shop"}, NOW - (5 - number) * 90 * S, f"line {number}")
+    hand = _Hand(loki, tmp_path)
+
+    class _CrashError(Exception):
+        pass
+
+    append = hand.journal.append
+
+    def crash(*request: object) -> "Future[None]":
+        if reached:
+            append(*request)  # type: ignore[arg-type]
+        raise _CrashError
+
+    hand.journal.append = crash  # type: ignore[method-assign, assignment]
+    with pytest.raises(_CrashError):
+        hand.fetch(NOW - HOUR, NOW)
+    hand.close()
+    settle(hand.path, lambda signal, received_unix_ns, checksum: reached)
+    hand.journal.append = append  # type: ignore[method-assign]
+    hand.open()
+    hand.fetch(NOW - HOUR, NOW)
+    hand.close()
+    assert [f"line {number}" for number in range(5)] == sorted(hand.journal.bodies())
+
+
+def test_a_wrong_key_is_told_with_what_to_do(loki: LokiStandIn, tmp_path: Path) -> None:
+    """The refusal names the status and points to the credentials, and never the key."""
+    loki.token = "right"
+    hand = _Hand(loki, tmp_path, token="wrong-key")
+    failure = hand.fetch(NOW - HOUR, NOW).failure
+    hand.close()
+    assert failure is not None
+    assert failure.lasting
+    assert "answers 401: no credentials provided; see to the credentials" in str(failure)
+    assert "wrong-key" not in str(failure) + repr(HttpPlace("a", "b", (("x", "wrong-key"),)))
+
+
+@pytest.mark.parametrize(
+    ("query", "selector", "filters"),
+    [
+        ('{app="shop"}', '{app="shop"}', ""),
+        ('{app=~"a}b|c"} |= "}" | json', '{app=~"a}b|c"}', ' |= "}" | json'),
+        (' {app=`{}`, x="\\"}"} != "a"', '{app=`{}`, x="\\"}"}', ' != "a"'),
+    ],
+)
+def test_a_query_is_a_selector_and_filters(query: str, selector: str, filters: str) -> None:
+    """Braces in quoted texts do not end the selector."""
+    assert (selector, filters) == selector_of(query)
