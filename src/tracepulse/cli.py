@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from tracepulse import __version__
+from tracepulse.cli_connect import connect
 from tracepulse.cli_import import import_files
 from tracepulse.cli_keys import keys
 from tracepulse.cli_mcp import mcp
@@ -31,6 +32,7 @@ app.command("run", context_settings={"allow_interspersed_args": False})(run)
 add_queries(app)
 app.command("mcp")(mcp)
 app.add_typer(keys, name="keys")
+app.add_typer(connect, name="connect")
 app.add_typer(set_aside, name="set-aside")
 
 

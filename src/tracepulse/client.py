@@ -30,9 +30,9 @@ class Api:
         self._timeout_s = timeout_s
 
     @classmethod
-    def from_environment(cls, url: str | None) -> "Api":
+    def from_environment(cls, url: str | None, timeout_s: float = 60) -> "Api":
         """Return the API at `url`, or at TRACEPULSE_URL, with the key in TRACEPULSE_API_KEY."""
-        return cls(server_url(url), os.environ.get("TRACEPULSE_API_KEY", ""))
+        return cls(server_url(url), os.environ.get("TRACEPULSE_API_KEY", ""), timeout_s)
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """
@@ -48,9 +48,9 @@ class Api:
         """Return the answer to GET as text; see `get`."""
         return str(self._get(path, parameters).text)
 
-    def post(self, path: str) -> Any:
+    def post(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON answer to POST without a body; see `get`."""
-        return self._ask("POST", path, {}).json()
+        return self._ask("POST", path, parameters or {}).json()
 
     def delete(self, path: str) -> Any:
         """Return the JSON answer to DELETE; see `get`."""

@@ -62,6 +62,9 @@ class Settings:
     sentry_secret_file: str = _setting(
         "", "File that holds the client secret of Sentry's integration, which signs its webhooks."
     )
+    connectors_file: str = _setting(
+        "", "TOML file of connectors: systems whose logs are followed or fetched where they are."
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         (), "Further names that the dashboard and API are called by, separated by commas."
     )
@@ -198,7 +201,7 @@ def _check(settings: Settings) -> None:
     if len(set(used)) != len(used):
         raise BadSetting(f"the ports {', '.join(_PORTS)} must differ; got {used}")
     if settings.in_place_url:
-        for name in ("storage_url", "log_files", "syslog_listen"):
+        for name in ("storage_url", "log_files", "connectors_file", "syslog_listen"):
             if getattr(settings, name):
                 raise BadSetting(
                     f"{name} and in_place_url: what is read in place is not written to; leave one out"

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracepulse.accounting.accounts import Accounts
@@ -14,9 +16,13 @@ from tracepulse.config import Settings
 from tracepulse.data_folder import DataFolder
 from tracepulse.errors import BadSetting, Unavailable
 from tracepulse.journal.journal import Journal, JournalLimits
+from tracepulse.journal.lookup import holds_message
 from tracepulse.journal.set_aside import SetAside
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull.configured import read_connectors
+from tracepulse.receive.pull.connectors import PROGRESS_FILE, Connectors
+from tracepulse.receive.pull.progress import settle
 from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
@@ -135,6 +141,7 @@ class Core:
     ids: IdSource
     accounts: Accounts
     set_aside: SetAside
+    connectors: Connectors
     store_check: StoreCheck | None = None
     """Looks after the parts of the embedded store; a server has its own people for that."""
     in_place: "InPlace | None" = None
@@ -211,6 +218,7 @@ def open_core(
         OperatorError: something cannot be used; the text says what, where and what to do.
     """
     clock, ids = clock or SystemClock(), ids or UuidSource()
+    connectors = read_connectors(Path(settings.connectors_file)) if settings.connectors_file else ()
     with contextlib.ExitStack() as opened:
         # Servers first: where one does not answer, no folder has been made yet.
         engine: Engine | None = None
@@ -251,6 +259,9 @@ def open_core(
                 f"data folder {settings.data_dir}: telemetry waits there to be stored, which is not"
                 " done where telemetry is read in place; choose another folder with --data-dir"
             )
+        # Before anything is loaded: what a kill left undecided is in the journal, or is not.
+        settle(folder.path / PROGRESS_FILE, partial(holds_message, folder.journal, folder.aside))
+        connected = Connectors(connectors, folder.path, journal, clock, settings.retention_days)
         opened.pop_all()  # from here on `Core.close` closes them
     telemetry = Telemetry(engine) if in_place is None else in_place.telemetry
     set_aside = SetAside(folder.aside, journal, accounts)
@@ -271,6 +282,7 @@ def open_core(
         ids,
         accounts,
         set_aside,
+        connected,
         StoreCheck(engine, journal, folder.aside) if isinstance(engine, ChdbEngine) else None,
         in_place=in_place,
         recovered_records=journal.status().waiting_records,

@@ -84,6 +84,7 @@ class RunningServer:
             repaired_segments=loaded.repaired_segments,
             last_load_age_s=core.accounts.last_settled_age_s(),
             parts=dict(core.parts),
+            connectors=core.connectors.reports(),
         )
 
     def _checks(self) -> tuple[Check, ...]:
@@ -108,6 +109,10 @@ class RunningServer:
             Check("threads", not ended, f"ended: {', '.join(ended)}" if ended else "all run"),
             Check("disk", usage.free > 2 * 1024**3, f"{usage.free:,} bytes free"),
             self._watching(),
+            *(
+                Check(f"connector {each.name}", each.ok, each.detail)
+                for each in core.connectors.reports()
+            ),
         )
 
     def _watching(self) -> Check:

@@ -176,6 +176,7 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
         serve_http(otlp, sockets["otlp_http_port"]),
         _grpc(core, sockets["otlp_grpc_port"]),
         _followed_files(core),
+        _connectors(core),
         _syslog(core, sockets) as syslog,
     ):
         yield f"OTLP on {otlp_port} (HTTP) and {grpc_port} (gRPC){syslog}"
@@ -299,6 +300,15 @@ async def _syslog(core: Core, sockets: dict[str, socket.socket]) -> AsyncIterato
     receiver = Receiver(core.sink, core.clock, core.counters, core.settings.retention_days)
     async with SyslogListener(receiver).listening(tcp, udp):
         yield f", syslog on {port} (TCP and UDP)"
+
+
+@asynccontextmanager
+async def _connectors(core: Core) -> AsyncIterator[None]:
+    core.connectors.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(core.connectors.stop)
 
 
 async def _retain(core: Core) -> None:

@@ -28,6 +28,7 @@ def web_app(core: Core, watch: Watch) -> Starlette:
             investigator=StoreInvestigator(core, watch.collector),
             operation=RunningServer(core, watch),
             aside=core.set_aside,
+            connectors=core.connectors,
             redaction_key=core.folder.secret("redaction"),
             allowed_hosts=(core.settings.host, *core.settings.allowed_hosts),
             static_folder=page if (page / "index.html").exists() else None,

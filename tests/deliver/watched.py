@@ -28,6 +28,9 @@ from tracepulse.receive.access import ApiKey, Gate
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.otlp_json import read_otlp_json
+from tracepulse.receive.pull.connectors import ConnectorReport
+from tracepulse.receive.pull.interface import Stretch
+from tracepulse.receive.pull.passes import Fetched
 from tracepulse.receive.signals import Signal
 from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
@@ -121,6 +124,20 @@ class FakeAside:
         return self.message.records
 
 
+class FakeConnectors:
+    """A server without connectors."""
+
+    def reports(self) -> tuple[ConnectorReport, ...]:
+        """See `ConnectorDesk.reports`."""
+        return ()
+
+    def fetch(
+        self, name: str, window: Stretch, max_bytes: int | None = None, max_s: float | None = None
+    ) -> Fetched:
+        """See `ConnectorDesk.fetch`."""
+        raise NotFound(f"there is no connector {name!r}")
+
+
 @dataclass(slots=True)
 class FakeOperation:
     """A server that is well unless told otherwise."""
@@ -181,6 +198,7 @@ def services(
         investigator=FakeInvestigator(),
         operation=FakeOperation(),
         aside=FakeAside(),
+        connectors=FakeConnectors(),
         redaction_key=b"k" * 32,
         allowed_hosts=("testserver",),
     )

@@ -126,7 +126,7 @@ def loki_stand_in(max_entries: int = 5000) -> Iterator[LokiStandIn]:
             self.wfile.write(body)
             loki.sent_bytes += len(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_arguments: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

@@ -12,6 +12,7 @@ from tracepulse import __version__
 from tracepulse.deliver.api import (
     alerts,
     changes,
+    connectors,
     doctor,
     flows,
     incidents,
@@ -43,6 +44,7 @@ _ROUTERS = (
     changes.router,
     alerts.router,
     set_aside.router,
+    connectors.router,
     doctor.router,
     self_metrics.router,
 )

@@ -61,6 +61,7 @@ class _Numbers:
         """Yield every family."""
         yield from self._records()
         yield from self._journal()
+        yield from self._connectors()
         yield from self._server()
 
     def _records(self) -> Iterator["Metric"]:
@@ -130,6 +131,41 @@ class _Numbers:
             "Bytes of the journal that failed their checksum.",
             (),
             {(): sum(each.end - each.start for each in numbers.damaged)},
+        )
+
+    def _connectors(self) -> Iterator["Metric"]:
+        connectors = self._numbers.connectors
+        if not connectors:
+            return
+        for name, text, value in (
+            ("records", "Records taken from a source, ever.", "records"),
+            ("repeated_records", "Records read again and left out.", "repeated"),
+            ("read_bytes", "Bytes of answers read from a source.", "bytes_read"),
+            ("requests", "Requests to a source.", "requests"),
+            ("failed_looks", "Looks at a source that failed.", "failed_looks"),
+            ("cut_questions", "Questions that ended for their budget.", "left_out"),
+        ):
+            yield _counter(
+                f"tracepulse_connector_{name}",
+                text,
+                ("connector", "kind"),
+                {(each.name, each.kind): float(getattr(each, value)) for each in connectors},
+            )
+        yield _gauge(
+            "tracepulse_connector_up",
+            "1 while the last look at a source succeeded, or nothing was asked of it.",
+            ("connector", "kind"),
+            {(each.name, each.kind): float(each.ok) for each in connectors},
+        )
+        yield _gauge(
+            "tracepulse_connector_behind_seconds",
+            "Age of the end of what is read of a source without a gap.",
+            ("connector", "kind"),
+            {
+                (each.name, each.kind): each.behind_s
+                for each in connectors
+                if each.behind_s is not None
+            },
         )
 
     def _server(self) -> Iterator["Metric"]:

@@ -11,12 +11,16 @@ from tracepulse.context.bundle import Bundle
 from tracepulse.journal.recovery import Damage
 from tracepulse.journal.set_aside import AsideMessage
 from tracepulse.receive.access import Gate
+from tracepulse.receive.pull.connectors import ConnectorReport
+from tracepulse.receive.pull.interface import Stretch
+from tracepulse.receive.pull.passes import Fetched
 from tracepulse.store.queries.telemetry import Telemetry
 from tracepulse.store.state.records import StateStore
 
 __all__ = [
     "AsideDesk",
     "Check",
+    "ConnectorDesk",
     "DoctorReport",
     "Explanation",
     "Hypothesis",
@@ -131,6 +135,7 @@ class ServerNumbers:
     """None when nothing was loaded since the start."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Active parts of the engine's tables, as counted every minute."""
+    connectors: tuple[ConnectorReport, ...] = ()
 
 
 class Operation(Protocol):
@@ -171,6 +176,18 @@ class AsideDesk(Protocol):
         """Remove one for good; returns how many records it held; raises NotFound."""
 
 
+class ConnectorDesk(Protocol):
+    """Systems that are asked for their logs; called in a worker thread."""
+
+    def reports(self) -> tuple[ConnectorReport, ...]:
+        """Return how each connector is, by name."""
+
+    def fetch(
+        self, name: str, window: Stretch, max_bytes: int | None = None, max_s: float | None = None
+    ) -> Fetched:
+        """Take what is missing of a window; raises NotFound, BadQuestion, Unavailable."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryRoom:
     """How many questions are answered at a time; past it the asker is told to come back."""
@@ -191,6 +208,7 @@ class Services:
     investigator: Investigator
     operation: Operation
     aside: AsideDesk
+    connectors: ConnectorDesk
     redaction_key: bytes
     """Secret of this installation, for pseudonyms."""
     allowed_hosts: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from tracepulse.errors import BadSetting, LimitExceeded, SourceFailure
-from tracepulse.receive.app import is_loopback
+from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.pull.spending import Spend
 
 if TYPE_CHECKING:

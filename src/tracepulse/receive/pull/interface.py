@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from tracepulse.receive.admission import Receipt
+from tracepulse.receive.log_writer import Resource
 from tracepulse.receive.pull.spending import Spend
 from tracepulse.receive.signals import Signal
 
@@ -27,8 +28,6 @@ __all__ = [
     "Source",
     "Stretch",
 ]
-
-Resource = tuple[tuple[str, Any], ...]
 
 
 class DurableAppend(Protocol):

@@ -14,7 +14,7 @@ look, and what was seen is left out.
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tracepulse.clock import Clock
@@ -78,6 +78,7 @@ class Puller:
         origin: str,
         overlap_ns: int,
         retention_days: int,
+        on_fetched: Callable[[Fetched], None] = lambda _: None,
     ) -> None:
         """
         Prepare.
@@ -85,7 +86,9 @@ class Puller:
         Args:
             origin: as it stands in the receipt: loki_pull and the like.
             overlap_ns: how late a record may come and still be found.
+            on_fetched: told of every question that was asked.
         """
+        self._on_fetched = on_fetched
         self._asked = asked
         self._pulled = pulled
         self._journal = journal
@@ -110,7 +113,9 @@ class Puller:
             Unavailable: our own notes cannot be kept.
         """
         with self._turn:
-            return self._fetch(window, budget, cover)
+            fetched = self._fetch(window, budget, cover)
+            self._on_fetched(fetched)
+            return fetched
 
     def _fetch(self, window: Stretch, budget: Budget, cover: bool) -> Fetched:
         spend = Spend(budget)

@@ -1,0 +1,375 @@
+"""
+All connectors of a server: started, stopped, asked for a window, and asked how they are.
+
+What needs a window of a source that is not followed, or not yet read so far, calls
+`Connectors.fetch`; it is safe to ask for the same window again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+from tracepulse.clock import Clock
+from tracepulse.errors import BadQuestion, NotFound, SourceFailure
+from tracepulse.receive.limits import live_window
+from tracepulse.receive.pull.configured import Connector
+from tracepulse.receive.pull.files import FollowedFiles
+from tracepulse.receive.pull.follower import Follower, FollowerState
+from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
+from tracepulse.receive.pull.interface import Asked, DurableAppend, Heard, Proof, Stretch
+from tracepulse.receive.pull.loki import Loki
+from tracepulse.receive.pull.passes import Fetched, Puller
+from tracepulse.receive.pull.progress import Pulled
+from tracepulse.receive.pull.spending import Budget, BudgetSpent, Spend
+
+__all__ = ["PROGRESS_FILE", "ConnectorReport", "Connectors", "asked_of", "prove"]
+
+PROGRESS_FILE = "pulled.db"
+"""In the data folder."""
+_PROOF_BUDGET = Budget(4 * 1024 * 1024, 30.0)
+_PROOF_RECORDS = 100
+_MOST_AT_ONCE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorReport:
+    """How a connector is."""
+
+    name: str
+    kind: str
+    place: str
+    """Its address, or the patterns of its files."""
+    follows: bool
+    ok: bool
+    detail: str
+    """In words."""
+    records: int = 0
+    """Taken, ever."""
+    repeated: int = 0
+    """Read and left out because they were taken already, since the start."""
+    bytes_read: int = 0
+    """Since the start."""
+    requests: int = 0
+    failed_looks: int = 0
+    left_out: int = 0
+    """Questions that ended for their budget, since the start."""
+    behind_s: float | None = None
+    """Age of the end of what is read without a gap; None where that is not known."""
+
+
+def asked_of(connector: Connector) -> Asked:
+    """
+    Return the source that a connector asks.
+
+    Raises:
+        BadSetting: a secret or certificate cannot be read, or its query cannot be used.
+        BadQuestion: it is not one that can be asked for a window.
+    """
+    what = f"connector {connector.name}"
+    token = connector.token.read(f"{what}: token")
+    headers: list[tuple[str, str]] = []
+    match connector.kind:
+        case "loki":
+            if token:
+                headers.append(("authorization", f"Bearer {token}"))
+            if connector.tenant:
+                headers.append(("x-scope-orgid", connector.tenant))
+            http = _http(connector, headers)
+            most = min(connector.page_records, _MOST_AT_ONCE)
+            return Loki(http, connector.query, most, connector.service)
+        case "elasticsearch" | "opensearch" | "splunk":
+            raise BadQuestion(f"{what}: {connector.kind} cannot be asked yet")
+        case "files":
+            raise BadQuestion(f"{what}: files are followed, they cannot be asked for a window")
+        case kind:
+            assert_never(kind)
+
+
+def _http(connector: Connector, headers: Sequence[tuple[str, str]]) -> HttpSource:
+    return HttpSource(
+        HttpPlace(
+            connector.name,
+            connector.url,
+            tuple(headers),
+            connector.user,
+            connector.password.read(f"connector {connector.name}: password"),
+            connector.ca_file,
+            connector.verify,
+        )
+    )
+
+
+def prove(connector: Connector, now_unix_ns: int) -> Proof:
+    """
+    Ask a source for what it is and for its latest records; nothing is kept.
+
+    Raises:
+        SourceFailure: it does not answer as it should; the text says what to do.
+        BadSetting: the connector cannot be used as configured.
+        BadQuestion: it is one of files.
+    """
+    asked = asked_of(connector)
+    try:
+        spend = Spend(_PROOF_BUDGET)
+        server = asked.server(spend)
+        for back_s in (300, 3600, 86_400):
+            stretch = Stretch(now_unix_ns - back_s * 10**9, now_unix_ns + 60 * 10**9)
+            records = _first(asked, stretch, spend)
+            if records:
+                return _proof(server, records, back_s)
+        return Proof(server, 0, notes=("the query finds nothing in the last day",))
+    except BudgetSpent as spent:
+        raise SourceFailure(f"connector {connector.name}: {spent} before anything came") from spent
+    finally:
+        asked.close()
+
+
+def _first(asked: Asked, stretch: Stretch, spend: Spend) -> list[Heard]:
+    records: list[Heard] = []
+    for page in asked.pages(stretch, spend):
+        records += page.records
+        if len(records) >= _PROOF_RECORDS:
+            break
+    return records
+
+
+def _proof(server: str, records: list[Heard], back_s: int) -> Proof:
+    services = Counter(
+        str(dict(each.resource).get("service.name", "")) or "(no service)" for each in records
+    )
+    notes = [f"read from the last {back_s // 60} minutes"]
+    if services["(no service)"]:
+        notes.append("records without a service: name one with `service = …`")
+    if not any(each.severity_number for each in records):
+        notes.append("no record has a level")
+    return Proof(
+        server,
+        len(records),
+        max(each.time_unix_ns for each in records),
+        tuple(name for name, _ in services.most_common(10)),
+        tuple(notes),
+    )
+
+
+class _Running:
+    """A connector of a running server."""
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+        self.files: FollowedFiles | None = None
+        self.asked: Asked | None = None
+        self.pulled: Pulled | None = None
+        self.puller: Puller | None = None
+        self.follower: Follower | None = None
+        self.numbers: Counter[str] = Counter()
+
+    def count(self, fetched: Fetched) -> None:
+        self.numbers["repeated"] += fetched.repeated
+        self.numbers["bytes_read"] += fetched.bytes_read
+        self.numbers["requests"] += fetched.requests
+        self.numbers["left_out"] += bool(fetched.left_out) and fetched.failure is None
+
+
+class Connectors:
+    """The connectors of a server."""
+
+    def __init__(
+        self,
+        connectors: Sequence[Connector],
+        folder: Path,
+        journal: DurableAppend,
+        clock: Clock,
+        retention_days: int,
+    ) -> None:
+        """
+        Open what is remembered of each; nothing is asked before `start`.
+
+        Args:
+            folder: the data folder.
+        Raises:
+            BadSetting: one of them cannot be used; the text says which and why.
+        """
+        self._clock = clock
+        self._retention_days = retention_days
+        self._running = {each.name: _Running(each) for each in connectors}
+        for running in self._running.values():
+            if running.connector.kind == "files":
+                self._open_files(running, folder, journal)
+            else:
+                self._open(running, folder, journal)
+
+    def _open_files(self, running: _Running, folder: Path, journal: DurableAppend) -> None:
+        connector = running.connector
+        running.files = FollowedFiles(
+            tuple(_pattern(path) for path in connector.paths),
+            folder / f"followed-{connector.name}.json",
+            journal,
+            self._clock,
+            retention_days=self._retention_days,
+        )
+
+    def _open(self, running: _Running, folder: Path, journal: DurableAppend) -> None:
+        connector = running.connector
+        running.asked = asked_of(connector)
+        running.pulled = Pulled(folder / PROGRESS_FILE, connector.name)
+        running.puller = Puller(
+            running.asked,
+            running.pulled,
+            journal,
+            self._clock,
+            f"{connector.kind}_pull",
+            connector.overlap_ns,
+            self._retention_days,
+            running.count,
+        )
+        if connector.follow:
+            running.follower = Follower(
+                connector.name,
+                running.puller,
+                running.pulled,
+                self._clock,
+                connector.budget,
+                connector.every_s,
+                connector.overlap_ns,
+                connector.back_ns,
+                self._retention_days,
+            )
+
+    def start(self) -> None:
+        """Begin to follow those that are to be followed."""
+        for running in self._running.values():
+            if running.files is not None:
+                running.files.start()
+            if running.follower is not None:
+                running.follower.start()
+
+    def stop(self) -> None:
+        """Stop all; what was read is durable."""
+        every = list(self._running.values())
+        for running in every:
+            if running.puller is not None:
+                running.puller.stopping.set()
+        for running in every:
+            if running.files is not None:
+                running.files.stop()
+            if running.follower is not None:
+                running.follower.stop()
+            if running.asked is not None:
+                running.asked.close()
+            if running.pulled is not None:
+                running.pulled.close()
+
+    def fetch(
+        self,
+        name: str,
+        window: Stretch,
+        max_bytes: int | None = None,
+        max_s: float | None = None,
+    ) -> Fetched:
+        """
+        Take what is missing of a window, and tell what was left out and why.
+
+        Asking for a window again takes only what is missing still. A source that does not answer is
+        told in `failure`, with all of the window that is missing in `left_out`.
+
+        Args:
+            window: what lies before retention is left out.
+            max_bytes: to read; that of the connector where none is given.
+            max_s: to take; likewise.
+        Raises:
+            NotFound: there is no such connector.
+            BadQuestion: it is one of files, or the window is empty.
+            Unavailable: our own notes cannot be kept.
+        """
+        running = self._found(name)
+        if running.puller is None:
+            raise BadQuestion(f"connector {name}: files are followed, not asked for a window")
+        if window.start_unix_ns >= window.end_unix_ns:
+            raise BadQuestion("the window is empty: its end is not after its start")
+        usual = running.connector.budget
+        budget = Budget(
+            usual.max_bytes if max_bytes is None else max_bytes,
+            usual.max_s if max_s is None else max_s,
+        )
+        return running.puller.fetch(window, budget)
+
+    def fetch_all(
+        self,
+        window: Stretch,
+        max_bytes: int | None = None,
+        max_s: float | None = None,
+        wanted: Callable[[Connector], bool] = lambda _: True,
+    ) -> dict[str, Fetched]:
+        """
+        Take what is missing of a window from every source that can be asked, by name.
+
+        The budget is for each. Raises Unavailable as `fetch`.
+        """
+        return {
+            name: self.fetch(name, window, max_bytes, max_s)
+            for name, running in self._running.items()
+            if running.puller is not None and wanted(running.connector)
+        }
+
+    def reports(self) -> tuple[ConnectorReport, ...]:
+        """Return how each is, by name."""
+        return tuple(_report(running) for _, running in sorted(self._running.items()))
+
+    def kept_since_unix_ns(self) -> int:
+        """Return the instant before which nothing is kept."""
+        return live_window(self._clock.now_unix_ns(), self._retention_days).earliest_unix_ns
+
+    def _found(self, name: str) -> _Running:
+        if name not in self._running:
+            known = ", ".join(sorted(self._running)) or "none"
+            raise NotFound(f"there is no connector {name[:80]!r}; there are: {known}")
+        return self._running[name]
+
+
+def _pattern(path: str) -> str:
+    """Return a pattern for what was given: of a folder everything below it."""
+    if Path(path).expanduser().is_dir():
+        return str(Path(path).expanduser() / "**" / "*")
+    return str(Path(path).expanduser())
+
+
+def _report(running: _Running) -> ConnectorReport:
+    connector = running.connector
+    place = connector.url or ", ".join(connector.paths)
+    if running.pulled is None:
+        return ConnectorReport(
+            connector.name, connector.kind, place, True, True, "files are followed"
+        )
+    state = None if running.follower is None else running.follower.state
+    numbers = running.numbers
+    return ConnectorReport(
+        connector.name,
+        connector.kind,
+        place,
+        connector.follow,
+        state is None or not state.failures,
+        _detail(state, running.pulled.records()),
+        running.pulled.records(),
+        numbers["repeated"],
+        numbers["bytes_read"],
+        numbers["requests"],
+        0 if state is None else state.failed_looks,
+        numbers["left_out"],
+        None if state is None else state.behind_s,
+    )
+
+
+def _detail(state: FollowerState | None, records: int) -> str:
+    taken = f"{records:,} records so far"
+    if state is None:
+        return f"windows are fetched when asked for; {taken}"
+    if state.failures:
+        again = f"tried again every {state.next_look_in_s:.0f} s"
+        return f"{state.last_failure} ({state.failures} times in a row, {again}); {taken}"
+    if not state.looks:
+        return f"has not looked yet; {taken}"
+    if state.catching_up:
+        return f"catching up, {state.behind_s or 0:.0f} s behind; {taken}"
+    return f"followed; {taken}"
