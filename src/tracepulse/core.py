@@ -20,6 +20,7 @@ from tracepulse.journal.lookup import holds_message
 from tracepulse.journal.set_aside import SetAside
 from tracepulse.receive.access import Gate
 from tracepulse.receive.admission import Receipt
+from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.pull.configured import read_connectors
 from tracepulse.receive.pull.connectors import PROGRESS_FILE, Connectors
 from tracepulse.receive.pull.progress import settle
@@ -147,6 +148,8 @@ class Core:
     in_place: "InPlace | None" = None
     """The database of others that is read; then nothing is received or loaded."""
     counters: IngestCounters = field(default_factory=IngestCounters)
+    shares: FairShare = field(default_factory=FairShare)
+    """Of the room that the doors have together."""
     parts: dict[str, int] = field(default_factory=dict)
     """Active parts by table, as counted last."""
     recovered_records: int = 0
@@ -286,6 +289,7 @@ def open_core(
         StoreCheck(engine, journal, folder.aside) if isinstance(engine, ChdbEngine) else None,
         in_place=in_place,
         recovered_records=journal.status().waiting_records,
+        shares=FairShare(journal.fullness),
     )
     if in_place is None:
         loader.start()

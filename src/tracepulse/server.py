@@ -168,6 +168,7 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
         core.settings.allowed_origins,
         core.settings.retention_days,
         all_routes(),
+        core.shares,
     )
     otlp_port, grpc_port = (
         sockets[name].getsockname()[1] for name in ("otlp_http_port", "otlp_grpc_port")
@@ -260,7 +261,12 @@ async def _grpc(core: Core, listener: socket.socket) -> AsyncIterator[None]:
     host, port = listener.getsockname()[:2]
     listener.close()
     server = grpc_server(
-        core.sink, core.gate, core.clock, core.counters, core.settings.retention_days
+        core.sink,
+        core.gate,
+        core.clock,
+        core.counters,
+        core.settings.retention_days,
+        core.shares,
     )
     server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     await server.start()
@@ -297,7 +303,9 @@ async def _syslog(core: Core, sockets: dict[str, socket.socket]) -> AsyncIterato
         return
     tcp, udp = sockets["syslog_tcp"], sockets["syslog_udp"]
     port = tcp.getsockname()[1]
-    receiver = Receiver(core.sink, core.clock, core.counters, core.settings.retention_days)
+    receiver = Receiver(
+        core.sink, core.clock, core.counters, core.settings.retention_days, core.shares
+    )
     async with SyslogListener(receiver).listening(tcp, udp):
         yield f", syslog on {port} (TCP and UDP)"
 

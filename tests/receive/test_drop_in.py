@@ -14,6 +14,7 @@ from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, SenderEr
 from tracepulse.receive.access import ApiKey, Gate, Scope, key_hash
 from tracepulse.receive.app import otlp_app
 from tracepulse.receive.drop_in import Answer, Converted, Door, Request, Route
+from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.receiver import IngestCounters
 from tracepulse.testing import FakeClock
 
@@ -49,7 +50,16 @@ class Port:
     def __init__(self, *keys: str, host: str = "127.0.0.1", origins: tuple[str, ...] = ()) -> None:
         self.sink, self.counters = FakeSink(), IngestCounters()
         known = [ApiKey(k, k, Scope.INGEST, key_hash(k)) for k in keys]
-        app = otlp_app(self.sink, Gate(known), FakeClock(), self.counters, origins, routes=ROUTES)
+        self.waiting = 0.0
+        app = otlp_app(
+            self.sink,
+            Gate(known),
+            FakeClock(),
+            self.counters,
+            origins,
+            routes=ROUTES,
+            shares=FairShare(lambda: self.waiting),
+        )
         self.client = TestClient(app, client=(host, 1))
 
     def post(self, content: bytes = b"x", path: str = "/take", **headers: str) -> Any:
@@ -127,6 +137,17 @@ def test_pages_send_only_where_they_are_allowed() -> None:
     assert answer.status_code == 201
     assert answer.headers["access-control-allow-origin"] == "https://shop.example"
     assert port.sink.kept[0][2].trust == "browser_unauthenticated"
+
+
+def test_a_sender_that_fills_the_journal_waits_for_the_others() -> None:
+    """Its key names it; others with keys of their own are served as before."""
+    port = Port("loud", "quiet")
+    port.waiting = 0.9
+    for _ in range(20):
+        port.post(x_api_key="loud")
+    port.post(x_api_key="quiet")
+    assert port.post(x_api_key="loud").status_code == 429
+    assert port.post(x_api_key="quiet").status_code == 201
 
 
 def test_packed_bodies_are_unpacked() -> None:

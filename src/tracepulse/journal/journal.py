@@ -377,6 +377,10 @@ class Journal:
                 stored_bytes=self._stored.total_bytes,
             )
 
+    def fullness(self) -> float:
+        """Return how much of its room is taken, from 0 to 1."""
+        return min(self.status().waiting_bytes / self._limits.max_bytes, 1.0)
+
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until everything received is in the store; False when time runs out first."""
         deadline = time.monotonic() + timeout_s

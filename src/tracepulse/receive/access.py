@@ -46,6 +46,13 @@ class Caller:
     trust: str
     """server_key, loopback or browser_unauthenticated."""
     key_id: str = ""
+    address: str = ""
+    """Where the request came from."""
+
+    @property
+    def sender(self) -> str:
+        """Whose room it takes: agents may share a key, and a proxy hides many behind an address."""
+        return f"{self.key_id}@{self.address}" if self.key_id else self.address
 
 
 BROWSER_CALLER = Caller(_ALLOWS[Scope.BROWSER], "browser_unauthenticated")
@@ -73,13 +80,16 @@ class Gate:
         """Use these keys from now on."""
         self._keys = tuple(keys)
 
-    def identify(self, authorization: str, api_key: str, from_loopback: bool) -> Caller:
+    def identify(
+        self, authorization: str, api_key: str, from_loopback: bool, address: str = ""
+    ) -> Caller:
         """
         Return who is calling.
 
         Args:
             authorization: the Authorization header; `Bearer KEY`.
             api_key: the `x-api-key` header, the other place for a key.
+            address: where the request came from.
         Raises:
             Unauthorized: there are keys, and this is none of them.
         """
@@ -97,7 +107,7 @@ class Gate:
         for key in self._keys:
             if hmac.compare_digest(key.hashed, hashed):
                 trust = "browser_unauthenticated" if key.scope is Scope.BROWSER else "server_key"
-                return Caller(_ALLOWS[key.scope], trust, key.key_id)
+                return Caller(_ALLOWS[key.scope], trust, key.key_id, address)
         raise Unauthorized("this API key is not known here (was it revoked?)")
 
     def require(self, caller: Caller, *scopes: Scope) -> None:

@@ -31,6 +31,7 @@ from tracepulse.receive.access import Scope as KeyScope
 from tracepulse.receive.admission import Admitted, Sink, data_set_name_fault
 from tracepulse.receive.compression import UnsupportedEncoding
 from tracepulse.receive.drop_in import Door, Route, Routes, answer_route
+from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.http_requests import (
     Answer,
     Disconnected,
@@ -81,6 +82,7 @@ def otlp_app(
     allowed_origins: tuple[str, ...] = (),
     retention_days: int = 30,
     routes: Iterable[Route] = (),
+    shares: FairShare | None = None,
 ) -> ASGIApp:
     """
     Return the application for the OTLP/HTTP port.
@@ -92,8 +94,10 @@ def otlp_app(
         allowed_origins: web origins whose pages may send; '*' is any.
         retention_days: how far back the instants of live telemetry may lie.
         routes: of other protocols that are taken on this port.
+        shares: of the room that all doors have together.
     """
-    door = Door(Receiver(sink, clock, counters, retention_days), gate, allowed_origins)
+    receiver = Receiver(sink, clock, counters, retention_days, shares or FairShare())
+    door = Door(receiver, gate, allowed_origins)
     others = Routes(routes)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -187,15 +191,17 @@ async def _export(request: Request, signal: Signal, door: Door) -> Answer:
             raise UnsupportedMediaType(
                 f"Content-Type {request.media_type!r}: send {_PROTOBUF} or {_JSON}"
             )
-        admitted = await receiver.receive(
-            await read_body(request, limits_of(caller).wire_bytes),
-            request.header(b"content-encoding"),
-            signal,
-            caller,
-            origin="otlp_http",
-            as_json=as_json,
-            data_set=_data_set(request, caller),
-        )
+        data_set = _data_set(request, caller)
+        with receiver.shares.request(request.client, request.memory_bytes):
+            admitted = await receiver.receive(
+                await read_body(request, limits_of(caller).wire_bytes),
+                request.header(b"content-encoding"),
+                signal,
+                caller,
+                origin="otlp_http",
+                as_json=as_json,
+                data_set=data_set,
+            )
     except Disconnected:
         receiver.counters.refuse("otlp_http", "disconnected")
         raise

@@ -144,7 +144,8 @@ async def answer_route(route: Route, request: Request, door: Door) -> Answer:
     """Answer a request by its route, and count it."""
     counters = door.receiver.counters
     try:
-        answer = await route.handle(request, door)
+        with door.receiver.shares.request(request.client, request.memory_bytes):
+            answer = await route.handle(request, door)
     except (SenderError, Overloaded) as error:
         answer = route.refuse(error)
         counters.refuse(route.origin, str(answer.status))

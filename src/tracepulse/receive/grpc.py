@@ -19,6 +19,7 @@ from tracepulse.receive.access import Caller, Gate, Scope
 from tracepulse.receive.admission import Sink
 from tracepulse.receive.app import partial_success
 from tracepulse.receive.envoy_als import AccessLogStream
+from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.receiver import Converted, IngestCounters, Receiver
@@ -42,10 +43,15 @@ StreamHandler = Callable[[AsyncIterator[bytes], grpc.aio.ServicerContext], Await
 
 
 def grpc_server(
-    sink: Sink, gate: Gate, clock: Clock, counters: IngestCounters, retention_days: int = 30
+    sink: Sink,
+    gate: Gate,
+    clock: Clock,
+    counters: IngestCounters,
+    retention_days: int = 30,
+    shares: FairShare | None = None,
 ) -> grpc.aio.Server:
     """Return a server with no port yet; add one with `add_insecure_port`."""
-    receiver = Receiver(sink, clock, counters, retention_days)
+    receiver = Receiver(sink, clock, counters, retention_days, shares or FairShare())
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", SERVER_LIMITS.grpc_bytes),
@@ -124,10 +130,12 @@ async def _keep_patiently(receiver: Receiver, converted: Converted, caller: Call
 def _caller(context: grpc.aio.ServicerContext, gate: Gate) -> Caller:
     """Tell who calls; raises Unauthorized if it may not send."""
     metadata = {key.lower(): value for key, value in context.invocation_metadata() or ()}
+    host = _host(context.peer())
     caller = gate.identify(
         str(metadata.get("authorization", "")),
         str(metadata.get("x-api-key", "")),
-        is_loopback(_host(context.peer())),
+        is_loopback(host),
+        host,
     )
     gate.require(caller, Scope.INGEST)
     return caller

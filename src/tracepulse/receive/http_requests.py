@@ -26,6 +26,12 @@ __all__ = [
 ]
 
 
+_UNANNOUNCED_BYTES = 1024 * 1024
+_PACKED = 8
+"""Times that a packed body is larger when it is unpacked; logs are packed to a tenth."""
+_MOST_BYTES = 20 * 1024 * 1024
+
+
 class Answer(NamedTuple):
     """A response of which only the CORS headers and the length are still missing."""
 
@@ -78,6 +84,14 @@ class Request(NamedTuple):
         return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
     @property
+    def memory_bytes(self) -> int:
+        """About what its body takes in memory: as announced, several times that when it is packed."""
+        announced = self.header(b"content-length")
+        size = int(announced) if announced.isdecimal() else _UNANNOUNCED_BYTES
+        packed = self.headers.get(b"content-encoding", b"") not in (b"", b"identity")
+        return min(size * _PACKED if packed else size, _MOST_BYTES)
+
+    @property
     def media_type(self) -> str:
         """The Content-Type without its parameters, in small letters."""
         return self.header(b"content-type").split(";")[0].strip().lower()
@@ -98,7 +112,8 @@ def caller_of(request: Request, gate: Gate) -> Caller:
     """
     shown = request.header(b"x-api-key") or _key_in(request.header(b"authorization"))
     in_address = request.query.get("key", "") if request.query_string else ""
-    caller = gate.identify("", shown or in_address, is_loopback(request.client))
+    key = shown or in_address
+    caller = gate.identify("", key, is_loopback(request.client), request.client)
     gate.require(caller, KeyScope.INGEST, KeyScope.BROWSER)
     if b"origin" in request.headers and caller.trust == "loopback":
         return BROWSER_CALLER

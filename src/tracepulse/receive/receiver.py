@@ -16,6 +16,7 @@ from tracepulse.receive.admission import (
 )
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.compression import decompress
+from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.limits import (
     ANY_TIME,
     BROWSER_LIMITS,
@@ -92,6 +93,7 @@ class Receiver:
     counters: IngestCounters
     retention_days: int = 30
     """How far back the instants of live telemetry may lie."""
+    shares: FairShare = field(default_factory=FairShare)
 
     async def receive(
         self,
@@ -155,6 +157,7 @@ class Receiver:
     ) -> Admitted:
         if admitted.records or admitted.rejected:
             # What was left out is noted in the journal too, so that it is known after a crash.
+            self.shares.take(caller.sender, len(admitted.body))
             receipt = Receipt(received_unix_ns, origin, caller.trust, data_set)
             await self.sink.append(
                 signal, admitted.body, admitted.noted_on(receipt), admitted.records
