@@ -19,7 +19,7 @@ from tracepulse.receive.http_requests import Answer, Request, caller_of, check_p
 from tracepulse.receive.limits import MIB
 from tracepulse.receive.receiver import Converted, Receiver, limits_of
 
-__all__ = ["Answer", "Converted", "Door", "Request", "Route", "Routes", "answer_route"]
+__all__ = ["Answer", "Converted", "Door", "Handler", "Request", "Route", "Routes", "answer_route"]
 
 T = TypeVar("T")
 _WIRE_BYTES = 20 * MIB

@@ -1,11 +1,12 @@
 """Which protocols are taken on the OTLP/HTTP port besides OTLP."""
 
-from tracepulse.receive import loki, splunk_hec, zipkin_port
+from tracepulse.receive import elastic, loki, splunk_hec, zipkin_port
 from tracepulse.receive.drop_in import Route
 
 __all__ = ["all_routes"]
 
 _PROTOCOLS = (
+    elastic,
     loki,
     splunk_hec,
     zipkin_port,

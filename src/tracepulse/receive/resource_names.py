@@ -57,7 +57,7 @@ RESOURCE_NAMES: dict[str, str] = {
 
 _PREFIXES = (
     "k8s.", "host.", "container.", "cloud.", "telemetry.", "os.", "process.runtime.",
-    "com.splunk.", "agent.", "data_stream.", "ecs.",
+    "com.splunk.", "elasticsearch.index", "agent.", "data_stream.", "ecs.",
 )  # fmt: skip
 
 ATTRIBUTE_NAMES: dict[str, str] = {

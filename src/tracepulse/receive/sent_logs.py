@@ -132,6 +132,19 @@ class SentLogs:
             span_id=known.span_id if known.trace_id else entry.span_id,
         )
 
+    def add_known(self, known: Known, body: str, time_unix_ns: int, attributes: Pairs = ()) -> None:
+        """Add a record of which everything is known."""
+        self.writer.add(
+            known.resource,
+            body,
+            time_unix_ns=time_unix_ns,
+            severity_number=known.severity_number,
+            severity_text=known.severity_text,
+            attributes=attributes,
+            trace_id=known.trace_id,
+            span_id=known.span_id,
+        )
+
     def add_object(
         self,
         known: Known,

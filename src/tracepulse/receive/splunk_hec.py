@@ -15,7 +15,7 @@ import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, SenderError, Unauthorized
 from tracepulse.receive.access import Caller
-from tracepulse.receive.drop_in import Answer, Converted, Door, Request, Route
+from tracepulse.receive.drop_in import Answer, Converted, Door, Handler, Request, Route
 from tracepulse.receive.json_body import decode_json
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.splunk_events import SplunkEvents, read_events, read_raw
@@ -50,7 +50,7 @@ def routes() -> tuple[Route, ...]:
     """Return the routes of the collector, under all their names."""
     readers, ack_ids = LineReaders(), count()
     events, raw = partial(_events, readers, ack_ids), partial(_raw, ack_ids)
-    handlers = {
+    handlers: dict[str, tuple[tuple[str, ...], Handler]] = {
         "/services/collector": (("POST",), events),
         "/services/collector/event": (("POST",), events),
         "/services/collector/event/1.0": (("POST",), events),
