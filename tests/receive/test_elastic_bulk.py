@@ -96,6 +96,42 @@ def test_other_layouts(
     assert "x" == record["resource"]["elasticsearch.index"]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {
+            "@timestamp": "1770000000000.250",
+            "severity_text": "WARN",
+            "body": {"text": "drawer"},
+            "trace_id": TRACE,
+            "resource": {"attributes": {"service.name": "till", "rack": "r1"}},
+            "attributes": {"n": 1},
+        },
+        {
+            "@timestamp": "2026-02-02T02:40:00.000250000Z",
+            "SeverityText": "WARN",
+            "Body": "drawer",
+            "TraceId": TRACE,
+            "Resource": {"service": {"name": "till"}, "rack": "r1"},
+            "Attributes": {"n": 1},
+        },
+    ],
+)
+def test_mappings_of_the_collectors_exporter(document: dict[str, Any]) -> None:
+    """OpenTelemetry's own records come back as they were, whichever way they were mapped."""
+    (record,) = sent_records(bulk({"create": {"_index": "x"}}, document).body)
+    expected = {
+        "resource": {"service.name": "till", "rack": "r1", "elasticsearch.index": "x"},
+        "time": NOW_NS + 250_000,
+        "body": "drawer",
+        "level": (13, "WARN"),
+        "trace": TRACE,
+        "span": "",
+        "attributes": {"n": 1},
+    }
+    assert expected == record
+
+
 def test_good_documents_of_a_mixed_bulk_are_kept() -> None:
     """Each document fails by itself, with the type and words of Elasticsearch."""
     found = bulk(

@@ -17,14 +17,13 @@ from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
-from tracepulse.receive.resource_names import ATTRIBUTE_NAMES
-from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns
+from tracepulse.receive.resource_names import attribute_name
+from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns, message_field
 
 __all__ = ["Bulk", "Item", "read_bulk"]
 
 _MAX_DOCUMENT_BYTES = 240 * 1024
 """A record may have 256 KiB; the rest is room for what is said beside the document."""
-_MESSAGES = ("message", "log", "msg", "body")
 _WITH_DOCUMENT = ("index", "create", "update")
 
 
@@ -174,19 +173,19 @@ def _document(source: bytes) -> dict[str, Any] | None:
 
 def _add_fields(logs: SentLogs, fields: dict[str, Any], time_unix_ns: int) -> None:
     known = logs.known_of(fields)
-    message = next((name for name in _MESSAGES if type(fields.get(name)) is str), "")
-    if message and not known.severity_number:
-        text = fields.pop(message).rstrip("\r\n")
-        logs.add_later(f"elasticsearch/{known.service}", known, text, time_unix_ns, _named(fields))
+    name = message_field(fields)
+    message = fields.get(name)
+    if type(message) is not str:
+        logs.add_object(known, dict(_named(fields)), "", time_unix_ns)
         return
-    if message:
-        text = fields.pop(message).rstrip("\r\n")
+    del fields[name]
+    text = message.rstrip("\r\n")
+    if known.severity_number:
         logs.add_known(known, text, time_unix_ns, _named(fields))
-        return
-    logs.add_object(known, dict(_named(fields)), "", time_unix_ns)
+    else:
+        logs.add_later(f"elasticsearch/{known.service}", known, text, time_unix_ns, _named(fields))
 
 
 def _named(fields: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the fields under OpenTelemetry's names, where it has others."""
-    names = ATTRIBUTE_NAMES
-    return [(names.get(name, name), value) for name, value in fields.items()]
+    return [(attribute_name(name), value) for name, value in fields.items()]

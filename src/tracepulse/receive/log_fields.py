@@ -31,7 +31,7 @@ _ROLE_KEYS: Mapping[Role, tuple[str, ...]] = {
     ),
     "message": (
         "message", "msg", "body", "log", "short_message", "textpayload", "@m", "@mt",
-        "log.message", "text", "event",
+        "log.message", "body.text", "text", "event",
     ),
     "service": (
         "service.name", "otelservicename", "resource.service.name",

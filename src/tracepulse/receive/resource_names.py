@@ -5,7 +5,9 @@ Each way of shipping logs has names of its own for host, pod or file; here they 
 https://opentelemetry.io/docs/specs/semconv/resource/
 """
 
-__all__ = ["ATTRIBUTE_NAMES", "RESOURCE_NAMES", "is_of_resource", "resource_name"]
+from functools import lru_cache
+
+__all__ = ["RESOURCE_NAMES", "attribute_name", "is_of_resource", "resource_name"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "k8s.namespace.name": (
@@ -75,11 +77,28 @@ ATTRIBUTE_NAMES: dict[str, str] = {
 """What OpenTelemetry calls fields of the Elastic Common Schema and of Logstash's encoders."""
 
 
+_OF_RESOURCE = ("resource.attributes.", "resources.", "resource.", "Resource.")
+_OF_RECORD = ("attributes.", "Attributes.")
+"""How OpenTelemetry's Collector marks what is of the resource and what of the record."""
+
+
 def resource_name(label: str) -> str:
     """Return what OpenTelemetry calls a label of a stream; its own name where it has no other."""
-    return RESOURCE_NAMES.get(label, label)
+    return RESOURCE_NAMES.get(label) or _without(label, _OF_RESOURCE)
 
 
+@lru_cache(maxsize=4096)
 def is_of_resource(field: str) -> bool:
     """Tell whether a field of a record says where it is from, and not what happened."""
-    return field in RESOURCE_NAMES or field.startswith(_PREFIXES)
+    return field in RESOURCE_NAMES or field.startswith((*_PREFIXES, *_OF_RESOURCE))
+
+
+@lru_cache(maxsize=4096)
+def attribute_name(field: str) -> str:
+    """Return what OpenTelemetry calls a field of a record; its own name where it has no other."""
+    return ATTRIBUTE_NAMES.get(field) or _without(field, _OF_RECORD)
+
+
+def _without(name: str, prefixes: tuple[str, ...]) -> str:
+    found = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
+    return name[len(found) :] or name

@@ -22,7 +22,7 @@ from tracepulse.receive.resource_names import is_of_resource, resource_name
 from tracepulse.receive.service_names import naming_fields, service_name
 from tracepulse.receive.severities import severity_of_number, severity_of_word
 
-__all__ = ["Known", "SentLogs", "instant_unix_ns"]
+__all__ = ["Known", "SentLogs", "instant_unix_ns", "message_field"]
 
 Pairs = Sequence[tuple[str, Any]]
 
@@ -258,6 +258,11 @@ def instant_unix_ns(value: Any) -> int | None:
     return None
 
 
+def message_field(fields: dict[str, Any]) -> str:
+    """Return which field of a record is its message; '' if none is."""
+    return _names(tuple(fields)).message
+
+
 def _number_in(text: str) -> int | None:
     """Return the instant of a number written as text, to its last digit."""
     whole, _, fraction = text.strip().partition(".")
@@ -267,6 +272,8 @@ def _number_in(text: str) -> int | None:
         return None
     if len(whole) <= 10:
         return number_unix_ns(int(whole) * 10**9 + int(fraction[:9].ljust(9, "0")))
+    if fraction and len(whole) == 13:  # milliseconds, and the rest as their fraction
+        return number_unix_ns(int(whole) * 10**6 + int(fraction[:6].ljust(6, "0")))
     return number_unix_ns(int(whole))
 
 
