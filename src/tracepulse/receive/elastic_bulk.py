@@ -17,7 +17,7 @@ from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
-from tracepulse.receive.resource_names import attribute_name
+from tracepulse.receive.resource_names import attribute_names
 from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns, message_field
 
 __all__ = ["Bulk", "Item", "read_bulk"]
@@ -188,4 +188,4 @@ def _add_fields(logs: SentLogs, fields: dict[str, Any], time_unix_ns: int) -> No
 
 def _named(fields: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the fields under OpenTelemetry's names, where it has others."""
-    return [(attribute_name(name), value) for name, value in fields.items()]
+    return list(zip(attribute_names(tuple(fields)), fields.values(), strict=True))

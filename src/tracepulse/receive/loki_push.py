@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tracepulse.errors import MalformedBody
 from tracepulse.receive.json_body import decode_json_leniently
+from tracepulse.receive.key_plans import remembered_by_keys
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
@@ -199,7 +200,7 @@ class _Metadata(NamedTuple):
     """Name and OpenTelemetry's name of each."""
 
 
-@lru_cache(maxsize=2000)
+@remembered_by_keys
 def _metadata(names: tuple[str, ...]) -> _Metadata:
     level, trace, span = (
         next((name for name in wanted if name in names), "")

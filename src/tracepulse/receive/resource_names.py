@@ -5,9 +5,9 @@ Each way of shipping logs has names of its own for host, pod or file; here they 
 https://opentelemetry.io/docs/specs/semconv/resource/
 """
 
-from functools import lru_cache
+from tracepulse.receive.key_plans import remembered_by_keys
 
-__all__ = ["RESOURCE_NAMES", "attribute_name", "is_of_resource", "resource_name"]
+__all__ = ["RESOURCE_NAMES", "attribute_names", "is_of_resource", "resource_name"]
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "k8s.namespace.name": (
@@ -87,16 +87,15 @@ def resource_name(label: str) -> str:
     return RESOURCE_NAMES.get(label) or _without(label, _OF_RESOURCE)
 
 
-@lru_cache(maxsize=4096)
 def is_of_resource(field: str) -> bool:
     """Tell whether a field of a record says where it is from, and not what happened."""
     return field in RESOURCE_NAMES or field.startswith((*_PREFIXES, *_OF_RESOURCE))
 
 
-@lru_cache(maxsize=4096)
-def attribute_name(field: str) -> str:
-    """Return what OpenTelemetry calls a field of a record; its own name where it has no other."""
-    return ATTRIBUTE_NAMES.get(field) or _without(field, _OF_RECORD)
+@remembered_by_keys
+def attribute_names(fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what OpenTelemetry calls the fields of a record; their own names else."""
+    return tuple(ATTRIBUTE_NAMES.get(name) or _without(name, _OF_RECORD) for name in fields)
 
 
 def _without(name: str, prefixes: tuple[str, ...]) -> str:

@@ -7,12 +7,12 @@ the text of an object then stays an attribute, so that nothing is lost.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
 from tracepulse.receive.any_value import compact_json
+from tracepulse.receive.key_plans import remembered_by_keys
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_entries import LineReader
 from tracepulse.receive.log_fields import FieldRoles, flattened, span_id, trace_id
@@ -28,7 +28,6 @@ Pairs = Sequence[tuple[str, Any]]
 
 MAX_ORIGINAL_CHARACTERS = 4096
 """What is kept of the whole line beside the message: attribute values are bounded at 4 KiB."""
-_REMEMBERED = 2000
 _SEVERITY_NAMES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
@@ -56,7 +55,7 @@ class _Names(NamedTuple):
     traceparent: str
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remembered_by_keys
 def _names(keys: tuple[str, ...]) -> _Names:
     found = {role: key for key, role in FieldRoles().of(dict.fromkeys(keys))}
     return _Names(*(found.get(role, "") for role in _Names._fields))
@@ -71,7 +70,7 @@ class _Line(NamedTuple):
     attributes: Pairs
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remembered_by_keys
 def _places_in(keys: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Return the fields of the resource with their names there, and all that tell it and the service."""
     pairs = [(key, resource_name(key)) for key in keys if is_of_resource(key)]

@@ -6,10 +6,10 @@ outright, then what Kubernetes and Compose call an application, then the contain
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
+from tracepulse.receive.key_plans import remembered_by_keys
 from tracepulse.receive.log_sources import service_of_path
 
 __all__ = ["SERVICE_FIELDS", "naming_fields", "service_name"]
@@ -42,7 +42,6 @@ _PLACE = {key: place for place, key in enumerate(SERVICE_FIELDS)}
 _PATHS = frozenset({"source", "com.splunk.source", "filename", "log.file.path"})
 _NOT_A_NAME = frozenset({"", "-", "null", "none", "unknown", "unknown_service"})
 _MAX_CHARACTERS = 200
-_REMEMBERED = 2000
 
 
 def service_name(labels: Mapping[str, Any]) -> str:
@@ -59,7 +58,7 @@ def service_name(labels: Mapping[str, Any]) -> str:
     return ""
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remembered_by_keys
 def naming_fields(keys: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of some labels or fields that may name a service, the surest first."""
     naming = [(_PLACE[key.lower()], key) for key in keys if key.lower() in _PLACE]
