@@ -83,7 +83,7 @@ def test_fields_of_the_elastic_common_schema() -> None:
         ),
         ({"message": '{"level":"info","msg":"in"}', "host": "h"}, "in", (9, "info"), None),
         ({"message": "plain", "level": "WARN", "logger_name": "l"}, "plain", (13, "WARN"), None),
-        ({"host": {"name": "h"}, "n": 7}, '{"n":7}', (0, ""), None),
+        ({"host": {"name": "h"}, "n": 7}, '{"host": {"name": "h"}, "n": 7}', (0, ""), None),
     ],
 )  # fmt: skip
 def test_other_layouts(

@@ -17,8 +17,7 @@ from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
-from tracepulse.receive.resource_names import attribute_names
-from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns, message_field
+from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns
 
 __all__ = ["Bulk", "Item", "read_bulk"]
 
@@ -156,7 +155,7 @@ def _add(
         fields["elasticsearch.index"] = index
     if document_id:
         fields["elasticsearch.id"] = document_id
-    _add_fields(logs, fields, time_unix_ns)
+    logs.add_document("elasticsearch", fields, source, time_unix_ns)
     return None
 
 
@@ -169,23 +168,3 @@ def _document(source: bytes) -> dict[str, Any] | None:
         except (MalformedBody, LimitExceeded):
             return None
     return value if type(value) is dict else None
-
-
-def _add_fields(logs: SentLogs, fields: dict[str, Any], time_unix_ns: int) -> None:
-    known = logs.known_of(fields)
-    name = message_field(fields)
-    message = fields.get(name)
-    if type(message) is not str:
-        logs.add_object(known, dict(_named(fields)), "", time_unix_ns)
-        return
-    del fields[name]
-    text = message.rstrip("\r\n")
-    if known.severity_number:
-        logs.add_known(known, text, time_unix_ns, _named(fields))
-    else:
-        logs.add_later(f"elasticsearch/{known.service}", known, text, time_unix_ns, _named(fields))
-
-
-def _named(fields: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the fields under OpenTelemetry's names, where it has others."""
-    return list(zip(attribute_names(tuple(fields)), fields.values(), strict=True))

@@ -98,6 +98,11 @@ class LineReader:
         self.headers.keep_learning([] if self._logfmt else texts)
         return known / len(begun) if begun else 0.0
 
+    @property
+    def is_logfmt(self) -> bool:
+        """Whether most of the lines learnt from were made of pairs."""
+        return self._logfmt
+
     def settle(self) -> None:
         """Learn no more: from now on a line is read alike whenever it comes."""
         self.headers.settle()

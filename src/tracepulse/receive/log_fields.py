@@ -1,7 +1,7 @@
 """Fields of JSON and logfmt log lines: which is the time, the level, the message, the trace."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -108,29 +108,34 @@ def has_time_and_text(fields: Mapping[str, Any]) -> bool:
 
 def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested objects as dotted keys, to 4 levels; deeper ones stay as they are."""
-    return dict(_dotted(fields, "", _FLATTENED_LEVELS))
-
-
-def _dotted(fields: Mapping[str, Any], prefix: str, levels: int) -> Iterator[tuple[str, Any]]:
+    flat: dict[str, Any] = {}
     for key, value in fields.items():
-        if isinstance(value, dict) and levels > 1 and value:
-            yield from _dotted(value, f"{prefix}{key}.", levels - 1)
+        if type(value) is dict and value:
+            _flatten(flat, key, value, _FLATTENED_LEVELS - 1)
         else:
-            yield prefix + key, value
+            flat[key] = value
+    return flat
+
+
+def _flatten(flat: dict[str, Any], prefix: str, fields: Mapping[str, Any], levels: int) -> None:
+    for key, value in fields.items():
+        if type(value) is dict and levels > 1 and value:
+            _flatten(flat, f"{prefix}.{key}", value, levels - 1)
+        else:
+            flat[f"{prefix}.{key}"] = value
 
 
 def logfmt_fields(line: str) -> dict[str, Any] | None:
     """Return the pairs of a logfmt line; None if it is not made of pairs, two at the least."""
     fields: dict[str, Any] = {}
     covered = 0
-    for match in _PAIR.finditer(line):
-        value = match[2]
-        if value.startswith('"'):
+    for key, value in _PAIR.findall(line):
+        covered += len(key) + len(value) + 2
+        if value[:1] == '"':
             value = value[1:-1]
             if "\\" in value:
                 value = _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), value)
-        fields[match[1]] = value
-        covered += len(match[0]) + 1
+        fields[key] = value
     if len(fields) < 2 or covered < _COVERED_RATIO * len(line) or not has_log_fields(fields):
         return None
     return fields

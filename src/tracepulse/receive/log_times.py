@@ -279,8 +279,26 @@ _RFC3339 = re.compile(r"\s*" + TIME_LAYOUTS[0].pattern + r"\s*", re.ASCII)
 _RFC3339_READER = InstantReader(TIME_LAYOUTS[0], 0)
 
 
+_SECONDS: dict[str, int] = {}
+"""Whole seconds of UTC as they are written, those last seen."""
+
+
 def rfc3339_unix_ns(text: str) -> int | None:
     """Return an RFC 3339 instant in Unix ns, to the nanosecond; UTC where it names no zone."""
+    second = _SECONDS.get(text[:19])
+    if second is not None and text[-1] == "Z":  # the usual form, with a second seen before
+        fraction = text[20:-1]
+        if text[19] == "." and len(fraction) < 10 and fraction.isascii() and fraction.isdigit():
+            return second + int(fraction) * 10 ** (9 - len(fraction))
+    instant_ns = _rfc3339_unix_ns(text)
+    if instant_ns is not None and text[-1] == "Z" and text[19:20] == ".":
+        if len(_SECONDS) >= _REMEMBERED:
+            _SECONDS.clear()
+        _SECONDS[text[:19]] = instant_ns // 10**9 * 10**9
+    return instant_ns
+
+
+def _rfc3339_unix_ns(text: str) -> int | None:
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None

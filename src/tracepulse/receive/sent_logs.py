@@ -12,17 +12,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from tracepulse.receive.any_value import compact_json
-from tracepulse.receive.key_plans import remembered_by_keys
+from tracepulse.receive.field_plans import FieldPlan, document_plan, object_plan
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_entries import LineReader
-from tracepulse.receive.log_fields import FieldRoles, flattened, span_id, trace_id
+from tracepulse.receive.log_fields import flattened, logfmt_fields, span_id, trace_id
 from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
 from tracepulse.receive.log_writer import LogWriter, Resource
-from tracepulse.receive.resource_names import is_of_resource, resource_name
-from tracepulse.receive.service_names import naming_fields, service_name
+from tracepulse.receive.service_names import service_name
 from tracepulse.receive.severities import severity_of_number, severity_of_word
 
-__all__ = ["Known", "SentLogs", "instant_unix_ns", "message_field"]
+__all__ = ["Known", "SentLogs", "instant_unix_ns"]
 
 Pairs = Sequence[tuple[str, Any]]
 
@@ -43,24 +42,6 @@ class Known(NamedTuple):
     span_id: bytes = b""
 
 
-class _Names(NamedTuple):
-    """Which key of an object is what; '' where none is."""
-
-    time: str
-    level: str
-    message: str
-    service: str
-    trace: str
-    span: str
-    traceparent: str
-
-
-@remembered_by_keys
-def _names(keys: tuple[str, ...]) -> _Names:
-    found = {role: key for key, role in FieldRoles().of(dict.fromkeys(keys))}
-    return _Names(*(found.get(role, "") for role in _Names._fields))
-
-
 class _Line(NamedTuple):
     """A line that is yet to be read."""
 
@@ -68,16 +49,6 @@ class _Line(NamedTuple):
     text: str
     time_unix_ns: int
     attributes: Pairs
-
-
-@remembered_by_keys
-def _places_in(keys: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Return the fields of the resource with their names there, and all that tell it and the service."""
-    pairs = [(key, resource_name(key)) for key in keys if is_of_resource(key)]
-    pairs += [(key, "service.name") for key in keys if key in ("service.name", "service_name")]
-    told = {key for key, _ in pairs}
-    naming = [key for key in naming_fields(keys) if key not in told]
-    return tuple(pairs), (*(key for key, _ in pairs), *naming)
 
 
 def _place_of(fields: dict[str, Any], pairs: tuple[tuple[str, str], ...]) -> tuple[Resource, str]:
@@ -108,12 +79,14 @@ class SentLogs:
         Args:
             time_unix_ns: as the protocol gives it; 0 if it does not, then the line's own counts.
         """
+        fields = None
         if line[:1] == "{":
             fields = _object(line)
-            if fields is not None:
-                if not ("log" in fields and "stream" in fields and "time" in fields):
-                    self.add_object(known, fields, line, time_unix_ns, attributes)
-                    return
+        elif reader.is_logfmt:
+            fields = logfmt_fields(line)
+        if fields is not None:
+            self.add_object(known, fields, line, time_unix_ns, attributes)
+            return
         entry = reader.read(line)
         if entry.original is not None:
             original = ("log.record.original", entry.original[:MAX_ORIGINAL_CHARACTERS])
@@ -131,19 +104,6 @@ class SentLogs:
             span_id=known.span_id if known.trace_id else entry.span_id,
         )
 
-    def add_known(self, known: Known, body: str, time_unix_ns: int, attributes: Pairs = ()) -> None:
-        """Add a record of which everything is known."""
-        self.writer.add(
-            known.resource,
-            body,
-            time_unix_ns=time_unix_ns,
-            severity_number=known.severity_number,
-            severity_text=known.severity_text,
-            attributes=attributes,
-            trace_id=known.trace_id,
-            span_id=known.span_id,
-        )
-
     def add_object(
         self,
         known: Known,
@@ -156,39 +116,68 @@ class SentLogs:
         Add the record of an object, whose fields become message, level, trace and attributes.
 
         Args:
-            fields: is used up.
             whole: the body of a record that has no message; '' for the object as JSON.
             time_unix_ns: as for a line.
         """
         if dict in map(type, fields.values()):
             fields = flattened(fields)
-        names = _names(tuple(fields))
-        body = _message(fields, names.message)
-        if body is None:
-            body = whole or compact_json(fields)
-        number, text = known.severity_number, known.severity_text
-        if names.level and not number:
-            number, text = _taken_level(fields, names.level)
-        trace, span = known.trace_id, known.span_id
-        if not trace and (names.trace or names.traceparent):
-            trace, span = _taken_trace(fields, names)
-        service = known.service
-        if not service and names.service:
-            value = fields[names.service]
-            if isinstance(value, str) and value:
-                service = value
-                del fields[names.service]
-        if not time_unix_ns and names.time:
-            time_unix_ns = instant_unix_ns(fields[names.time]) or 0
-            if time_unix_ns:
-                del fields[names.time]
+        plan = object_plan(tuple(fields))
+        left = [*attributes, *zip(plan.names, plan.pick(fields), strict=True)]
+        resource, service, number, text, trace, span = known
+        number, text = _level_of(plan, fields, left, number, text)
+        if plan.trace or plan.traceparent or plan.span:
+            trace, span = _trace_of(plan, fields, left, trace, span)
+        if plan.time:
+            time_unix_ns = _time_of(plan, fields, left, time_unix_ns)
+        if plan.service:
+            named = fields[plan.service]
+            if service or type(named) is not str:
+                left.append((plan.service, named))
+            else:
+                resource = self._of(resource, named)
         self.writer.add(
-            known.resource if known.service else self._of(known.resource, service),
+            resource,
+            _body_of(plan, fields, whole),
+            time_unix_ns=time_unix_ns,
+            severity_number=number,
+            severity_text=text,
+            attributes=left,
+            trace_id=trace,
+            span_id=span,
+        )
+
+    def add_document(
+        self, sender: str, fields: dict[str, Any], source: bytes, time_unix_ns: int
+    ) -> None:
+        """
+        Add the record of flattened fields that say themselves where it is from.
+
+        A message whose level is not known beside it is read as a line, when `read_lines` is called.
+
+        Args:
+            source: the document as it came, which is the body of a record that has no message.
+        """
+        plan = document_plan(tuple(fields))
+        left = list(zip(plan.names, plan.pick(fields), strict=True))
+        resource, service = self._place(plan, fields)
+        number, text = _level_of(plan, fields, left, 0, "")
+        trace, span = b"", b""
+        if plan.trace or plan.traceparent or plan.span:
+            trace, span = _trace_of(plan, fields, left, trace, span)
+        if plan.time:
+            time_unix_ns = _time_of(plan, fields, left, time_unix_ns)
+        body = _body_of(plan, fields, "" if plan.message else source.decode(errors="replace"))
+        if plan.message and not number:
+            known = Known(resource, service, number, text, trace, span)
+            self.add_later(f"{sender}/{service}", known, body, time_unix_ns, left)
+            return
+        self.writer.add(
+            resource,
             body,
             time_unix_ns=time_unix_ns,
             severity_number=number,
             severity_text=text,
-            attributes=[*attributes, *fields.items()] if attributes else list(fields.items()),
+            attributes=left,
             trace_id=trace,
             span_id=span,
         )
@@ -209,31 +198,30 @@ class SentLogs:
                     self.add_line(known, reader, text, time_unix_ns, attributes)
         self._lines.clear()
 
-    def known_of(self, fields: dict[str, Any]) -> Known:
-        """
-        Take out of the fields of a record what says where it is from, its level and its trace.
+    def known_of(self, fields: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
+        """Return what flattened fields beside a record say of it, and what is left of them."""
+        plan = document_plan(tuple(fields))
+        left = list(zip(plan.names, plan.pick(fields), strict=True))
+        for name in (plan.message, plan.time):
+            if name:
+                left.append((name, fields[name]))
+        resource, service = self._place(plan, fields)
+        number, text = _level_of(plan, fields, left, 0, "")
+        trace, span = b"", b""
+        if plan.trace or plan.traceparent or plan.span:
+            trace, span = _trace_of(plan, fields, left, trace, span)
+        return Known(resource, service, number, text, trace, span), left
 
-        Args:
-            fields: flattened; those that mean nothing special are left.
-        """
-        pairs, naming = _places_in(tuple(fields))
+    def _place(self, plan: FieldPlan, fields: dict[str, Any]) -> tuple[Resource, str]:
+        """Return resource and service; those of equal fields are worked out once."""
         try:
-            key = (naming, tuple([fields[name] for name in naming]))
+            key = (plan.place_keys, plan.pick_place(fields))
             found = self._places.get(key)
         except TypeError:  # a list, which cannot be remembered
-            key, found = None, None
+            return _place_of(fields, plan.place_pairs)
         if found is None:
-            found = _place_of(fields, pairs)
-            if key is not None:
-                self._places[key] = found
-        for name, _ in pairs:
-            del fields[name]
-        names = _names(tuple(fields))
-        number, text = _taken_level(fields, names.level)
-        trace, span = (
-            _taken_trace(fields, names) if names.trace or names.traceparent else (b"", b"")
-        )
-        return Known(found[0], found[1], number, text, trace, span)
+            found = self._places[key] = _place_of(fields, plan.place_pairs)
+        return found
 
     def _of(self, resource: Resource, service: str) -> Resource:
         """Return a resource with the service that a record itself names."""
@@ -255,11 +243,6 @@ def instant_unix_ns(value: Any) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number_unix_ns(value)
     return None
-
-
-def message_field(fields: dict[str, Any]) -> str:
-    """Return which field of a record is its message; '' if none is."""
-    return _names(tuple(fields)).message
 
 
 def _number_in(text: str) -> int | None:
@@ -284,18 +267,31 @@ def _object(line: str) -> dict[str, Any] | None:
     return fields if type(fields) is dict and fields else None
 
 
-def _message(fields: dict[str, Any], name: str) -> str | None:
-    """Take the message out of an object; None if it has none."""
-    if not name:
-        return None
-    value = fields[name]
-    if type(value) is str:
-        del fields[name]
-        return value.rstrip("\r\n")
-    if value is None:
-        return None
-    del fields[name]
-    return compact_json(value)
+def _body_of(plan: FieldPlan, fields: dict[str, Any], whole: str) -> str:
+    """Return the message; of a record without one `whole`, or the fields as JSON."""
+    message = fields[plan.message] if plan.message else None
+    if type(message) is str:
+        return message.rstrip("\r\n")
+    if message is not None:
+        return compact_json(message)
+    return whole or compact_json(fields)
+
+
+def _level_of(
+    plan: FieldPlan, fields: dict[str, Any], left: list[tuple[str, Any]], number: int, text: str
+) -> tuple[int, str]:
+    """Return the level: what is known already, or that of the fields."""
+    if not plan.level:
+        return number, text
+    value = fields[plan.level]
+    found, word = _level(value)
+    if number:
+        if found != number:
+            left.append((plan.level, value))
+        return number, text
+    if not (found or word):
+        left.append((plan.level, value))
+    return found, word
 
 
 def _level(value: Any) -> tuple[int, str]:
@@ -310,31 +306,40 @@ def _level(value: Any) -> tuple[int, str]:
     return 0, ""
 
 
-def _taken_level(fields: dict[str, Any], name: str) -> tuple[int, str]:
-    """Take the level out of an object, as number and text."""
-    if not name:
-        return 0, ""
-    number, text = _level(fields[name])
-    if number or text:
-        del fields[name]
-    return number, text
-
-
-def _taken_trace(fields: dict[str, Any], names: _Names) -> tuple[bytes, bytes]:
-    """Take trace and span out of an object; a traceparent stays, as it says more."""
-    trace, span = b"", b""
-    if names.trace:
-        trace = trace_id(fields[names.trace])
-        if trace:
-            del fields[names.trace]
-    if names.span and trace:
-        span = span_id(fields[names.span])
-        if span:
-            del fields[names.span]
-    if not trace and names.traceparent:
-        value = fields[names.traceparent]
+def _trace_of(
+    plan: FieldPlan, fields: dict[str, Any], left: list[tuple[str, Any]], trace: bytes, span: bytes
+) -> tuple[bytes, bytes]:
+    """Return trace and span: what is known already, or those of the fields."""
+    if plan.trace:
+        value = fields[plan.trace]
+        found = trace_id(value)
+        if not found or trace not in (b"", found):
+            left.append((plan.trace, value))
+        trace = trace or found
+    if plan.traceparent and not trace:
+        value = fields[plan.traceparent]
         parts = value.split("-") if isinstance(value, str) else []
         if len(parts) == 4:
             trace = trace_id(parts[1])
             span = span_id(parts[2]) if trace else b""
+    if plan.span:
+        value = fields[plan.span]
+        found = span_id(value) if trace else b""
+        if not found or span not in (b"", found):
+            left.append((plan.span, value))
+        span = span or found
     return trace, span
+
+
+def _time_of(
+    plan: FieldPlan, fields: dict[str, Any], left: list[tuple[str, Any]], time_unix_ns: int
+) -> int:
+    """Return the time: what is known already, or that of the fields, which may be finer."""
+    value = fields[plan.time]
+    found = instant_unix_ns(value) or 0
+    if not time_unix_ns and found:
+        return found
+    if found // 10**6 != time_unix_ns // 10**6:
+        left.append((plan.time, value))
+        return time_unix_ns
+    return time_unix_ns if time_unix_ns % 10**6 else found

@@ -100,8 +100,7 @@ def _add_event(logs: SentLogs, event: Any, defaults: Mapping[str, str]) -> None:
     fields = _fields(event, defaults)
     if content == "metric" and any(name.startswith("metric_name") for name in fields):
         raise _RefusedError(_BAD_FORMAT, METRIC)
-    known = _known(logs, fields)
-    attributes = list(fields.items())
+    known, attributes = _known(logs, fields)
     if type(content) is str:
         logs.add_later(_sender(known), known, content, time_unix_ns, attributes)
     elif type(content) is dict:
@@ -127,16 +126,17 @@ def _fields(event: dict[str, Any], defaults: Mapping[str, str]) -> dict[str, Any
     return fields
 
 
-def _known(logs: SentLogs, fields: dict[str, Any]) -> Known:
-    known = logs.known_of(fields)
+def _known(logs: SentLogs, fields: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
+    """Return what the fields say of an event, and the attributes that are left."""
     if _SEVERITY_NUMBER not in fields and _SEVERITY_TEXT not in fields:
-        return known
+        return logs.known_of(fields)
     number, text = fields.pop(_SEVERITY_NUMBER, 0), fields.pop(_SEVERITY_TEXT, "")
+    known, left = logs.known_of(fields)
     number = int(number) if str(number).isdigit() and len(str(number)) < 3 else 0
     text = text if type(text) is str else ""
     if not 1 <= number <= 24:
         number = severity_of_word(text)
-    return known._replace(severity_number=number, severity_text=text)
+    return known._replace(severity_number=number, severity_text=text), left
 
 
 def _sender(known: Known) -> str:
@@ -179,7 +179,7 @@ def read_raw(body: bytes, defaults: Mapping[str, str], received_unix_ns: int) ->
         for name in _METADATA
         if defaults.get(name)
     }
-    known = SentLogs().known_of(fields)
+    known, _ = SentLogs().known_of(fields)
     resource = tuple((name, str(value)) for name, value in known.resource if name != "service.name")
     reader = LogReader(LogSource(received_unix_ns, service=known.service, resource=resource))
     requests = [*reader.read(body.removesuffix(b"\n").split(b"\n")), *reader.finish()]
