@@ -16,6 +16,7 @@ from tracepulse.receive.admission import (
 )
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.compression import decompress
+from tracepulse.receive.envoy_otlp import from_proxy, may_be_from_proxy
 from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.limits import (
     ANY_TIME,
@@ -34,6 +35,8 @@ _AT_ONCE_BYTES = {False: 2 * 1024 * 1024, True: 128 * 1024}
 """Bodies up to so many bytes are looked at on the event loop; the key is whether they are packed. It
 takes 2 ms at most, and handing a body to a thread and back costs more than scanning it. Larger ones
 go to a thread, so that small ones need not wait."""
+_CONVERTED_AT_ONCE_BYTES = 64 * 1024
+"""The same for a proxy's access logs. Envoy sends 16 KiB at a time by default."""
 _MEND_AT_ONCE_BYTES = 8 * 1024
 """The same for bodies with faults, which are taken apart in Python."""
 
@@ -121,6 +124,9 @@ class Receiver:
             )
         else:
             plain = decompress(body, encoding, limits)
+            if signal == "logs" and may_be_from_proxy(plain):
+                small = len(plain) <= _CONVERTED_AT_ONCE_BYTES
+                plain = from_proxy(plain) if small else await asyncio.to_thread(from_proxy, plain)
             admitted = await _admit(plain, signal, limits, window)
         return await self._keep(admitted, signal, caller, origin, received_unix_ns, data_set)
 
@@ -186,6 +192,8 @@ def _open(
 ) -> Admitted:
     plain = decompress(body, encoding, limits)
     if not as_json:
+        if signal == "logs":
+            plain = from_proxy(plain)
         return admit(plain, signal, limits, window)
     complaints = Complaints()
     message = read_otlp_json(plain, signal, complaints, limits)
