@@ -86,7 +86,6 @@ def test_an_http_entry_becomes_what_a_line_would() -> None:
         "envoy.direction": "outbound",
         "peer.service": "payment",
         "envoy.route_name": "default",
-        "http.request.header.traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "http.request.header.x-tenant": "acme",
         "http.response.header.content-type": "text/plain",
         "mesh.zone": "blue",

@@ -226,15 +226,15 @@ def _split_cluster(cluster: str) -> tuple[str, str]:
 
 def _line(texts: Sequence[str], numbers: Sequence[str | int], others: Sequence[str]) -> str:
     """Return the fields in Istio's default layout, without the time and two local addresses."""
-    method, flags, details, ended, failure, agent, request, host, cluster, sni, route, _ = (
-        text or "-" for text in texts
-    )
-    received, sent, length, upstream = ("-" if n == "" else n for n in numbers)
-    _, code, path, protocol, authority, forwarded, peer = (other or "-" for other in others)
+    method, flags, details, ended, failure, agent, request, host, cluster, sni, route, _ = texts
+    received, sent, length, upstream = numbers
+    _, code, path, protocol, authority, forwarded, peer = others
     return (
-        f'"{method} {path} {protocol}" {code} {flags} {details} {ended} "{failure}" '
-        f'{received} {sent} {length} {upstream} "{forwarded}" "{agent}" "{request}" '
-        f'"{authority}" "{host}" {cluster} - - {peer} {sni} {route}'
+        f'"{method or "-"} {path or "-"} {protocol or "-"}" {code or "0"} {flags or "-"} '
+        f'{details or "-"} {ended or "-"} "{failure or "-"}" {received or 0} {sent or 0} {length or 0} '
+        f'{"-" if upstream == "" else upstream} "{forwarded or "-"}" "{agent or "-"}" '
+        f'"{request or "-"}" "{authority or "-"}" "{host or "-"}" {cluster or "-"} - - '
+        f"{peer or '-'} {sni or '-'} {route or '-'}"
     )
 
 

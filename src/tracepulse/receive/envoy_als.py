@@ -24,6 +24,7 @@ from tracepulse.receive.envoy_messages import (
     NodeMessage,
     StreamMessage,
     TcpEntry,
+    read_message,
 )
 from tracepulse.receive.log_writer import LogWriter
 
@@ -38,8 +39,16 @@ _FLAGS = (
     "URX", "SI", "IH", "DPE", "UMSDR", "RFCF", "NFCF", "DT", "UPE", "NC", "OM", "DF", "DR",
 )  # fmt: skip
 """Short names of the flags in the order of their field numbers, from 1."""
-_TRACE_KEYS = ("x-b3-traceid", "trace_id", "traceid", "b3.traceid")
-_SPAN_KEYS = ("x-b3-spanid", "span_id", "spanid", "b3.spanid")
+_ID_KEYS = {
+    "traceparent": "traceparent",
+    "x-b3-traceid": "trace",
+    "trace_id": "trace",
+    "traceid": "trace",
+    "x-b3-spanid": "span",
+    "span_id": "span",
+    "spanid": "span",
+}
+_NO_IDS = (b"", b"")
 _MAX_FLAGS_BYTES = 128
 _MAX_ADDRESS_BYTES = 512
 _MAX_NODE_BYTES = 64 * 1024
@@ -65,12 +74,12 @@ class AccessLogStream:
             MalformedBody: it is not a StreamAccessLogsMessage.
         """
         try:
-            message = StreamMessage.FromString(body)
+            message = read_message(StreamMessage, body)
         except DecodeError as error:
             raise MalformedBody(f"not a StreamAccessLogsMessage: {error}") from error
         if message.HasField("identifier"):
             self.resource = _resource_of(message.identifier.node)
-            self.scope = (_text(message.identifier.log_name), "")
+            self.scope = (message.identifier.log_name, "")
         writer = LogWriter()
         self.rejected = Counter()
         for entries, kind in (
@@ -79,7 +88,7 @@ class AccessLogStream:
         ):
             for entry in entries:
                 try:
-                    read = kind.FromString(entry)
+                    read = read_message(kind, entry)
                 except DecodeError:
                     self.rejected[UNREADABLE] += 1
                     continue
@@ -102,24 +111,24 @@ class AccessLogStream:
         else:
             connection = entry.connection_properties
             method = protocol = grpc_status = ""
-            agent = request_id = path = details = authority = forwarded = b""
+            agent = request_id = path = details = authority = forwarded = ""
             sizes, code = [connection.received_bytes, connection.sent_bytes], "0"
-            ids = (b"", b"")
+            ids = _NO_IDS
         if common.custom_tags:
-            tagged = _tags(common, further)
+            tagged = _add_named(common.custom_tags, "", further)
             ids = ids if ids[0] else tagged
         record = access_record(
             (
-                method, response_flags(common.response_flags), _text(details),
-                _text(common.connection_termination_details),
-                _text(common.upstream_transport_failure_reason), _text(agent), _text(request_id),
-                _address(common.upstream_remote_address), _text(common.upstream_cluster),
-                _text(common.tls_properties.tls_sni_hostname), _text(common.route_name),
+                method, response_flags(common.response_flags), details,
+                common.connection_termination_details,
+                common.upstream_transport_failure_reason, agent, request_id,
+                _address(common.upstream_remote_address), common.upstream_cluster,
+                common.tls_properties.tls_sni_hostname, common.route_name,
                 grpc_status,
             ),
             (*sizes, *_lengths_ms(common)),
             (
-                "", code, _text(path), protocol, _text(authority), _text(forwarded),
+                "", code, path, protocol, authority, forwarded,
                 _address(common.downstream_remote_address),
             ),
             ids=ids,
@@ -137,10 +146,6 @@ class AccessLogStream:
             span_id=record.span_id,
             scope=self.scope,
         )
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")
 
 
 def _lengths_ms(common: Any) -> tuple[int | str, int | str]:
@@ -163,31 +168,31 @@ def _headers(
     request: Any, response: Any, further: list[tuple[str, Any]]
 ) -> tuple[tuple[bytes, bytes], str]:
     """Add the headers that were logged; returns the trace's ids and gRPC's status among them."""
-    ids, grpc_status = (b"", b""), ""
+    ids, grpc_status = _NO_IDS, ""
     if request.request_headers:
-        headers = {_text(pair.key).lower(): _text(pair.value) for pair in request.request_headers}
-        ids = _ids_among(headers)
-        further += [(f"http.request.header.{key}", value) for key, value in headers.items()]
+        ids = _add_named(request.request_headers, "http.request.header.", further)
     for pairs in (response.response_headers, response.response_trailers):
         for pair in pairs:
-            key, value = _text(pair.key).lower(), _text(pair.value)
+            key = pair.key
             if key == "grpc-status":
-                grpc_status = value
+                grpc_status = pair.value
             else:
-                further.append((f"http.response.header.{key}", value))
+                further.append((f"http.response.header.{key}", pair.value))
     return ids, grpc_status
 
 
-def _tags(common: Any, further: list[tuple[str, Any]]) -> tuple[bytes, bytes]:
-    tags = {_text(pair.key): _text(pair.value) for pair in common.custom_tags}
-    further += list(tags.items())
-    return _ids_among({key.lower(): value for key, value in tags.items()})
-
-
-def _ids_among(values: dict[str, str]) -> tuple[bytes, bytes]:
-    trace = next((values[key] for key in _TRACE_KEYS if key in values), "")
-    span = next((values[key] for key in _SPAN_KEYS if key in values), "")
-    return ids_of(values.get("traceparent"), trace, span)
+def _add_named(pairs: Any, prefix: str, further: list[tuple[str, Any]]) -> tuple[bytes, bytes]:
+    """Add headers or tags, but for the trace's ids, which are returned."""
+    named: dict[str, str] = {}
+    for pair in pairs:
+        role = _ID_KEYS.get(pair.key.lower())
+        if role is None:
+            further.append((prefix + pair.key, pair.value))
+        else:
+            named[role] = pair.value
+    if not named:
+        return _NO_IDS
+    return ids_of(named.get("traceparent"), named.get("trace"), named.get("span"))
 
 
 def response_flags(raw: bytes) -> str:
@@ -226,12 +231,12 @@ def _address(raw: bytes) -> str:
 @lru_cache(maxsize=8192)
 def _read_address(raw: bytes) -> str:
     try:
-        address = AddressMessage.FromString(raw)
+        address = read_message(AddressMessage, raw)
     except DecodeError:
         return ""
-    host = _text(address.socket_address.address)
+    host = address.socket_address.address
     if not host:
-        return _text(address.pipe.path)
+        return address.pipe.path
     port = address.socket_address.port_value
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -241,15 +246,15 @@ def _resource_of(raw: bytes) -> Resource:
     if len(raw) > _MAX_NODE_BYTES:
         return ()
     try:
-        node = NodeMessage.FromString(raw)
+        node = read_message(NodeMessage, raw)
     except DecodeError:
         return ()
     said = _strings(node.metadata)
     labels = next(
-        (_strings(p.value.struct_value) for p in node.metadata.fields if p.key == b"LABELS"), {}
+        (_strings(p.value.struct_value) for p in node.metadata.fields if p.key == "LABELS"), {}
     )
     namespace = said.get("NAMESPACE", "")
-    cluster = _text(node.cluster)
+    cluster = node.cluster
     service = (
         labels.get("service.istio.io/canonical-name")
         or labels.get("app.kubernetes.io/name")
@@ -261,18 +266,14 @@ def _resource_of(raw: bytes) -> Resource:
     found = (
         ("service.name", service),
         ("service.version", "" if version == "latest" else version),
-        ("service.instance.id", _text(node.id)),
+        ("service.instance.id", node.id),
         ("k8s.namespace.name", namespace),
         ("k8s.pod.name", said.get("NAME", "")),
-        ("cloud.region", _text(node.locality.region)),
-        ("cloud.availability_zone", _text(node.locality.zone)),
+        ("cloud.region", node.locality.region),
+        ("cloud.availability_zone", node.locality.zone),
     )
     return tuple((name, value) for name, value in found if value)
 
 
 def _strings(struct: Any) -> dict[str, str]:
-    return {
-        _text(pair.key): _text(pair.value.string_value)
-        for pair in struct.fields
-        if pair.value.string_value
-    }
+    return {pair.key: pair.value.string_value for pair in struct.fields if pair.value.string_value}

@@ -11,12 +11,14 @@ stand; a level that the program itself wrote says more than the priority, which 
 Source: RFC 5424, RFC 3164 (which describes what was seen, and prescribes nothing)
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zlib import crc32
 
+from tracepulse.receive.access_records import envoy_time_unix_ns
 from tracepulse.receive.log_entries import Entry, LineReader
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import TIME_LAYOUTS, InstantReader, rfc3339_unix_ns
@@ -37,13 +39,14 @@ _MAX_TAG = 128
 _MAX_PARAMETERS = 64
 _READERS = 16
 """Text layouts are learnt by sender; this many sets of them are kept, whoever sends."""
-_LOGFMT_SIGNS = ("msg=", "level=", "lvl=", "message=")
+_LOGFMT_SIGN = re.compile(r"\b(?:msg|level|lvl|message)=")
 _LOGFMT_SAMPLE = ["level=info msg=begun", "level=info msg=done"]
 _IDS = {"trace_id": 0, "traceid": 0, "trace.id": 0, "span_id": 1, "spanid": 1, "span.id": 1}
 _CEE = "@cee:"
 _BOM = "\ufeff"
 _WITHOUT_YEAR = next(layout for layout in TIME_LAYOUTS if layout.name == "syslog")
-_DAY_NS = 86_400 * 10**9
+_MINUTE_NS = 60 * 10**9
+_DAY_NS = 1440 * _MINUTE_NS
 
 
 @dataclass(slots=True)
@@ -134,7 +137,7 @@ class SyslogReader:
             text = text.replace("#012", "\n").replace("#011", "\t")
         if text.startswith(_CEE):
             text = text[len(_CEE) :].lstrip()
-        if "=" in text and any(sign in text for sign in _LOGFMT_SIGNS):
+        if "=" in text and _LOGFMT_SIGN.search(text) is not None:
             entry = self._logfmt.read(text)
             if entry.headed:
                 return entry
@@ -151,7 +154,7 @@ class SyslogReader:
         elif rest[4:5] == "-" and rest[10:11] == "T":
             end = rest.find(" ", 19)
             if end >= 0:
-                message.time_unix_ns = rfc3339_unix_ns(rest[:end]) or 0
+                message.time_unix_ns = _rfc3339(rest[:end]) or 0
         if not message.time_unix_ns:
             message.text = rest
             _take_tag(message)
@@ -191,13 +194,29 @@ def _priority(line: str) -> tuple[int | None, str]:
     return None, line
 
 
+def _rfc3339(text: str) -> int | None:
+    """Return an instant with its zone as programs mostly write it at once, others by and by."""
+    if text[-1:] == "Z":
+        instant = envoy_time_unix_ns(text)
+    elif text[-6:-5] in ("+", "-") and text[-3:-2] == ":":
+        instant = envoy_time_unix_ns(text[:-6] + "Z")
+        offset = text[-5:-3] + text[-2:]
+        if instant is None or not offset.isdecimal():
+            return rfc3339_unix_ns(text)
+        ahead_ns = (int(offset[:2]) * 60 + int(offset[2:])) * _MINUTE_NS
+        instant -= ahead_ns if text[-6] == "+" else -ahead_ns
+    else:
+        instant = None
+    return instant if instant is not None else rfc3339_unix_ns(text)
+
+
 def _rfc5424(rest: str) -> _Message | None:
     parts = rest.split(" ", 6)
     if len(parts) < 7:
         return None
     time, after = parts[1], parts[6]
     host, app, pid, message_id = ("" if word == "-" else word for word in parts[2:6])
-    time_unix_ns = 0 if time == "-" else rfc3339_unix_ns(time)
+    time_unix_ns = 0 if time == "-" else _rfc3339(time)
     if time_unix_ns is None:
         return None
     message = _Message(after, time_unix_ns, host, app, pid, message_id)
