@@ -89,6 +89,14 @@ MESSAGES: list[tuple[str, dict[str, Any], int, int, str, dict[str, Any]]] = [
         "<13>Mar  5 10:00:00 web-1 a text without any tag",
         {"host.name": "web-1"}, WHOLE, 10, "a text without any tag", {"syslog.facility": "user"},
     ),
+    (
+        "Mar  5 10:00:00 web-1 app[7]: as files have it",
+        HERE, WHOLE, 0, "as files have it", {"process.pid": 7},
+    ),
+    (
+        "<13>1 2024-03-05T10:00:00Z web-1 app - - -  as rsyslog passes it on",
+        HERE, WHOLE, 10, "as rsyslog passes it on", {"syslog.facility": "user"},
+    ),
     ("<13>hello", {"host.name": "10.0.0.7"}, _ns(RECEIVED), 10, "hello",
      {"syslog.facility": "user"}),
     ("no priority at all", {"host.name": "10.0.0.7"}, _ns(RECEIVED), 0, "no priority at all", {}),

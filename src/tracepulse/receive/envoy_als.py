@@ -236,7 +236,7 @@ def _read_address(raw: bytes) -> str:
         return ""
     host = address.socket_address.address
     if not host:
-        return address.pipe.path
+        return str(address.pipe.path)
     port = address.socket_address.port_value
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

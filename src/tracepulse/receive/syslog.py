@@ -105,9 +105,9 @@ class SyslogReader:
         if rest[:2] == "1 ":
             message = _rfc5424(rest)
         if message is None:
-            message = (
-                self._rfc3164(rest, received_unix_ns) if priority is not None else _Message(rest)
-            )
+            message = self._rfc3164(rest, received_unix_ns)
+            if priority is None and not message.time_unix_ns:
+                message = _Message(rest)
         entry = self._read(message.text, sender)
         attributes = _attributes(message, entry, priority, cut=len(raw) > MAX_MESSAGE_BYTES)
         severity, severity_text = entry.severity_number, entry.severity_text
@@ -225,7 +225,8 @@ def _rfc5424(rest: str) -> _Message | None:
         message.text = after[end:].removeprefix(" ")
     elif after[:1] == "-":
         message.text = after[1:].removeprefix(" ")
-    message.text = message.text.removeprefix(_BOM)
+    # rsyslog's messages begin with the space that followed the tag in the older format.
+    message.text = message.text.removeprefix(_BOM).removeprefix(" ")
     return message
 
 
