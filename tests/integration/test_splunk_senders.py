@@ -1,0 +1,37 @@
+"""Libraries that send to Splunk's HTTP Event Collector send to TracePulse when their URL is changed."""
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.peer_programs import client
+from tests.running_server import RunningServer
+
+TOKEN = "3f1d2c9e-0000-4000-8000-000000000000"  # taken where no keys are asked for
+
+
+def test_splunks_own_library(server: RunningServer, tmp_path: Path) -> None:
+    """Texts and objects of Splunk's library for JavaScript arrive, at the time and place they name."""
+    file = tmp_path / "messages.json"
+    file.write_text(json.dumps(["drawer 1 jammed", {"drawer": 2, "message": "jammed too"}]))
+
+    told = json.loads(client("splunk.cjs", server.otlp_http_url, TOKEN, str(file)))
+    records = server.logs(2, since="2025-11-22T00:00:00Z", until="2025-11-23T00:00:00Z")
+
+    assert told == {"status": 200, "body": {"text": "Success", "code": 0}}
+    assert {str(record["time_unix_ns"]) for record in records} == {"1763800000250000000"}
+    assert any("drawer 1 jammed" in record["body"] for record in records)
+    assert any("jammed too" in record["body"] for record in records)
+
+
+def test_a_python_logger_for_splunk(server: RunningServer, tmp_path: Path) -> None:
+    """Every line of a logging handler arrives, under the service that its source names."""
+    lines = [f"till opened for the {number}th time: naïve ✓" for number in range(30)]
+    file = tmp_path / "lines.json"
+    file.write_text(json.dumps(lines))
+    place = urlsplit(server.otlp_http_url)
+
+    client("splunk.py", str(place.hostname), str(place.port), TOKEN, str(file))
+    records = server.logs(len(lines), text="till opened")
+
+    assert sorted(record["body"] for record in records) == sorted(lines)
