@@ -21,7 +21,7 @@ def test_a_python_logger_for_loki(server: RunningServer, tmp_path: Path) -> None
 
     assert sorted(record["body"] for record in records) == sorted(lines)
     assert {record["severity_number"] for record in records} == {13}
-    assert {record["attributes"].get("drawer") for record in records} == {"3"}
+    assert {record["resource"].get("drawer") for record in records} == {"3"}
 
 
 @pytest.mark.parametrize("batch_bytes", [0, 1024])

@@ -1,6 +1,7 @@
 """Libraries that send to Splunk's HTTP Event Collector send to TracePulse when their URL is changed."""
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,11 +16,15 @@ def test_splunks_own_library(server: RunningServer, tmp_path: Path) -> None:
     file = tmp_path / "messages.json"
     file.write_text(json.dumps(["drawer 1 jammed", {"drawer": 2, "message": "jammed too"}]))
 
-    told = json.loads(client("splunk.cjs", server.otlp_http_url, TOKEN, str(file)))
-    records = server.logs(2, since="2025-11-22T00:00:00Z", until="2025-11-23T00:00:00Z")
+    at = int(time.time()) - 60 + 0.25
+
+    told = json.loads(client("splunk.cjs", server.otlp_http_url, TOKEN, str(file), str(at)))
+    records = server.logs(2, text="jammed")
 
     assert told == {"status": 200, "body": {"text": "Success", "code": 0}}
-    assert {str(record["time_unix_ns"]) for record in records} == {"1763800000250000000"}
+    assert {str(record["time_unix_ns"]) for record in records} == {
+        str(round(at * 1000) * 1_000_000)
+    }
     assert any("drawer 1 jammed" in record["body"] for record in records)
     assert any("jammed too" in record["body"] for record in records)
 
