@@ -46,7 +46,7 @@ $(E2E_STAMP): tests/e2e/node/package-lock.json
 	@cd tests/e2e/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(SHOP_STAMP): examples/shop/node/package-lock.json
+$(SHOP_STAMP): examples/shop/node/package-lock.json $(SDK_JS)
 	@echo "Installing the shop's Node packages…"
 	@cd examples/shop/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -51,6 +51,9 @@ def otel_environment(endpoint: str, service: str, resource: Mapping[str, str]) -
         "OTEL_METRIC_EXPORT_TIMEOUT": "5000",
         "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
     }
+    if service in NODE_SERVICES:
+        # Its lines go through our own SDK, which takes the address and the resource from here too.
+        ours["OTEL_LOGS_EXPORTER"] = "none"
     ours |= _loading(service) | {
         "OTEL_BSP_SCHEDULE_DELAY": "500",
         "OTEL_BLRP_SCHEDULE_DELAY": "500",

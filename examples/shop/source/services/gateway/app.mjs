@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { debugQueueExpress } from "debugqueue/express";
 import express from "express";
 import { log, logged } from "./log.mjs";
 import { Upstream } from "./upstream.mjs";
@@ -9,6 +10,7 @@ import { Upstream } from "./upstream.mjs";
 const PAGE = fileURLToPath(new URL("page", import.meta.url));
 const TELEMETRY_URL = process.env.BROWSER_TELEMETRY_URL ?? "";
 const POLICY = `default-src 'self'; connect-src 'self' ${TELEMETRY_URL}`.trim();
+const SDK_OF_PAGES = fileURLToPath(import.meta.resolve("debugqueue/browser"));
 
 const session = new Upstream("session");
 const checkout = new Upstream("checkout");
@@ -17,7 +19,9 @@ const fulfilment = new Upstream("fulfilment");
 
 export const app = express();
 app.disable("x-powered-by");
-app.use(logged, express.json());
+app.use(debugQueueExpress(), logged, express.json());
+
+app.get("/page/debugqueue.mjs", (_request, response) => response.sendFile(SDK_OF_PAGES));
 
 // The page; it is told where its telemetry goes, and its version.
 app.get("/", (_request, response) => {

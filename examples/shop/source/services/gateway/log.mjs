@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
+import { debugQueueWinston } from "debugqueue/winston";
 import winston from "winston";
 
 export const REQUEST_ID_HEADER = "X-Request-ID";
@@ -20,7 +21,7 @@ const layout = winston.format.printf(({ level, message, timestamp }) => {
 
 export const log = winston.createLogger({
   format: winston.format.combine(winston.format.timestamp(), layout),
-  transports: [new winston.transports.Console({ stderrLevels: ["error", "warn", "info"] })],
+  transports: [new winston.transports.Console({ stderrLevels: ["error", "warn", "info"] }), debugQueueWinston()],
 });
 
 // Middleware: give each request an id, and write a line when it is answered.

@@ -1,7 +1,5 @@
 // What the page asks the gateway for.
 
-import { tracedFetch } from "./telemetry.mjs";
-
 export class Refused extends Error {
   constructor(status, text) {
     super(text);
@@ -15,7 +13,7 @@ sessionStorage.setItem("session", session);
 async function ask(method, path, body) {
   const headers = { "X-Session": session };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await tracedFetch(path, { method, headers, body: body && JSON.stringify(body) });
+  const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
   const text = await answer.text();
   const said = text ? JSON.parse(text) : {};
   if (!answer.ok) throw new Refused(answer.status, said.error ?? `the shop answered ${answer.status}`);

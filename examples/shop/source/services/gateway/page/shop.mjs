@@ -2,7 +2,7 @@
 
 import * as api from "./api.mjs";
 import * as cart from "./cart.mjs";
-import { interaction, routeChanged } from "./telemetry.mjs";
+import { DebugQueue } from "./telemetry.mjs";
 import * as views from "./views.mjs";
 
 const PACKED_WITHIN_TRIES = 20;
@@ -28,8 +28,9 @@ function drawFrame() {
 // Run what a person asked for, and tell them if the shop would not.
 function attempt(name, action) {
   say("");
-  return interaction(name, action).catch((problem) => {
+  return action().catch((problem) => {
     if (!(problem instanceof api.Refused)) throw problem;
+    DebugQueue.warning("REFUSED", { details: problem.message, action: name, status: problem.status });
     say(problem.message);
   });
 }
@@ -51,7 +52,7 @@ async function draw() {
 
 function go(address) {
   history.pushState(null, "", address);
-  routeChanged(address);
+  DebugQueue.info("VIEW", Object.fromEntries(new URL(location.href).searchParams));
   return draw();
 }
 
