@@ -1,6 +1,6 @@
 """Which protocols are taken on the OTLP/HTTP port besides OTLP."""
 
-from tracepulse.receive import elastic, loki, splunk_hec, zipkin_port
+from tracepulse.receive import elastic, loki, remote_write_port, splunk_hec, zipkin_port
 from tracepulse.receive.drop_in import Route
 
 __all__ = ["all_routes"]
@@ -8,6 +8,7 @@ __all__ = ["all_routes"]
 _PROTOCOLS = (
     elastic,
     loki,
+    remote_write_port,
     splunk_hec,
     zipkin_port,
 )
