@@ -7,7 +7,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 __all__ = ["HistogramMessage", "RequestV2", "WriteRequest", "packed", "request_1", "request_2"]
 
-_KINDS = {
+_KINDS: dict[str, Any] = {
     "double": 1, "int64": 3, "uint64": 4, "int32": 5, "string": 9, "uint32": 13, "sint32": 17,
     "sint64": 18,
 }  # fmt: skip
@@ -46,7 +46,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
             made.label = 3 if kind.startswith("*") else 1
             kind = kind.removeprefix("*")
             if kind in _KINDS:
-                made.type = _KINDS[kind]  # type: ignore[assignment]
+                made.type = _KINDS[kind]
             else:
                 made.type = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
                 made.type_name = f".tests.{kind}"
@@ -76,8 +76,8 @@ def request_1(*series: tuple[Labels, list[Sample]]) -> Any:
         made = request.timeseries.add()
         for name, value in labels.items():
             made.labels.add(name=name, value=value)
-        for value, at in samples:
-            made.samples.add(value=value, timestamp=at)
+        for number, at in samples:
+            made.samples.add(value=number, timestamp=at)
     return request
 
 

@@ -27,7 +27,8 @@ from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.access import Scope
 from tracepulse.receive.native_histograms import HistogramRefused, write_histogram
 from tracepulse.receive.prometheus_series import MetricType, SeriesMemory
-from tracepulse.receive.remote_write import write_remote_1, write_remote_2
+from tracepulse.receive.remote_write_1 import write_remote_1
+from tracepulse.receive.remote_write_2 import write_remote_2
 
 PATH = "/api/v1/write"
 V1 = {"content_type": "application/x-protobuf", "content_encoding": "snappy"}

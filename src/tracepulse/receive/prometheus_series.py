@@ -13,7 +13,14 @@ from collections.abc import Hashable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from tracepulse.receive.otlp_bytes import attribute_bytes, field_bytes, fixed64, varint
+from tracepulse.receive.otlp_bytes import (
+    AttributeBytes,
+    attribute_bytes,
+    field_bytes,
+    fixed64,
+    varint,
+)
+from tracepulse.receive.service_names import service_name
 
 __all__ = ["Data", "Family", "Group", "MetricType", "PointWriter", "Series", "SeriesMemory"]
 
@@ -115,6 +122,7 @@ class SeriesMemory:
         """By the labels as they come on the wire."""
         self._families: dict[str, Family] = {}
         self._groups: dict[tuple[bytes, str, Family, Data], Group] = {}
+        self._attributes = AttributeBytes(b"\x3a")
         self._bytes = 0
 
     def learn(self, families: dict[str, Family]) -> None:
@@ -157,9 +165,7 @@ class SeriesMemory:
             return None
         told = self.family(name) if family is None else family
         attributes = b"".join(
-            attribute_bytes(b"\x3a", label, value)
-            for label, value in labels
-            if label not in ("__name__", "instance")
+            self._attributes[pair] for pair in labels if pair[0] not in ("__name__", "instance")
         )
         group = self.group(labels, told, Data.SUM if _is_sum(name, told.type) else Data.GAUGE)
         head = b"\x0a" + varint(len(attributes) + 18) + attributes + b"\x19"
@@ -185,6 +191,7 @@ class SeriesMemory:
     def _forget(self) -> None:
         self.known.clear()
         self._groups.clear()
+        self._attributes = AttributeBytes(b"\x3a")
         self._bytes = 0
 
 
@@ -195,7 +202,7 @@ def _is_sum(name: str, kind: int) -> bool:
 
 
 def _resource(labels: dict[str, str]) -> bytes:
-    service = labels.get("service_name") or labels.get("job", "").rpartition("/")[2]
+    service = service_name(labels)
     instance = labels.get("instance", "")
     named = (("service.name", service), ("service.instance.id", instance))
     return b"".join(attribute_bytes(b"\x0a", key, value) for key, value in named if value)

@@ -12,7 +12,9 @@ from tracepulse.errors import LimitExceeded, Overloaded, SenderError, Unauthoriz
 from tracepulse.receive.compression import UnsupportedEncoding
 from tracepulse.receive.drop_in import Answer, Door, Request, Route
 from tracepulse.receive.prometheus_series import SeriesMemory
-from tracepulse.receive.remote_write import Written, write_remote_1, write_remote_2
+from tracepulse.receive.remote_write import Written
+from tracepulse.receive.remote_write_1 import write_remote_1
+from tracepulse.receive.remote_write_2 import write_remote_2
 
 __all__ = ["routes"]
 
