@@ -43,7 +43,8 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
             told, _, kind = each.partition(":")
             field, _, number = told.partition("=")
             made = message.field.add(name=field, number=int(number))
-            made.label = 3 if kind.startswith("*") else 1
+            label: Any = 3 if kind.startswith("*") else 1
+            made.label = label
             kind = kind.removeprefix("*")
             if kind in _KINDS:
                 made.type = _KINDS[kind]

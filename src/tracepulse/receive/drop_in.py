@@ -16,7 +16,7 @@ from tracepulse.receive.access import Caller, Gate
 from tracepulse.receive.admission import Admitted
 from tracepulse.receive.compression import decompress
 from tracepulse.receive.http_requests import Answer, Request, caller_of, check_page, read_body
-from tracepulse.receive.limits import MIB
+from tracepulse.receive.limits import MIB, Limits
 from tracepulse.receive.receiver import Converted, Receiver, limits_of
 
 __all__ = ["Answer", "Converted", "Door", "Handler", "Request", "Route", "Routes", "answer_route"]
@@ -50,19 +50,27 @@ class Door:
             check_page(request.header(b"origin"), self.allowed_origins)
         return caller
 
-    async def body(self, request: Request, caller: Caller, encoding: str | None = None) -> bytes:
+    async def body(
+        self,
+        request: Request,
+        caller: Caller,
+        encoding: str | None = None,
+        limits: Limits | None = None,
+    ) -> bytes:
         """
         Return the body, unpacked.
 
         Args:
             encoding: gzip, zstd, deflate, snappy (one block) or ''; by default what the header
                 Content-Encoding says.
+            limits: how long it may be; by default the caller's.
         Raises:
             LimitExceeded, MalformedBody, UnsupportedEncoding: it cannot be taken.
         """
-        limits = limits_of(caller)
-        if caller.trust != "browser_unauthenticated":
-            limits = replace(limits, wire_bytes=_WIRE_BYTES)
+        if limits is None:
+            limits = limits_of(caller)
+            if caller.trust != "browser_unauthenticated":
+                limits = replace(limits, wire_bytes=_WIRE_BYTES)
         sent = await read_body(request, limits.wire_bytes)
         named = request.header(b"content-encoding") if encoding is None else encoding
         if len(sent) <= _AT_ONCE_BYTES or named in ("", "identity"):

@@ -194,7 +194,7 @@ def cors_headers(
         (
             b"access-control-allow-headers",
             b"content-type, content-encoding, x-api-key, authorization, traceparent,"
-            b" x-faro-session-id",
+            b" x-faro-session-id, x-scope-orgid",
         ),
         (b"access-control-expose-headers", b"retry-after"),
         (b"access-control-max-age", b"86400"),

@@ -1,8 +1,16 @@
 """Every limit on what is received: its unit, its reason, and what happens past it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["ANY_TIME", "BROWSER_LIMITS", "SERVER_LIMITS", "Limits", "TimeWindow", "live_window"]
+__all__ = [
+    "ANY_TIME",
+    "BROWSER_LIMITS",
+    "FARO_LIMITS",
+    "SERVER_LIMITS",
+    "Limits",
+    "TimeWindow",
+    "live_window",
+]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -47,6 +55,10 @@ class Limits:
 
 SERVER_LIMITS = Limits()
 BROWSER_LIMITS = Limits(wire_bytes=64 * KIB, body_bytes=256 * KIB, records=1_000, containers=200)
+
+FARO_LIMITS = replace(BROWSER_LIMITS, wire_bytes=512 * KIB, body_bytes=2 * MIB)
+"""Faro gathers whatever has come together, and posts without `keepalive` what a browser would not keep
+under way; a page with many resources sends several hundred KiB at its start."""
 
 
 @dataclass(frozen=True, slots=True)
