@@ -1,6 +1,13 @@
 """Which protocols are taken on the OTLP/HTTP port besides OTLP."""
 
-from tracepulse.receive import elastic, faro_port
+from tracepulse.receive import (
+    elastic,
+    faro_port,
+    loki,
+    remote_write_port,
+    splunk_hec,
+    zipkin_port,
+)
 from tracepulse.receive.drop_in import Route
 
 __all__ = ["all_routes"]
@@ -8,7 +15,6 @@ __all__ = ["all_routes"]
 _PROTOCOLS = (
     elastic,
     faro_port,
-)
     loki,
     remote_write_port,
     splunk_hec,
