@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.faults.server_process import Server, start
 from tests.receive.loki_stand_in import loki_stand_in
+from tests.running_server import wait_until
 
 KILLS = int(os.environ.get("TRACEPULSE_FOLLOWER_KILLS", "20"))
 
@@ -36,17 +37,20 @@ class _Writer(threading.Thread):
         return self.written
 
 
-def _numbers(server: Server) -> list[int]:
-    """Return the numbers of all lines that are stored, sorted."""
-    numbers: list[int] = []
-    offset = 0
-    while True:
-        parameters = {"since": "-2h", "limit": 1000, "offset": offset}
-        answer = httpx.get(f"{server.api}/api/logs", params=parameters, timeout=60).json()
-        numbers += [int(each["body"].split()[-1]) for each in answer["records"]]
-        if len(answer["records"]) < 1000:
-            return sorted(numbers)
-        offset += 1000
+def _numbers(server: Server, since_unix_ns: int, until_unix_ns: int) -> list[int]:
+    """Return the numbers of all lines of a window that are stored."""
+    parameters = {"since": str(since_unix_ns), "until": str(until_unix_ns), "limit": 1000}
+    answer = httpx.get(f"{server.api}/api/logs", params=parameters, timeout=60).json()
+    if answer["complete"]:
+        return [int(each["body"].split()[-1]) for each in answer["records"]]
+    middle = (since_unix_ns + until_unix_ns) // 2
+    halves = (since_unix_ns, middle), (middle, until_unix_ns)
+    return [number for half in halves for number in _numbers(server, *half)]
+
+
+def _stored(server: Server) -> int:
+    (logs,) = (s for s in server.doctor()["accounting"]["signals"] if s["signal"] == "logs")
+    return int(logs["stored"])
 
 
 def _kill_and_count(folder: Path, config: str, kills: int, write: Callable[[int], None]) -> None:
@@ -62,16 +66,15 @@ def _kill_and_count(folder: Path, config: str, kills: int, write: Callable[[int]
             server.kill()
     count = writer.end()
     with start(folder / "data", flags=flags) as server:
-        deadline = time.monotonic() + 120
-        while len(stored := _numbers(server)) < count and time.monotonic() < deadline:
-            time.sleep(0.5)
-        time.sleep(3)  # for one that comes once too often
+        wait_until(lambda: _stored(server), lambda n: n >= count, f"{count} lines", 240)
+        time.sleep(2)  # for one that comes once too often
         server.wait_loaded()
-        stored = _numbers(server)
+        now = time.time_ns()
+        stored = _numbers(server, now - 3600 * 10**9, now + 60 * 10**9)
         problems = [each for each in server.doctor()["checks"] if not each["ok"]]
         assert [] == [each for each in problems if each["name"] not in ("disk", "watch")]
         server.stop()
-    differing = {n: c for n, c in (Counter(stored) - Counter(range(count))).items()}
+    differing = dict(Counter(stored) - Counter(range(count)))
     assert ({}, []) == (differing, sorted(set(range(count)) - set(stored)))
 
 
