@@ -29,7 +29,9 @@ from tracepulse.receive.app import otlp_app
 from tracepulse.receive.grpc import grpc_server
 from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.protocols import all_routes
+from tracepulse.receive.pull.connectors import PROGRESS_FILE
 from tracepulse.receive.pull.files import FollowedFiles
+from tracepulse.receive.pull.progress import Pulled
 from tracepulse.receive.receiver import Receiver
 from tracepulse.receive.syslog_listener import SyslogListener
 from tracepulse.receive.wire import warm_up
@@ -287,6 +289,7 @@ async def _followed_files(core: Core) -> AsyncIterator[None]:
         core.journal,
         core.clock,
         retention_days=core.settings.retention_days,
+        promises=Pulled(core.folder.path / PROGRESS_FILE, ":log_files"),
     )
     followed.start()
     try:

@@ -15,6 +15,7 @@ from tracepulse.clock import Clock
 from tracepulse.errors import BadQuestion, NotFound, SourceFailure
 from tracepulse.receive.limits import live_window
 from tracepulse.receive.pull.configured import Connector
+from tracepulse.receive.pull.elastic import Elastic
 from tracepulse.receive.pull.files import FollowedFiles
 from tracepulse.receive.pull.follower import Follower, FollowerState
 from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
@@ -23,6 +24,7 @@ from tracepulse.receive.pull.loki import Loki
 from tracepulse.receive.pull.passes import Fetched, Puller
 from tracepulse.receive.pull.progress import Pulled
 from tracepulse.receive.pull.spending import Budget, BudgetSpent, Spend
+from tracepulse.receive.pull.splunk import Splunk
 
 __all__ = ["PROGRESS_FILE", "ConnectorReport", "Connectors", "asked_of", "prove"]
 
@@ -79,8 +81,22 @@ def asked_of(connector: Connector) -> Asked:
             http = _http(connector, headers)
             most = min(connector.page_records, _MOST_AT_ONCE)
             return Loki(http, connector.query, most, connector.service)
-        case "elasticsearch" | "opensearch" | "splunk":
-            raise BadQuestion(f"{what}: {connector.kind} cannot be asked yet")
+        case "elasticsearch" | "opensearch":
+            if token:
+                headers.append(("authorization", f"ApiKey {token}"))
+            return Elastic(
+                _http(connector, headers),
+                connector.index,
+                connector.query,
+                connector.time_field,
+                min(connector.page_records, _MOST_AT_ONCE),
+                connector.service,
+            )
+        case "splunk":
+            if token:
+                headers.append(("authorization", f"Bearer {token}"))
+            http = _http(connector, headers)
+            return Splunk(http, connector.query, connector.page_records, connector.service)
         case "files":
             raise BadQuestion(f"{what}: files are followed, they cannot be asked for a window")
         case kind:
@@ -136,14 +152,10 @@ def _first(asked: Asked, stretch: Stretch, spend: Spend) -> list[Heard]:
 
 
 def _proof(server: str, records: list[Heard], back_s: int) -> Proof:
-    services = Counter(
-        str(dict(each.resource).get("service.name", "")) or "(no service)" for each in records
-    )
+    services = Counter(each.known.service or "(no service)" for each in records)
     notes = [f"read from the last {back_s // 60} minutes"]
     if services["(no service)"]:
         notes.append("records without a service: name one with `service = …`")
-    if not any(each.severity_number for each in records):
-        notes.append("no record has a level")
     return Proof(
         server,
         len(records),
@@ -208,6 +220,7 @@ class Connectors:
             journal,
             self._clock,
             retention_days=self._retention_days,
+            promises=Pulled(folder / PROGRESS_FILE, connector.name),
         )
 
     def _open(self, running: _Running, folder: Path, journal: DurableAppend) -> None:

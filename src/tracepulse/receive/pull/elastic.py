@@ -15,7 +15,7 @@ from tracepulse.errors import SourceFailure
 from tracepulse.instants import rfc3339
 from tracepulse.receive.pull.elastic_documents import DocumentReader
 from tracepulse.receive.pull.http_source import AnswerTooLarge, HttpSource
-from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
+from tracepulse.receive.pull.interface import Estimate, Page, Stretch
 from tracepulse.receive.pull.paging import PageSize
 from tracepulse.receive.pull.spending import BudgetSpent, Spend
 
@@ -229,7 +229,7 @@ class Elastic:
 
 
 class _NoShardDocError(Exception):
-    """This cluster cannot sort by `_shard_doc`."""
+    """Raised where a cluster cannot sort by `_shard_doc`."""
 
 
 class _View:
@@ -248,5 +248,3 @@ def _time_of(hit: Any) -> int:
             lasting=True,
         )
     return value * 1_000_000 if value < _MS_UNTIL else value
-
-

@@ -1,30 +1,35 @@
 """
 Log files, followed as they grow.
 
-A file's place is remembered only once its lines are durable, so a crash reads some lines again at
-most. A file is followed by what it is, not by its name: when it is renamed or removed, it is read
+A file's place is remembered once its lines are durable. Where `promises` are kept, what is about to be
+appended is noted before with the place behind it, so that a crash reads no line again (`progress.py`);
+without them it reads the last ones twice. A file is followed by what it is, not by its name: when it is renamed or removed, it is read
 on beside its successor, because writers go on with it for a while after a rotation.
 """
 
 import glob
+import json
 import logging
 import math
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tracepulse.clock import Clock
-from tracepulse.errors import Overloaded
-from tracepulse.receive.admission import Receipt, admit
+from tracepulse.errors import Overloaded, Unavailable
+from tracepulse.receive.admission import Admitted, Receipt, admit
 from tracepulse.receive.limits import ANY_TIME, SERVER_LIMITS, live_window
 from tracepulse.receive.pull.followed_file import FollowedFile
 from tracepulse.receive.pull.interface import DurableAppend
 from tracepulse.receive.pull.places import Identity, Place, Places
+from tracepulse.receive.pull.progress import FilePromise, Pulled
 
 __all__ = ["FollowedFiles"]
 
@@ -60,6 +65,7 @@ class FollowedFiles:
         monotonic_s: Callable[[], float] = time.monotonic,
         max_open: int = _MAX_OPEN,
         retention_days: int | None = None,
+        promises: Pulled | None = None,
     ) -> None:
         """
         Prepare; nothing is read before `start`.
@@ -70,7 +76,10 @@ class FollowedFiles:
             max_open: files that are open at a time.
             retention_days: lines that are older are moved to where it begins, and keep their time
                 as an attribute; None takes any time.
+            promises: settled with the journal; None reads the last lines again after a crash.
         """
+        self._promises = promises
+        self._last_receipt_unix_ns = 0
         self._patterns = patterns
         self._journal = journal
         self._clock = clock
@@ -79,6 +88,7 @@ class FollowedFiles:
         self._retention_days = retention_days
         self._open: dict[Identity, FollowedFile] = {}
         self._places = Places(places)
+        self._take_settled()
         self._closed: dict[Identity, tuple[int, int]] = {}
         """Size and time of change of files that were read to their end and closed."""
         self._left: set[Identity] = set()
@@ -214,7 +224,10 @@ class FollowedFiles:
     def _advance(self, file: FollowedFile, now_s: float) -> bool:
         """Read on in one file; returns whether there is more."""
         try:
-            self._store(file, file.read(_ROUND_BYTES, now_s))
+            for full in file.read(_ROUND_BYTES, now_s):
+                if full:
+                    # Only when nothing complete is held back can the place be told.
+                    self._store(file, [*full, *file.flush()])
             self._pass_on(file, now_s)
             return file.has_more
         except OSError as error:
@@ -228,11 +241,9 @@ class FollowedFiles:
         if file.open_ended:
             if now_s - file.last_read_s >= _QUIET_S or self._stop.is_set():
                 self._store(file, file.finish())
-                self._places.put(file.place())
             elif now_s - file.last_stored_s >= _FLUSH_S:
                 file.last_stored_s = now_s
                 self._store(file, file.flush())
-                self._places.put(file.place())
         if file.is_at_its_path():
             file.away_since_s = None
         elif file.away_since_s is None:
@@ -246,7 +257,6 @@ class FollowedFiles:
         """Close a file for now; `whole` when nothing will be added to it."""
         try:
             self._store(file, file.finish(whole))
-            self._places.put(file.place())
             if not file.has_more:
                 self._closed[file.identity] = file.seen
         except (OSError, _NoRoom) as error:
@@ -257,22 +267,66 @@ class FollowedFiles:
         if self._open.pop(file.identity, None) is not None:
             file.close()
 
-    def _store(self, file: FollowedFile, requests: Iterator[ExportLogsServiceRequest]) -> None:
-        """Return once everything is durable; raises _NoRoom."""
-        for request in requests:
+    def _store(self, file: FollowedFile, requests: Iterable[ExportLogsServiceRequest]) -> None:
+        """
+        Make requests durable, and remember the place behind them.
+
+        They are all that is complete of what was read of the file. Raises _NoRoom.
+        """
+        # Messages of protobuf one behind another are one message.
+        body = b"".join(request.SerializeToString() for request in requests)
+        place = file.place()
+        if body:
             now_unix_ns = self._clock.now_unix_ns()
             days = self._retention_days
             window = ANY_TIME if days is None else live_window(now_unix_ns, days)
-            admitted = admit(request.SerializeToString(), "logs", SERVER_LIMITS, window)
-            if not admitted.records and not admitted.rejected:
-                continue
-            receipt = admitted.noted_on(Receipt(now_unix_ns, "files", "loopback"))
-            while True:
-                try:
-                    self._journal.append("logs", admitted.body, receipt, admitted.records).result()
-                    break
-                except Overloaded as error:
-                    if self._stop.is_set():
-                        raise _NoRoom from error
-                    _log.warning("log file %s waits: %s", file.path, error)
-                    self._stop.wait(_RETRY_S)
+            admitted = admit(body, "logs", SERVER_LIMITS, window)
+            if admitted.records or admitted.rejected:
+                receipt = admitted.noted_on(
+                    Receipt(self._receipt_ns(now_unix_ns), "files", "loopback")
+                )
+                self._promise(file, place, receipt, admitted.body)
+                self._append(file, receipt, admitted)
+        self._places.put(place)
+
+    def _append(self, file: FollowedFile, receipt: Receipt, admitted: Admitted) -> None:
+        while True:
+            try:
+                self._journal.append("logs", admitted.body, receipt, admitted.records).result()
+                return
+            except Overloaded as error:
+                if self._stop.is_set():
+                    raise _NoRoom from error
+                _log.warning("log file %s waits: %s", file.path, error)
+                self._stop.wait(_RETRY_S)
+
+    def _promise(self, file: FollowedFile, place: Place, receipt: Receipt, body: bytes) -> None:
+        if self._promises is None:
+            return
+        before = self._places.get(file.identity) or file.beginning()
+        device, inode = file.identity
+        promise = FilePromise(
+            f"{device}:{inode}",
+            receipt.received_unix_ns,
+            zlib.crc32(body),
+            json.dumps(asdict(before)),
+            json.dumps(asdict(place)),
+        )
+        try:
+            self._promises.promise_lines(promise)
+        except Unavailable as error:
+            _log.warning("log file %s: %s; its last lines may come twice", file.path, error)
+
+    def _take_settled(self) -> None:
+        """Go on where the journal says that lines came to."""
+        if self._promises is None:
+            return
+        for text in self._promises.settled_lines():
+            self._places.put(Place(**json.loads(text)))
+        if self._places.save():
+            self._promises.forget_lines()
+
+    def _receipt_ns(self, now_unix_ns: int) -> int:
+        """Return an instant of receipt that no other request of ours has."""
+        self._last_receipt_unix_ns = max(now_unix_ns, self._last_receipt_unix_ns + 1)
+        return self._last_receipt_unix_ns

@@ -13,6 +13,8 @@ from tracepulse.receive.pull.places import Identity, Place, Places, fingerprint
 __all__ = ["FollowedFile"]
 
 _READ_BYTES = 1024 * 1024
+_PIECE_LINES = 10_000
+"""Read at once, so that a request has fewer records than it may have."""
 _TAIL_BYTES = 64
 _REMEMBERED_LINES = 100_000
 """More lines than one folded record can have."""
@@ -71,8 +73,13 @@ class FollowedFile:
 
     # -- reading -------------------------------------------------------------------------------
 
-    def read(self, at_most_bytes: int, now_s: float) -> Iterator[ExportLogsServiceRequest]:
-        """Yield what the next lines make full; `at_most_bytes` are read, roughly."""
+    def read(self, at_most_bytes: int, now_s: float) -> Iterator[list[ExportLogsServiceRequest]]:
+        """
+        Yield, piece by piece of the file, what its lines make full.
+
+        Args:
+            at_most_bytes: are read, roughly.
+        """
         status = os.fstat(self._descriptor)
         seen = status.st_size, status.st_mtime_ns
         if seen == self._seen and not self.has_more:
@@ -83,8 +90,9 @@ class FollowedFile:
         while taken < at_most_bytes:
             data = self._next_bytes()
             if data is None:
-                yield from self.finish(whole=True)
+                rest = list(self.finish(whole=True))
                 self._begin_at(self._data_begin())
+                yield rest
                 data = self._next_bytes()
             if not data:
                 self.has_more = False
@@ -92,7 +100,12 @@ class FollowedFile:
             taken += len(data)
             self.last_read_s = now_s
             self.open_ended = True
-            yield from self._reader.read(self._whole_lines(data))
+            lines, sizes = self._whole_lines(data)
+            for first in range(0, len(lines), _PIECE_LINES):
+                end = first + _PIECE_LINES
+                self._line_bytes.extend(sizes[first:end])
+                self._read_to += sum(sizes[first:end])
+                yield list(self._reader.read(lines[first:end]))
 
     def flush(self) -> Iterator[ExportLogsServiceRequest]:
         """Yield what is complete."""
@@ -117,6 +130,10 @@ class FollowedFile:
         offset = self._read_to - held_bytes
         mark = fingerprint(self._descriptor, offset)
         return Place(self.path, self._folder, *self.identity, offset, mark)
+
+    def beginning(self) -> Place:
+        """Return where a file is begun of which nothing was read yet."""
+        return Place(self.path, self._folder, *self.identity, 0, fingerprint(self._descriptor, 0))
 
     def is_at_its_path(self) -> bool:
         """Return whether the path still leads to this file."""
@@ -166,14 +183,12 @@ class FollowedFile:
         except OSError:
             return 0  # it is empty, or its file system knows no holes
 
-    def _whole_lines(self, data: bytes) -> list[bytes]:
-        """Return the lines that end in `data`, and keep the beginning of the next."""
+    def _whole_lines(self, data: bytes) -> tuple[list[bytes], list[int]]:
+        """Return the lines that end in `data` and their lengths; keep the beginning of the next."""
         pieces = data.split(b"\n")
         sizes = [len(piece) + 1 for piece in pieces]
         sizes[0] += self._rest_bytes
         pieces[0] = (self._rest + pieces[0]).lstrip(b"\0")
         self._rest = pieces.pop()[: MAX_LINE_BYTES + 1]
         self._rest_bytes = sizes.pop() - 1
-        self._line_bytes.extend(sizes)
-        self._read_to += sum(sizes)
-        return pieces
+        return pieces, sizes

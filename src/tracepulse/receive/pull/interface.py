@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.log_writer import Resource
 from tracepulse.receive.pull.spending import Spend
+from tracepulse.receive.sent_logs import Known
 from tracepulse.receive.signals import Signal
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "HoldsMessage",
     "Page",
     "Proof",
-    "Resource",
     "Source",
     "Stretch",
 ]
@@ -60,20 +59,20 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A log record as a source told it."""
+    """A record as a source told it; what its text says is found out when it is taken."""
 
     time_unix_ns: int
     """By the source's own order, which its windows are cut by."""
     key: int
     """64 signed bits that stay the same whenever the source is asked. Records with equal keys are
     equal; how many of them there are is told from one answer."""
-    resource: Resource
-    body: str
-    severity_number: int = 0
-    severity_text: str = ""
+    known: Known
+    """What the source says of it beside its text."""
+    text: str
+    """A line; of a document the JSON."""
+    fields: dict[str, Any] | None = None
+    """Of a document: what becomes message, level and attributes. None for a line."""
     attributes: Sequence[tuple[str, Any]] = ()
-    trace_id: bytes = b""
-    span_id: bytes = b""
     event_unix_ns: int = 0
     """When it happened, where that is known more finely than the order; else 0."""
 

@@ -15,12 +15,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tracepulse.errors import BadSetting, SourceFailure
+from tracepulse.receive.log_fields import span_id, trace_id
+from tracepulse.receive.pull.heard_request import key_of
 from tracepulse.receive.pull.http_source import AnswerTooLarge, HttpSource
 from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
 from tracepulse.receive.pull.paging import PageSize
-from tracepulse.receive.pull.resources import resource_of_labels
 from tracepulse.receive.pull.spending import BudgetSpent, Spend
-from tracepulse.receive.pull.told_lines import Readers, key_of, severity_of, told
+from tracepulse.receive.resource_names import resource_name
+from tracepulse.receive.sent_logs import Known
+from tracepulse.receive.service_names import service_name
+from tracepulse.receive.severities import severity_of_word
 
 __all__ = ["Loki", "selector_of"]
 
@@ -34,6 +38,9 @@ _LENGTH_LIMIT = re.compile(r"query (?:time range|length)[^.]*exceeds", re.IGNORE
 _ANSWER_RATIO = 2.0
 """Bytes of an answer to the bytes of its lines, labels and JSON included."""
 _LEAST_SLICE_NS = 60_000_000_000
+_LEVELS = ("level", "severity", "severity_text", "lvl", "loglevel", "detected_level")
+_TRACES = ("trace_id", "traceid", "traceID", "traceId", "trace.id")
+_SPANS = ("span_id", "spanid", "spanID", "spanId", "span.id")
 
 
 class Loki:
@@ -54,7 +61,6 @@ class Loki:
         self._selector, self._filters = selector_of(query)
         self._size = PageSize(page_records)
         self._service = service
-        self._readers = Readers()
         self._slice_ns = _SLICE_NS
 
     def close(self) -> None:
@@ -211,30 +217,52 @@ class Loki:
         return records
 
     def _stream(self, labels: Mapping[str, str], values: list[list[Any]]) -> Iterator[Heard]:
-        name = key_of(labels)
-        first = int(values[0][0]) if values else 0
-        reader = self._readers.of(str(name), [value[1] for value in values], first)
+        stream = key_of(labels)
+        known = self._known(labels)
         for value in values:
             beside: dict[str, Any] = {}
             if len(value) > 2 and isinstance(value[2], dict):
                 kept = value[2].get("structuredMetadata")
                 beside = dict(kept) if isinstance(kept, dict) else {}
-            line = told(reader, value[1], beside)
-            number, text = line.severity_number, line.severity_text
-            if not number:
-                number, text = severity_of(labels)
             time_unix_ns = int(value[0])
-            yield Heard(
-                time_unix_ns,
-                key_of(name, time_unix_ns, value[1], beside),
-                resource_of_labels(labels, line.service, self._service),
-                line.body,
-                number,
-                text,
-                line.attributes,
-                line.trace_id,
-                line.span_id,
-            )
+            key = key_of(stream, time_unix_ns, value[1], beside)
+            of_line, attributes = _with_metadata(known, beside) if beside else (known, ())
+            yield Heard(time_unix_ns, key, of_line, value[1], attributes=attributes)
+
+    def _known(self, labels: Mapping[str, str]) -> Known:
+        service = service_name(labels) or self._service
+        renamed: dict[str, str] = {"service.name": service} if service else {}
+        for label, value in sorted(labels.items()):
+            renamed.setdefault(resource_name(label), value)
+        renamed.pop("service_name", None)
+        level = next(
+            (labels[name] for name in _LEVELS if severity_of_word(labels.get(name, ""))), ""
+        )
+        return Known(tuple(renamed.items()), service, severity_of_word(level), level)
+
+
+def _with_metadata(known: Known, beside: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
+    """Return what is known of a line with structured metadata, and its attributes."""
+    trace = span = b""
+    for name in _TRACES:
+        if name in beside and (trace := trace_id(beside[name])):
+            del beside[name]
+            break
+    for name in _SPANS if trace else ():
+        if name in beside and (span := span_id(beside[name])):
+            del beside[name]
+            break
+    number, text = known.severity_number, known.severity_text
+    for name in _LEVELS:
+        level = beside.get(name)
+        if isinstance(level, str) and severity_of_word(level):
+            number, text = severity_of_word(level), level
+            del beside[name]
+            break
+    changed = known._replace(
+        severity_number=number, severity_text=text, trace_id=trace, span_id=span
+    )
+    return changed, list(beside.items())
 
 
 def selector_of(query: str) -> tuple[str, str]:

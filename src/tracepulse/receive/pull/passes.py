@@ -21,6 +21,7 @@ from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded, SourceFailure
 from tracepulse.receive.admission import Receipt, admit
 from tracepulse.receive.limits import SERVER_LIMITS, live_window
+from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.pull.heard_request import request_of
 from tracepulse.receive.pull.interface import Asked, DurableAppend, Estimate, Heard, Page, Stretch
 from tracepulse.receive.pull.progress import Promise, Pulled, after_of
@@ -90,6 +91,7 @@ class Puller:
         """
         self._on_fetched = on_fetched
         self._asked = asked
+        self._readers = LineReaders()
         self._pulled = pulled
         self._journal = journal
         self._clock = clock
@@ -195,7 +197,7 @@ class Puller:
         """Put records into the journal, so that a crash neither loses nor doubles them."""
         now_unix_ns = self._clock.now_unix_ns()
         window = live_window(now_unix_ns, self._retention_days)
-        admitted = admit(request_of(new), "logs", SERVER_LIMITS, window)
+        admitted = admit(self._request(new, now_unix_ns), "logs", SERVER_LIMITS, window)
         taken["rejected"] += admitted.rejected_records
         receipt = admitted.noted_on(
             Receipt(self._receipt_ns(now_unix_ns), self._origin, "server_key")
@@ -212,6 +214,9 @@ class Puller:
             raise
         self._pulled.keep(promise)
         taken["records"] += admitted.records
+
+    def _request(self, new: list[Heard], now_unix_ns: int) -> bytes:
+        return request_of(self._pulled.name, new, self._readers, now_unix_ns)
 
     def _new_ones(
         self, records: list[Heard], covers: Stretch
@@ -255,14 +260,21 @@ def _seen(record: Heard) -> tuple[int, int]:
 
 def _size(records: list[Heard]) -> int:
     """Return about how many bytes records take."""
-    return sum(_RECORD_BYTES + len(each.body) for each in records)
+    return sum(map(_weight, records))
+
+
+def _weight(record: Heard) -> int:
+    values = (record.fields or {}).values()
+    texts = [value for value in values if isinstance(value, str)]
+    texts += [value for _, value in record.attributes if isinstance(value, str)]
+    return _RECORD_BYTES + len(record.text) + sum(map(len, texts))
 
 
 def _split(records: list[Heard]) -> tuple[list[Heard], list[Heard]]:
     """Return as many of the first records as make a request, and the rest, which is not empty."""
     size = 0
     for place, each in enumerate(records):
-        size += _RECORD_BYTES + len(each.body)
+        size += _weight(each)
         if place and (size > _REQUEST_BYTES or place == len(records) - 1):
             return records[:place], records[place:]
     return records, []

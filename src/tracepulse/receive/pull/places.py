@@ -94,10 +94,15 @@ class Places:
         for identity in idle[: max(0, len(idle) - _KEPT)]:
             self.forget(identity)
 
-    def save(self) -> None:
-        """Write what has changed; where that fails, lines may be read again after a crash."""
+    def save(self) -> bool:
+        """
+        Write what has changed; where that fails, lines may be read again after a crash.
+
+        Returns:
+            Whether everything is written.
+        """
         if not self._unsaved:
-            return
+            return True
         temporary = self._file.with_suffix(".new")
         text = json.dumps([asdict(place) for place in self._places.values()])
         try:
@@ -108,8 +113,9 @@ class Places:
             os.replace(temporary, self._file)
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._file, error.strerror)
-        else:
-            self._unsaved = False
+            return False
+        self._unsaved = False
+        return True
 
     def _read(self) -> list[Place]:
         try:

@@ -33,7 +33,7 @@ from tracepulse.receive.pull.interface import HoldsMessage, Stretch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Promise", "Pulled", "settle"]
+__all__ = ["FilePromise", "Promise", "Pulled", "after_of", "settle"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS connector (
@@ -63,6 +63,20 @@ class Promise:
     records: int
     after: str
     """What holds once the journal has it: JSON, understood by whoever made the promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePromise:
+    """A request on its way into the journal with lines of one file."""
+
+    part: str
+    """Which file, for as long as it is followed."""
+    received_unix_ns: int
+    checksum: int
+    before: str
+    """Where to go on if the journal did not take it."""
+    after: str
+    """Where to go on if it did."""
 
 
 class Pulled:
@@ -157,6 +171,35 @@ class Pulled:
         with self._lock, _told(self._path), self._db:
             _drop(self._db, self.name, promise)
 
+    def promise_lines(self, promise: FilePromise) -> None:
+        """Note durably what is about to be appended of a file."""
+        with self._lock, _told(self._path), self._db:
+            self._db.execute(
+                "INSERT OR REPLACE INTO promise VALUES (?, ?, ?, ?, 0, ?)",
+                (
+                    self.name,
+                    promise.part,
+                    promise.received_unix_ns,
+                    promise.checksum,
+                    json.dumps([promise.before, promise.after]),
+                ),
+            )
+
+    def settled_lines(self) -> list[str]:
+        """Return where to go on in the files of which lines had been promised; see `settle`."""
+        with self._lock, _told(self._path):
+            rows = self._db.execute(
+                "SELECT after FROM promise WHERE name = ? AND part != '' AND received_unix_ns = 0"
+                " ORDER BY part",
+                (self.name,),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def forget_lines(self) -> None:
+        """Drop what `settled_lines` returns, once it is noted elsewhere."""
+        with self._lock, _told(self._path), self._db:
+            self._db.execute("DELETE FROM promise WHERE name = ? AND part != ''", (self.name,))
+
     def cover(self, stretch: Stretch) -> None:
         """Note that a stretch is read for good, where there was nothing new in it."""
         with self._lock, _told(self._path), _unsynced(self._db), self._db:
@@ -193,8 +236,24 @@ def settle(path: Path, holds: HoldsMessage) -> None:
                         _keep(db, name, promise)
                     else:
                         _drop(db, name, promise)
+            _settle_lines(db, holds)
         finally:
             db.close()
+
+
+def _settle_lines(db: sqlite3.Connection, holds: HoldsMessage) -> None:
+    """Replace each promise of lines by where to go on in its file."""
+    rows = db.execute(
+        "SELECT name, part, received_unix_ns, checksum, after FROM promise"
+        " WHERE part != '' AND received_unix_ns != 0 ORDER BY name, part"
+    ).fetchall()
+    for name, part, received_unix_ns, checksum, after in rows:
+        place = json.loads(after)[holds("logs", received_unix_ns, checksum)]
+        with db:
+            db.execute(
+                "UPDATE promise SET received_unix_ns = 0, after = ? WHERE name = ? AND part = ?",
+                (place, name, part),
+            )
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -20,7 +20,7 @@ from tracepulse.errors import SourceFailure
 from tracepulse.receive.pull.http_source import HttpSource
 from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
 from tracepulse.receive.pull.spending import BudgetSpent, Spend
-from tracepulse.receive.pull.splunk_events import heard_of
+from tracepulse.receive.pull.splunk_results import ResultReader
 
 __all__ = ["Splunk"]
 
@@ -37,9 +37,7 @@ _FILLED_RATIO = 0.25
 class Splunk:
     """A Splunk server's management port and a search."""
 
-    def __init__(
-        self, http: HttpSource, query: str, page_records: int, service: str = ""
-    ) -> None:
+    def __init__(self, http: HttpSource, query: str, page_records: int, service: str = "") -> None:
         """
         Prepare to ask.
 
@@ -52,7 +50,7 @@ class Splunk:
         plain = not text.startswith(("|", "search "))
         self._search = f"search {text}" if plain else text
         self._most = page_records
-        self._service = service
+        self._reader = ResultReader(service)
         self._slice_ns = _FIRST_SLICE_NS
 
     def close(self) -> None:
@@ -61,9 +59,7 @@ class Splunk:
 
     def server(self, spend: Spend) -> str:
         """Return its version; the credentials are needed for it."""
-        found = self._http.json(
-            spend, "GET", "/services/server/info", {"output_mode": "json"}
-        )
+        found = self._http.json(spend, "GET", "/services/server/info", {"output_mode": "json"})
         entries = found.get("entry") if isinstance(found, dict) else None
         content = entries[0].get("content", {}) if isinstance(entries, list) and entries else {}
         return f"Splunk {content.get('version', '')}".strip()
@@ -107,7 +103,7 @@ class Splunk:
                 result = row.get("result")
                 if not isinstance(result, dict) or row.get("preview"):
                     continue
-                records.append(heard_of(result, self._service))
+                records.append(self._reader.heard(result))
                 if len(records) > self._most or spend.bytes_read - before > most_bytes:
                     return None
         finally:
