@@ -1,0 +1,224 @@
+"""Documents and events fetched from Elasticsearch, OpenSearch and Splunk: all of them, once."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from tests.receive.elastic_stand_in import ElasticStandIn, elastic_stand_in
+from tests.receive.splunk_stand_in import SplunkStandIn, splunk_stand_in
+
+from tracepulse.errors import SourceFailure
+from tracepulse.instants import rfc3339
+from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull.configured import Connector
+from tracepulse.receive.pull.connectors import Connectors, prove
+from tracepulse.receive.pull.interface import Stretch
+from tracepulse.receive.pull.passes import Fetched
+from tracepulse.receive.signals import Signal
+
+S = 1_000_000_000
+NOW = 1_790_000_000 * S
+HOUR, DAY = 3600 * S, 86_400 * S
+
+
+class _Journal:
+    """Remembers what was appended."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[dict[str, str], LogRecord]] = []
+
+    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
+        for group in ExportLogsServiceRequest.FromString(body).resource_logs:
+            names = {p.key: p.value.string_value for p in group.resource.attributes}
+            self.records += [(names, r) for scope in group.scope_logs for r in scope.log_records]
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def bodies(self) -> list[str]:
+        return [record.body.string_value for _, record in self.records]
+
+
+class _Clock:
+    def now_unix_ns(self) -> int:
+        return NOW
+
+
+class _Hand:
+    """A connector moved by hand."""
+
+    def __init__(self, connector: Connector, folder: Path) -> None:
+        self.journal = _Journal()
+        self._connectors = Connectors((connector,), folder, self.journal, _Clock(), 30)
+
+    def fetch(self, start: int, end: int, max_bytes: int | None = None) -> Fetched:
+        return self._connectors.fetch("shop", Stretch(start, end), max_bytes)
+
+    def close(self) -> None:
+        self._connectors.stop()
+
+
+@contextmanager
+def _connected(connector: Connector, folder: Path) -> Iterator[_Hand]:
+    hand = _Hand(connector, folder)
+    try:
+        yield hand
+    finally:
+        hand.close()
+
+
+def _elastic(elastic: ElasticStandIn, page: int = 5000) -> Connector:
+    kind = "opensearch" if elastic.is_opensearch else "elasticsearch"
+    return Connector("shop", kind, elastic.url, follow=False, page_records=page)
+
+
+def _splunk(splunk: SplunkStandIn, page: int = 5000) -> Connector:
+    return Connector("shop", "splunk", splunk.url, "index=main", follow=False, page_records=page)
+
+
+@pytest.mark.parametrize(
+    ("is_opensearch", "knows_shard_doc"), [(False, True), (True, True), (True, False)]
+)
+@pytest.mark.parametrize("ties", [1, 7, 150])
+def test_every_document_comes_once_however_pages_cut(
+    tmp_path: Path, is_opensearch: bool, knows_shard_doc: bool, ties: int
+) -> None:
+    """Documents of one instant that a page cuts in two are neither lost nor doubled."""
+    with elastic_stand_in(is_opensearch, knows_shard_doc) as elastic:
+        for number in range(450):
+            at = rfc3339(NOW - HOUR + number // ties * S + number % ties)
+            elastic.put({"@timestamp": at, "message": f"line {number}", "log.level": "info"})
+        with _connected(_elastic(elastic, page=40), tmp_path) as hand:
+            first = hand.fetch(NOW - 2 * HOUR, NOW)
+            again = hand.fetch(NOW - 2 * HOUR, NOW)
+            bodies = hand.journal.bodies()
+        assert {} == elastic.open_views
+    assert ((), 450, 0) == (first.left_out, first.records, again.records)
+    assert Counter(f"line {n}" for n in range(450)) == Counter(bodies)
+
+
+def test_ecs_fields_become_those_of_opentelemetry(tmp_path: Path) -> None:
+    """Service, host, level, trace and finer times of a document are on the record."""
+    with elastic_stand_in() as elastic:
+        elastic.put(
+            {
+                "@timestamp": rfc3339(NOW - HOUR + 123_456_789),
+                "message": "cannot pay",
+                "log": {"level": "ERROR", "logger": "shop.till"},
+                "service": {"name": "checkout", "version": "1.2"},
+                "host": {"name": "web-1"},
+                "trace": {"id": "5b8efff798038103d269b633813fc60c"},
+                "span": {"id": "eee19b7ec3c1b174"},
+                "error": {"stack_trace": "at Till.pay"},
+            }
+        )
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            hand.fetch(NOW - DAY, NOW)
+            ((resource, record),) = hand.journal.records
+    attributes = {p.key: p.value.string_value for p in record.attributes}
+    assert ("checkout", "1.2") == (resource["service.name"], resource["service.version"])
+    assert "web-1" == resource["host.name"]
+    assert (17, "cannot pay") == (record.severity_number, record.body.string_value)
+    assert NOW - HOUR + 123_456_789 == record.time_unix_nano
+    assert "5b8efff798038103d269b633813fc60c" == record.trace_id.hex()
+    assert "eee19b7ec3c1b174" == record.span_id.hex()
+    assert "at Till.pay" == attributes["exception.stacktrace"]
+    assert "d0" == attributes["elasticsearch.id"]
+
+
+def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> None:
+    """What some shards said alone would be taken for all there is."""
+    with elastic_stand_in() as elastic:
+        elastic.put({"@timestamp": rfc3339(NOW - HOUR), "message": "there"})
+        elastic.failed_shards = 2
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            failure = hand.fetch(NOW - DAY, NOW).failure
+            assert "2 of 5 shards did not answer" in str(failure)
+            assert 1 == hand.fetch(NOW - DAY, NOW).records
+
+
+def test_a_day_of_a_month_of_documents_stays_within_its_bytes(tmp_path: Path) -> None:
+    """No more is read than the budget, and the number of those left out is told."""
+    with elastic_stand_in() as elastic:
+        for number in range(30 * 200):
+            at = rfc3339(NOW - 29 * DAY + number * 400 * S)
+            elastic.put({"@timestamp": at, "message": f"line {number} " + "x" * 300})
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            before = elastic.sent_bytes
+            fetched = hand.fetch(NOW - 10 * DAY, NOW - 9 * DAY, max_bytes=40_000)
+            sent = elastic.sent_bytes - before
+    (left,) = fetched.left_out
+    assert fetched.bytes_read <= 40_000
+    assert sent <= 40_000 + 500  # the count of what was left out and the end of the view
+    # The last one read is counted among the rest: others may have its time.
+    assert 217 == fetched.records + (left.estimate.records or 0)
+    assert 0 < fetched.records < 216
+
+
+def test_every_event_of_splunk_comes_once(tmp_path: Path) -> None:
+    """Slices are halved until they fit a page; equal events at one instant stay several."""
+    with splunk_stand_in() as splunk:
+        for number in range(600):
+            splunk.put((NOW - HOUR) // 10**6 + number // 3 * 250, f"level=warn order={number}")
+        for _ in range(2):
+            splunk.put((NOW - HOUR) // 10**6, "level=warn equal")
+        with _connected(_splunk(splunk, page=100), tmp_path) as hand:
+            first = hand.fetch(NOW - DAY, NOW)
+            again = hand.fetch(NOW - DAY, NOW)
+            records = hand.journal.records
+    assert ((), 602, 0) == (first.left_out, first.records, again.records)
+    attributes = [{p.key: p.value.string_value for p in r.attributes} for _, r in records]
+    assert Counter(range(600)) == Counter(int(a["order"]) for a in attributes if "order" in a)
+    assert {13} == {record.severity_number for _, record in records if record.severity_number}
+    resource = records[0][0]
+    assert ("web-1", "main") == (resource["host.name"], resource["com.splunk.index"])
+    assert "search index=main" == splunk.searches[0]["search"]
+
+
+def test_an_export_that_is_cut_off_or_fails_is_asked_again(tmp_path: Path) -> None:
+    """Neither is taken for an answer: the events come with the next question."""
+    with splunk_stand_in() as splunk:
+        splunk.put((NOW - HOUR) // 10**6, "there")
+        with _connected(_splunk(splunk), tmp_path) as hand:
+            splunk.cut_next = True
+            cut = hand.fetch(NOW - HOUR - 10 * S, NOW - HOUR + 10 * S)
+            splunk.fail_next = "Unknown search command 'fro'."
+            failed = hand.fetch(NOW - HOUR - 10 * S, NOW - HOUR + 10 * S)
+            assert [] == hand.journal.records
+            assert 1 == hand.fetch(NOW - HOUR - 10 * S, NOW - HOUR + 10 * S).records
+    assert "ended before its last row" in str(cut.failure)
+    assert "Unknown search command 'fro'." in str(failed.failure)
+
+
+def test_a_month_of_events_stays_within_its_bytes(tmp_path: Path) -> None:
+    """An export that would be too long is ended, and no more is read than the budget."""
+    with splunk_stand_in() as splunk:
+        for number in range(29 * 500):
+            splunk.put(
+                (NOW - 29 * DAY) // 10**6 + number * 172_800, f"number={number} " + "y" * 200
+            )
+        with _connected(_splunk(splunk), tmp_path) as hand:
+            fetched = hand.fetch(NOW - 10 * DAY, NOW - 9 * DAY, max_bytes=150_000)
+    (left,) = fetched.left_out
+    assert fetched.bytes_read <= 150_000
+    assert 500 == fetched.records + (left.estimate.records or 0)
+
+
+def test_a_connection_is_proved_with_what_answers_and_what_it_has(tmp_path: Path) -> None:
+    """The proof names server and services; a wrong key is told with what to do."""
+    with elastic_stand_in() as elastic:
+        elastic.put({"@timestamp": rfc3339(NOW - 60 * S), "message": "a", "service.name": "till"})
+        proof = prove(_elastic(elastic), NOW)
+        assert ("Elasticsearch 8.19.0", 1, ("till",)) == (
+            proof.server,
+            proof.records,
+            proof.services,
+        )
+        elastic.api_key = "secret"
+        with pytest.raises(SourceFailure, match="401: missing authentication credentials"):
+            prove(_elastic(elastic), NOW)
