@@ -78,10 +78,11 @@ def test_a_source_is_proved_followed_and_fetched(tmp_path: Path) -> None:
             )
             loki.token = "changed"
             failing = wait_until(
-                lambda: [
-                    each for each in server.get("/api/doctor")["checks"]
+                lambda: next(
+                    each
+                    for each in server.get("/api/doctor")["checks"]
                     if each["name"] == "connector shop"
-                ][0],
+                ),
                 lambda check: not check["ok"],
                 "a failing connector",
             )  # fmt: skip

@@ -43,7 +43,8 @@ class DocumentReader:
         fields["elasticsearch.index"] = index
         if document_id:
             fields["elasticsearch.id"] = document_id
-        known = self._places.known_of(fields)
+        known, left = self._places.known_of(fields)
+        fields = dict(left)
         if not known.service and self._service:
             named = (("service.name", self._service), *known.resource)
             known = known._replace(resource=named, service=self._service)

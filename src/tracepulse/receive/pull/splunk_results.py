@@ -56,7 +56,7 @@ class ResultReader:
                 fields[f"com.splunk.{name}"] = result[name]
         if isinstance(result.get("host"), str):
             fields["host.name"] = result["host"]
-        known = self._places.known_of(fields)
+        known, left = self._places.known_of(fields)
         if not known.service:
             service = self._service or str(result.get("sourcetype") or "")
             if service:
@@ -64,7 +64,7 @@ class ResultReader:
                 known = known._replace(resource=named, service=service)
         place = result.get("_bkt"), result.get("_cd")
         key = key_of(*place, unix_ns) if all(place) else key_of(unix_ns, raw, known.resource)
-        return Heard(unix_ns, key, known, raw, attributes=list(fields.items()))
+        return Heard(unix_ns, key, known, raw, attributes=left)
 
 
 def _unix_ns(time: str) -> int:
