@@ -5,14 +5,13 @@ A request that is sent twice must be read alike, so that it is known to be the s
 learns only before it reads, from the first lines of a sender, and then no more.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
 from tracepulse.receive.log_entries import LineReader
 
-__all__ = ["LineReaders"]
+__all__ = ["Lent", "LineReaders"]
 
 MAX_READERS = 256
 """Senders whose layout is remembered, the last ones that wrote; any other is learnt anew."""
@@ -25,9 +24,10 @@ _LEARNT_CHARACTERS = 1000
 
 
 @dataclass(slots=True)
-class _Kept:
+class Lent:
     """A sender's reader and what it has seen."""
 
+    sender: str
     reader: LineReader
     sample: list[str] = field(default_factory=list)
     """First lines, while they are fewer than LEARNT_LINES."""
@@ -47,18 +47,15 @@ class LineReaders:
 
     def __init__(self, most: int = MAX_READERS) -> None:
         self._most = most
-        self._idle: dict[str, _Kept] = {}
+        self._idle: dict[str, Lent] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._idle)
 
-    @contextmanager
-    def reader(
-        self, sender: str, lines: Sequence[str], received_unix_ns: int
-    ) -> Iterator[LineReader]:
+    def lend(self, sender: str, lines: Sequence[str], received_unix_ns: int) -> Lent:
         """
-        Lend the reader of a sender for as long as the context lasts.
+        Return the reader of a sender, for whoever asks alone; it is to be given back.
 
         Args:
             sender: what tells senders of unlike lines apart, such as the service.
@@ -66,39 +63,37 @@ class LineReaders:
             received_unix_ns: completes times that lack a year or date.
         """
         with self._lock:
-            kept = self._idle.pop(sender, None)
-        if kept is None:
-            kept = _Kept(LineReader(received_unix_ns))
-        if kept.learnt < LEARNT_LINES:
-            _learn(kept, lines, received_unix_ns)
-        try:
-            yield kept.reader
-        finally:
-            kept.lines += len(lines)
-            if kept.lines >= MAX_LINES:
-                kept.reader.renew(received_unix_ns)
-                kept.lines = 0
-            self._keep(sender, kept)
+            lent = self._idle.pop(sender, None)
+        if lent is None:
+            lent = Lent(sender, LineReader(received_unix_ns))
+        if lent.learnt < LEARNT_LINES:
+            _learn(lent, lines, received_unix_ns)
+        lent.lines += len(lines)
+        if lent.lines >= MAX_LINES:
+            lent.reader.renew(received_unix_ns)
+            lent.lines = 0
+        return lent
 
-    def _keep(self, sender: str, kept: _Kept) -> None:
+    def take_back(self, lent: Lent) -> None:
+        """Keep a reader for its sender's next lines."""
         with self._lock:
-            self._idle[sender] = kept
+            self._idle[lent.sender] = lent
             while len(self._idle) > self._most:
                 del self._idle[next(iter(self._idle))]
 
 
-def _learn(kept: _Kept, lines: Sequence[str], received_unix_ns: int) -> None:
+def _learn(lent: Lent, lines: Sequence[str], received_unix_ns: int) -> None:
     """Learn anew once there are twice as many lines as before, so that few are learnt often."""
-    room = LEARNT_LINES - len(kept.sample)
-    kept.sample += [line[:_LEARNT_CHARACTERS] for line in lines[:room]]
-    known = len(kept.sample)
-    if known < min(2 * kept.learnt, LEARNT_LINES):
+    room = LEARNT_LINES - len(lent.sample)
+    lent.sample += [line[:_LEARNT_CHARACTERS] for line in lines[:room]]
+    known = len(lent.sample)
+    if known < min(2 * lent.learnt, LEARNT_LINES):
         return
-    kept.learnt = known
-    kept.reader = LineReader(received_unix_ns)
-    kept.reader.learn(kept.sample)
-    for line in kept.sample:
-        kept.reader.read(line)  # further layouts are learnt from those that are unlike the others
-    kept.reader.settle()
+    lent.learnt = known
+    lent.reader = LineReader(received_unix_ns)
+    lent.reader.learn(lent.sample)
+    for line in lent.sample:
+        lent.reader.read(line)  # further layouts are learnt from those that are unlike the others
+    lent.reader.settle()
     if known >= LEARNT_LINES:
-        kept.sample = []
+        lent.sample = []

@@ -24,6 +24,7 @@ _TWO_BYTES = 1 << 14
 _KEPT = frozenset({str, int, bool})
 _KEPT_BYTES = 128
 _KEPT_ENTRIES = 4096
+_RESOURCE_BYTES = 1024
 
 
 def _varint(number: int) -> bytes:
@@ -100,6 +101,22 @@ def _part(tag: bytes, data: bytes) -> bytes:
     return tag + _length(len(data)) + data
 
 
+_RESOURCES: dict[Resource, bytes] = {}
+"""The attributes of resources last seen, those whose values are texts."""
+
+
+def _packed_resource(resource: Resource) -> bytes:
+    packed = b"".join(
+        b"\x0a" + _key_value(name, value) for name, value in resource if value is not None
+    )
+    # A number and a truth may be equal, and are not the same.
+    if len(packed) <= _RESOURCE_BYTES and all(value.__class__ is str for _, value in resource):
+        if len(_RESOURCES) >= _KEPT_ENTRIES:
+            _RESOURCES.clear()
+        _RESOURCES[resource] = packed
+    return packed
+
+
 class LogWriter:
     """Collects the records of one request, by resource and scope in the order of their first."""
 
@@ -170,9 +187,7 @@ class LogWriter:
         """Return the ExportLogsServiceRequest; the same records in the same order, the same bytes."""
         groups = []
         for (resource, scope), records in self._groups.items():
-            owner = b"".join(
-                b"\x0a" + _key_value(name, value) for name, value in resource if value is not None
-            )
+            owner = _RESOURCES.get(resource) or _packed_resource(resource)
             named = b"".join(
                 _part(tag, _utf8(text))
                 for tag, text in zip((b"\x0a", b"\x12"), scope, strict=True)

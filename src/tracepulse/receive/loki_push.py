@@ -84,10 +84,11 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
         good = list(_checked(entries, refusals))
         lines = [line for _, line, _ in good]
         sender = f"loki/{stream.service}"
-        with readers.reader(sender, lines, received_unix_ns) as reader:
-            for time_unix_ns, line, metadata in good:
-                known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
-                logs.add_line(known, reader, line, time_unix_ns, attributes)
+        lent = readers.lend(sender, lines, received_unix_ns)
+        for time_unix_ns, line, metadata in good:
+            known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
+            logs.add_line(known, lent.reader, line, time_unix_ns, attributes)
+        readers.take_back(lent)
     return LokiPush(
         logs.writer.to_bytes(), logs.writer.records, refusals.rejected, refusals.example
     )

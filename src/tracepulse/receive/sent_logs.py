@@ -51,6 +51,28 @@ class _Line(NamedTuple):
     attributes: Pairs
 
 
+_PLACES: dict[tuple[Any, ...], tuple[Resource, str]] = {}
+"""Resource and service by keys and texts, those last seen: senders are few, and their records many."""
+_KEPT_PLACES, _PLACE_CHARACTERS = 4096, 1024
+_TEXT = frozenset({str})
+
+
+def _place(plan: FieldPlan, fields: dict[str, Any]) -> tuple[Resource, str]:
+    """Return the resource and the service of flattened fields."""
+    values = plan.pick_place(fields)
+    if set(map(type, values)) - _TEXT:
+        return _place_of(fields, plan.place_pairs)
+    key = (plan.place_keys, values)
+    found = _PLACES.get(key)
+    if found is None:
+        found = _place_of(fields, plan.place_pairs)
+        if len("".join(values)) <= _PLACE_CHARACTERS:
+            if len(_PLACES) >= _KEPT_PLACES:
+                _PLACES.clear()
+            _PLACES[key] = found
+    return found
+
+
 def _place_of(fields: dict[str, Any], pairs: tuple[tuple[str, str], ...]) -> tuple[Resource, str]:
     service = service_name(fields)
     place: dict[str, Any] = {"service.name": service} if service else {}
@@ -67,7 +89,6 @@ class SentLogs:
     def __init__(self) -> None:
         self.writer = LogWriter()
         self._named: dict[tuple[Resource, str], Resource] = {}
-        self._places: dict[tuple[Any, ...], tuple[Resource, str]] = {}
         self._lines: dict[str, list[_Line]] = {}
 
     def add_line(
@@ -159,7 +180,7 @@ class SentLogs:
         """
         plan = document_plan(tuple(fields))
         left = list(zip(plan.names, plan.pick(fields), strict=True))
-        resource, service = self._place(plan, fields)
+        resource, service = _place(plan, fields)
         number, text = _level_of(plan, fields, left, 0, "")
         trace, span = b"", b""
         if plan.trace or plan.traceparent or plan.span:
@@ -192,10 +213,10 @@ class SentLogs:
     def read_lines(self, readers: LineReaders, received_unix_ns: int) -> None:
         """Add the records of the lines that were noted."""
         for sender, noted in self._lines.items():
-            texts = [one.text for one in noted]
-            with readers.reader(sender, texts, received_unix_ns) as reader:
-                for known, text, time_unix_ns, attributes in noted:
-                    self.add_line(known, reader, text, time_unix_ns, attributes)
+            lent = readers.lend(sender, [one.text for one in noted], received_unix_ns)
+            for known, text, time_unix_ns, attributes in noted:
+                self.add_line(known, lent.reader, text, time_unix_ns, attributes)
+            readers.take_back(lent)
         self._lines.clear()
 
     def known_of(self, fields: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
@@ -205,23 +226,12 @@ class SentLogs:
         for name in (plan.message, plan.time):
             if name:
                 left.append((name, fields[name]))
-        resource, service = self._place(plan, fields)
+        resource, service = _place(plan, fields)
         number, text = _level_of(plan, fields, left, 0, "")
         trace, span = b"", b""
         if plan.trace or plan.traceparent or plan.span:
             trace, span = _trace_of(plan, fields, left, trace, span)
         return Known(resource, service, number, text, trace, span), left
-
-    def _place(self, plan: FieldPlan, fields: dict[str, Any]) -> tuple[Resource, str]:
-        """Return resource and service; those of equal fields are worked out once."""
-        try:
-            key = (plan.place_keys, plan.pick_place(fields))
-            found = self._places.get(key)
-        except TypeError:  # a list, which cannot be remembered
-            return _place_of(fields, plan.place_pairs)
-        if found is None:
-            found = self._places[key] = _place_of(fields, plan.place_pairs)
-        return found
 
     def _of(self, resource: Resource, service: str) -> Resource:
         """Return a resource with the service that a record itself names."""
