@@ -125,3 +125,37 @@ def test_the_same_push_is_kept_as_the_same_bytes() -> None:
         port.clock.advance(3 * 10**9)
     (_, first, _, _), (_, second, _, _) = port.sink.kept
     assert first == second
+
+
+def test_what_a_runtime_wrapped_is_taken_out() -> None:
+    """A line of Docker's log files, pushed as it is, is the line inside."""
+    port = ProtocolPort()
+    inner = {"log": "level=warn msg=late x=1\n", "stream": "stderr", "time": "2023-11-14T22:13:20Z"}
+    port.post(PUSH, push(["1700000000000000000", json.dumps(inner)]), content_type=JSON)
+    (record,) = port.records
+    assert "late" in record["body"]
+    assert "stream" not in record["body"]
+
+
+def test_a_request_that_a_mesh_logged_is_the_same_by_every_way() -> None:
+    """Istio's JSON access log, shipped to Loki, Splunk or Elasticsearch: one and the same record."""
+    access = {
+        "method": "POST",
+        "path": "/pay",
+        "response_code": 503,
+        "response_flags": "UF",
+        "duration": 12,
+        "authority": "pay:8080",
+        "upstream_cluster": "outbound|8080||pay.shop.svc.cluster.local",
+    }
+    port = ProtocolPort()
+    time = "1700000000000000000"
+    port.post(PUSH, push([time, json.dumps(access)]), content_type=JSON)
+    port.post("/services/collector", json.dumps({"time": 1700000000, "event": access}).encode())
+    document = {"@timestamp": "2023-11-14T22:13:20Z", **access}
+    port.post("/x/_bulk", b'{"create":{}}\n%s\n' % json.dumps(document).encode())
+    seen = [(r["time"], r["body"], r["level"][0], r["attributes"]) for r in port.records]
+    assert 3 == len(seen)
+    assert [seen[0]] * 3 == seen
+    assert 17 == seen[0][2]
+    assert 503 == seen[0][3]["http.response.status_code"]

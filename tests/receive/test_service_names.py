@@ -20,6 +20,7 @@ from tracepulse.receive.service_names import SERVICE_FIELDS, service_name
         ({"service_name": "unknown_service", "pod": "x"}, ""),
         ({"service.name": "unknown_service:java", "container": "billing"}, "billing"),
         ({"service": {"name": "nested"}, "app": 7, "container": "  "}, ""),
+        ({"container": "istio-proxy", "job": "shop/cart"}, "cart"),
         ({}, ""),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from tracepulse.receive.access_json import is_access_record, read_access_fields
 from tracepulse.receive.any_value import compact_json
 from tracepulse.receive.field_plans import FieldPlan, document_plan, object_plan
 from tracepulse.receive.line_readers import LineReaders
@@ -105,7 +106,8 @@ class SentLogs:
             fields = _object(line)
         elif reader.is_logfmt:
             fields = logfmt_fields(line)
-        if fields is not None:
+        # What a container's runtime wrapped is another line, which the reader takes out.
+        if fields is not None and not ("log" in fields and "stream" in fields):
             self.add_object(known, fields, line, time_unix_ns, attributes)
             return
         entry = reader.read(line)
@@ -142,6 +144,9 @@ class SentLogs:
         """
         if dict in map(type, fields.values()):
             fields = flattened(fields)
+        if "response_code" in fields and is_access_record(fields):
+            self._add_access(known, fields, time_unix_ns, attributes)
+            return
         plan = object_plan(tuple(fields))
         left = [*attributes, *zip(plan.names, plan.pick(fields), strict=True)]
         resource, service, number, text, trace, span = known
@@ -181,6 +186,11 @@ class SentLogs:
         plan = document_plan(tuple(fields))
         left = list(zip(plan.names, plan.pick(fields), strict=True))
         resource, service = _place(plan, fields)
+        if "response_code" in fields and is_access_record(fields):
+            placed = dict(plan.place_pairs)
+            others = {key: value for key, value in fields.items() if key not in placed}
+            self._add_access(Known(resource, service), others, time_unix_ns, ())
+            return
         number, text = _level_of(plan, fields, left, 0, "")
         trace, span = b"", b""
         if plan.trace or plan.traceparent or plan.span:
@@ -201,6 +211,22 @@ class SentLogs:
             attributes=left,
             trace_id=trace,
             span_id=span,
+        )
+
+    def _add_access(
+        self, known: Known, fields: dict[str, Any], time_unix_ns: int, attributes: Pairs
+    ) -> None:
+        """Add the record of a request that a proxy of a mesh wrote as an object."""
+        access = read_access_fields(fields)
+        named = access.time_unix_ns or instant_unix_ns(fields.get("start_time"))
+        self.writer.add(
+            known.resource if known.service else self._of(known.resource, access.service),
+            access.body,
+            time_unix_ns=time_unix_ns or named or 0,
+            severity_number=access.severity_number,
+            attributes=[*attributes, *access.attributes],
+            trace_id=known.trace_id or access.trace_id,
+            span_id=known.span_id if known.trace_id else access.span_id,
         )
 
     def add_later(

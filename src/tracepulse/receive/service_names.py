@@ -40,7 +40,9 @@ SERVICE_FIELDS: tuple[str, ...] = (
 
 _PLACE = {key: place for place, key in enumerate(SERVICE_FIELDS)}
 _PATHS = frozenset({"source", "com.splunk.source", "filename", "log.file.path"})
-_NOT_A_NAME = frozenset({"", "-", "null", "none", "unknown", "unknown_service"})
+_NOT_A_NAME = frozenset(
+    {"", "-", "null", "none", "unknown", "unknown_service", "istio-proxy", "linkerd-proxy"}
+)
 _MAX_CHARACTERS = 200
 
 
