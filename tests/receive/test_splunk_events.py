@@ -149,6 +149,14 @@ def test_raw_lines_are_read_as_a_file() -> None:
     assert 2 == found.records
 
 
+def test_a_first_request_that_is_sent_again_gives_the_same_bytes() -> None:
+    """What comes twice teaches the reader of its sender nothing."""
+    readers = LineReaders()
+    lines = ["I late 02/02 02:40:01 x", "W later 02/02 02:40:02 y", "E lost 02/02 02:40:03 z"]
+    body = "".join(json.dumps({"event": line}) for line in lines).encode()
+    assert 1 == len({read_events(body, {}, readers, NOW_NS).body for _ in range(8)})
+
+
 def test_the_same_request_gives_the_same_bytes() -> None:
     """A request that is sent again later must be known to be the same, whatever came between."""
     readers = LineReaders()

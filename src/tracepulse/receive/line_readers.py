@@ -29,8 +29,8 @@ class Lent:
 
     sender: str
     reader: LineReader
-    sample: list[str] = field(default_factory=list)
-    """First lines, while they are fewer than LEARNT_LINES."""
+    sample: dict[str, None] = field(default_factory=dict)
+    """First different lines, while they are fewer than LEARNT_LINES: what is sent again teaches nothing."""
     learnt: int = 0
     """How many of them the reader has learnt from."""
     lines: int = 0
@@ -85,15 +85,15 @@ class LineReaders:
 def _learn(lent: Lent, lines: Sequence[str], received_unix_ns: int) -> None:
     """Learn anew once there are twice as many lines as before, so that few are learnt often."""
     room = LEARNT_LINES - len(lent.sample)
-    lent.sample += [line[:_LEARNT_CHARACTERS] for line in lines[:room]]
+    lent.sample.update(dict.fromkeys([line[:_LEARNT_CHARACTERS] for line in lines[:room]]))
     known = len(lent.sample)
     if known < min(2 * lent.learnt, LEARNT_LINES):
         return
     lent.learnt = known
     lent.reader = LineReader(received_unix_ns)
-    lent.reader.learn(lent.sample)
+    lent.reader.learn(list(lent.sample))
     for line in lent.sample:
         lent.reader.read(line)  # further layouts are learnt from those that are unlike the others
     lent.reader.settle()
     if known >= LEARNT_LINES:
-        lent.sample = []
+        lent.sample = {}
