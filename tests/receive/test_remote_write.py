@@ -82,11 +82,12 @@ def test_samples_are_kept_and_counted_for_the_sender(
     ((signal, body, receipt, records),) = port.sink.kept
     assert ("metrics", "prometheus", 3) == (signal, receipt.origin, records)
     own = ("checkout", "10.0.0.7:9090")
-    labels = ("job=shop/checkout", "method=GET")
+    where = ("instance=10.0.0.7:9090", "job=shop/checkout")
+    labels = (*where, "method=GET")
     assert {
         (*own, "http_requests_total", *labels, f"{NOW_MS - 1_000}000000"): ("sum", 17.5),
         (*own, "http_requests_total", *labels, f"{NOW_MS}000000"): ("sum", 18.0),
-        (*own, "memory_bytes", "job=shop/checkout", f"{NOW_MS}000000"): ("gauge", 0.0),
+        (*own, "memory_bytes", *where, f"{NOW_MS}000000"): ("gauge", 0.0),
     } == _points(body)
     total = _metrics(body)["http_requests_total"].sum
     assert (True, 2) == (total.is_monotonic, total.aggregation_temporality)
@@ -216,7 +217,7 @@ def test_a_native_histogram() -> None:
     )
     assert (-3, [1, 3, 0, 0, 0, 2]) == (point.positive.offset, list(point.positive.bucket_counts))
     assert (0, [4]) == (point.negative.offset, list(point.negative.bucket_counts))
-    assert {"job": "shop/checkout", "method": "GET"} == {
+    assert {"instance": "10.0.0.7:9090", "job": "shop/checkout", "method": "GET"} == {
         a.key: a.value.string_value for a in point.attributes
     }
 

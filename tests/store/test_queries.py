@@ -215,8 +215,8 @@ def test_the_service_graph_is_that_of_the_spans(engine: ChdbEngine, tmp_path: Pa
 
 def test_metric_series_by_step(engine: ChdbEngine, tmp_path: Path) -> None:
     """The last value of a step for gauges and totals, the sum for deltas, each series by itself."""
-    made = [Metric(name=name, unit="1") for name in ("total", "delta", "level")]
-    total, delta, level = made
+    made = [Metric(name=name, unit="1") for name in ("total", "delta", "level", "ended")]
+    total, delta, level, ended = made
     total.sum.aggregation_temporality = 2  # type: ignore[assignment]
     total.sum.is_monotonic = True
     delta.sum.aggregation_temporality = 1  # type: ignore[assignment]
@@ -229,6 +229,8 @@ def test_metric_series_by_step(engine: ChdbEngine, tmp_path: Path) -> None:
             level.gauge.data_points.add(
                 time_unix_nano=at, as_double=value / 2, attributes=attributes({"way": way})
             )
+    ended.gauge.data_points.add(time_unix_nano=base, as_double=2.5)
+    ended.gauge.data_points.add(time_unix_nano=base + SECOND, flags=1)  # no value from here on
     telemetry = _load(engine, tmp_path, "series", "metrics", metrics(made))
 
     def points(name: str, **more: Any) -> list[list[tuple[int, float]]]:
@@ -243,7 +245,8 @@ def test_metric_series_by_step(engine: ChdbEngine, tmp_path: Path) -> None:
     assert [[(0, 2.5), (60, 3.5)]] * 2 == points("level")
     assert [[(0, 2.5), (60, 3.5)]] == points("level", attributes=(AttributeFilter("way", "in"),))
     assert [] == points("level", service="other")
-    assert {("counter", "total"), ("sum", "delta"), ("gauge", "level")} == {
+    assert [[(0, 2.5)]] == points("ended")
+    assert {("counter", "total"), ("sum", "delta"), ("gauge", "level"), ("gauge", "ended")} == {
         (m.kind, m.name) for m in telemetry.metric_names("series")
     }
 

@@ -127,9 +127,7 @@ class _Given:
 
 def _point(tag: bytes, labels: tuple[tuple[str, str], ...], rest: bytes) -> bytes:
     attributes = b"".join(
-        attribute_bytes(tag, label, value)
-        for label, value in labels
-        if label not in ("__name__", "instance")
+        attribute_bytes(tag, label, value) for label, value in labels if label != "__name__"
     )
     return field_bytes(b"\x0a", attributes + rest)
 

@@ -164,9 +164,7 @@ class SeriesMemory:
         if not name:
             return None
         told = self.family(name) if family is None else family
-        attributes = b"".join(
-            self._attributes[pair] for pair in labels if pair[0] not in ("__name__", "instance")
-        )
+        attributes = b"".join(self._attributes[pair] for pair in labels if pair[0] != "__name__")
         group = self.group(labels, told, Data.SUM if _is_sum(name, told.type) else Data.GAUGE)
         head = b"\x0a" + varint(len(attributes) + 18) + attributes + b"\x19"
         made = Series(group, head, attributes, labels)

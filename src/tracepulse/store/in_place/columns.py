@@ -147,6 +147,7 @@ def _metric(*values: Column) -> tuple[Column, ...]:
         Column("MetricUnit", absent=_TEXT),
         Column("Attributes", Form.SERIES),
         Column("TimeUnix", Form.INSTANT),
+        Column("Flags", absent="toUInt32(0)"),
         *values,
         *_ours("TimeUnix"),
     )
