@@ -32,6 +32,13 @@ _PACKED = 8
 _MOST_BYTES = 20 * 1024 * 1024
 
 
+_ASKED = b"access-control-request-headers"
+_KNOWN_HEADERS = (
+    b"content-type, content-encoding, x-api-key, authorization, traceparent, x-faro-session-id,"
+    b" x-scope-orgid, idempotency-key"
+)
+
+
 class Answer(NamedTuple):
     """A response of which only the CORS headers and the length are still missing."""
 
@@ -191,11 +198,9 @@ def cors_headers(
     return [
         (b"access-control-allow-origin", origin),
         (b"access-control-allow-methods", b"POST, OPTIONS"),
-        (
-            b"access-control-allow-headers",
-            b"content-type, content-encoding, x-api-key, authorization, traceparent,"
-            b" x-faro-session-id, x-scope-orgid",
-        ),
+        # What the page asks for: SDKs add headers of theirs, and their users more. A page that may
+        # send may send any; what we do not know we do not read.
+        (b"access-control-allow-headers", headers.get(_ASKED) or _KNOWN_HEADERS),
         (b"access-control-expose-headers", b"retry-after"),
         (b"access-control-max-age", b"86400"),
         (b"vary", b"Origin"),
