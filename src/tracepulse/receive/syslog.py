@@ -23,7 +23,7 @@ from tracepulse.receive.log_entries import Entry, LineReader
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import TIME_LAYOUTS, InstantReader, rfc3339_unix_ns
 from tracepulse.receive.log_writer import LogWriter
-from tracepulse.receive.severities import SYSLOG_SEVERITIES
+from tracepulse.receive.severities import SYSLOG_SEVERITIES, severity_of_word
 from tracepulse.receive.syslog_framing import MAX_MESSAGE_BYTES
 
 __all__ = ["SyslogReader", "local_zone"]
@@ -34,7 +34,16 @@ _FACILITIES = (
     "local5", "local6", "local7",
 )  # fmt: skip
 _SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-_MAX_PRIORITY = 191
+_GRAVITIES = tuple(zip(SYSLOG_SEVERITIES, _SEVERITIES, strict=True))
+_PRIORITIES = {f"<{number}>": number for number in range(192)} | {
+    f"<{number:0{width}}>": number for number in range(100) for width in (2, 3)
+}
+_FACILITY_ATTRIBUTES = tuple(("syslog.facility", name) for name in _FACILITIES)
+_OPENING = ("", "{", "[", "(", "<", "@", '"', "'")
+_LETTERED_LEVELS = ("I", "W", "E", "F", "D")
+"""As klog's lines begin, I0305 10:00:00."""
+_LONGEST_LEVEL = 14
+_REMEMBERED_SECONDS = 4096
 _MAX_TAG = 128
 _MAX_PARAMETERS = 64
 _READERS = 16
@@ -59,7 +68,7 @@ class _Message:
     app: str = ""
     pid: str = ""
     message_id: str = ""
-    parameters: list[tuple[str, str]] = field(default_factory=list)
+    parameters: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -74,6 +83,8 @@ class SyslogReader:
     _readers: list[LineReader] = field(default_factory=list)
     _logfmt: LineReader = field(init=False)
     _times: list[InstantReader] = field(default_factory=list)
+    _seconds: dict[str, int] = field(default_factory=dict)
+    """Instants of today's times without a year."""
 
     def __post_init__(self) -> None:
         self._readers = [LineReader(self.reference_unix_ns) for _ in range(_READERS)]
@@ -86,6 +97,7 @@ class SyslogReader:
         self.reference_unix_ns = now_unix_ns
         zones = [UTC] if self.local_zone is UTC else [UTC, self.local_zone]
         self._times = [InstantReader(_WITHOUT_YEAR, now_unix_ns, zone) for zone in zones]
+        self._seconds.clear()
 
     def add(self, writer: LogWriter, raw: bytes, sender: str, received_unix_ns: int) -> None:
         """
@@ -100,20 +112,21 @@ class SyslogReader:
         line = raw[:MAX_MESSAGE_BYTES].rstrip(b"\r\n\0 ").decode(errors="replace")
         if not line:
             return
-        priority, rest = _priority(line)
-        message = None
-        if rest[:2] == "1 ":
-            message = _rfc5424(rest)
+        end = line.find(">", 2, 5)
+        priority = _PRIORITIES.get(line[: end + 1]) if end > 0 else None
+        rest = line if priority is None else line[end + 1 :]
+        message = _rfc5424(rest) if rest[:2] == "1 " else None
         if message is None:
             message = self._rfc3164(rest, received_unix_ns)
             if priority is None and not message.time_unix_ns:
                 message = _Message(rest)
         entry = self._read(message.text, sender)
-        attributes = _attributes(message, entry, priority, cut=len(raw) > MAX_MESSAGE_BYTES)
+        attributes = _attributes(message, entry, priority)
+        if len(raw) > MAX_MESSAGE_BYTES:
+            attributes.append(("tracepulse.cut_at_bytes", MAX_MESSAGE_BYTES))
         severity, severity_text = entry.severity_number, entry.severity_text
         if not severity and priority is not None:
-            severity = SYSLOG_SEVERITIES[priority & 7]
-            severity_text = _SEVERITIES[priority & 7]
+            severity, severity_text = _GRAVITIES[priority & 7]
         trace, span = entry.trace_id, entry.span_id
         if message.parameters and not trace:
             trace, span = _ids(message.parameters)
@@ -132,15 +145,17 @@ class SyslogReader:
         )
 
     def _read(self, text: str, sender: str) -> Entry:
-        """Return what the message itself says."""
-        if "#012" in text or "#011" in text:  # how rsyslog escapes line ends and tabs
+        """Return what the message itself says: most are a sentence, with the frame saying the rest."""
+        if "#01" in text:  # how rsyslog escapes line ends and tabs
             text = text.replace("#012", "\n").replace("#011", "\t")
-        if text.startswith(_CEE):
-            text = text[len(_CEE) :].lstrip()
         if "=" in text and _LOGFMT_SIGN.search(text) is not None:
             entry = self._logfmt.read(text)
             if entry.headed:
                 return entry
+        elif _is_sentence(text):
+            return Entry(text)
+        if text.startswith(_CEE):
+            text = text[len(_CEE) :].lstrip()
         return self._readers[crc32(sender.encode()) % _READERS].read(text)
 
     def _rfc3164(self, rest: str, received_unix_ns: int) -> _Message:
@@ -170,28 +185,36 @@ class SyslogReader:
     def _nearest(self, whole: str, fraction: str, received_unix_ns: int) -> int:
         if fraction and not (fraction.isdecimal() and len(fraction) <= 9):
             return 0
-        instants = [
-            instant
-            for reader in self._times
-            if (instant := _instant(reader, whole, fraction)) is not None
-        ]
-        return min(instants, key=lambda each: abs(each - received_unix_ns), default=0)
+        base = self._seconds.get(whole)
+        if base is None:
+            instants = [
+                instant
+                for reader in self._times
+                if (instant := _instant(reader, whole)) is not None
+            ]
+            base = min(instants, key=lambda each: abs(each - received_unix_ns), default=0)
+            if len(self._seconds) >= _REMEMBERED_SECONDS:
+                self._seconds.clear()
+            self._seconds[whole] = base
+        return base + int(fraction.ljust(9, "0")) if base and fraction else base
 
 
-def _instant(reader: InstantReader, whole: str, fraction: str) -> int | None:
+def _instant(reader: InstantReader, whole: str) -> int | None:
     try:
-        return reader.read(whole, fraction or None, None)
+        return reader.read(whole, None, None)
     except ValueError:
         return None
 
 
-def _priority(line: str) -> tuple[int | None, str]:
-    """Return the number in <…> and what follows it; None and the line where there is none."""
-    if line[0] == "<":
-        end = line.find(">", 2, 5)
-        if end > 0 and line[1:end].isdecimal() and int(line[1:end]) <= _MAX_PRIORITY:
-            return int(line[1:end]), line[end + 1 :]
-    return None, line
+def _is_sentence(text: str) -> bool:
+    """Tell whether a message is plain words, without a header, fields, level or trace of its own."""
+    first = text[:1]
+    if first.isdigit() or first in _OPENING or "race" in text or "RACE" in text:
+        return False
+    if first in _LETTERED_LEVELS and text[1:3].isdigit():
+        return False
+    word = text[:_LONGEST_LEVEL].partition(" ")[0].rstrip(":|,")
+    return not severity_of_word(word)
 
 
 def _rfc3339(text: str) -> int | None:
@@ -221,8 +244,9 @@ def _rfc5424(rest: str) -> _Message | None:
         return None
     message = _Message(after, time_unix_ns, host, app, pid, message_id)
     if after[:1] == "[":
-        end = _take_parameters(after, message.parameters)
-        message.text = after[end:].removeprefix(" ")
+        parameters: list[tuple[str, str]] = []
+        message.parameters = parameters
+        message.text = after[_take_parameters(after, parameters) :].removeprefix(" ")
     elif after[:1] == "-":
         message.text = after[1:].removeprefix(" ")
     # rsyslog's messages begin with the space that followed the tag in the older format.
@@ -289,12 +313,10 @@ def _take_tag(message: _Message) -> None:
     message.text = text[colon + 1 :].removeprefix(" ")
 
 
-def _attributes(
-    message: _Message, entry: Entry, priority: int | None, *, cut: bool
-) -> list[tuple[str, Any]]:
+def _attributes(message: _Message, entry: Entry, priority: int | None) -> list[tuple[str, Any]]:
     attributes: list[tuple[str, Any]] = []
     if priority is not None:
-        attributes.append(("syslog.facility", _FACILITIES[priority >> 3]))
+        attributes.append(_FACILITY_ATTRIBUTES[priority >> 3])
         if entry.severity_number:
             attributes.append(("syslog.severity", _SEVERITIES[priority & 7]))
     if message.pid:
@@ -304,12 +326,11 @@ def _attributes(
         )
     if message.message_id:
         attributes.append(("syslog.msgid", message.message_id))
-    attributes += [(f"syslog.structured_data.{name}", value) for name, value in message.parameters]
+    if message.parameters:
+        attributes += [(f"syslog.structured_data.{name}", v) for name, v in message.parameters]
     attributes += entry.attributes
     if entry.original is not None and entry.original != entry.body:
         attributes.append(("log.record.original", entry.original))
-    if cut:
-        attributes.append(("tracepulse.cut_at_bytes", MAX_MESSAGE_BYTES))
     return attributes
 
 
