@@ -121,7 +121,7 @@ test-integration:  ## real senders and servers; those that `make peers` has not 
 	@$(BIN)/python -m pytest -q -rs tests/integration
 
 bench:  ## every benchmark, in short
-	@for each in admission ingest query mixed blocking_path sdk_overhead; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
+	@for each in admission ingest receivers query mixed blocking_path sdk_overhead; do $(BIN)/python benchmarks/$$each.py --quick || exit 1; done
 
 clean:
 	rm -rf build dist src/tracepulse/static

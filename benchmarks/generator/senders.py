@@ -31,6 +31,7 @@ __all__ = [
     "faro",
     "hec_events",
     "log_line",
+    "loki_access",
     "loki_json",
     "loki_protobuf",
     "remote_write_1",
@@ -303,6 +304,20 @@ def envoy_line(record: AccessRecord) -> str:
         port=40_000 + record.duration_ms % 20_000,
         port2=35_000 + record.bytes_sent % 5_000,
     )
+
+
+def loki_access(records: Sequence[AccessRecord]) -> bytes:
+    """Return a push request of proxies' lines, as an agent on the node reads them."""
+    streams: dict[str, list[list[str]]] = {}
+    for record in records:
+        line = [str(record.time_unix_ms * 1_000_000), envoy_line(record)]
+        streams.setdefault(record.caller, []).append(line)
+    documents = []
+    for caller, values in streams.items():
+        app, _, namespace = caller.partition(".")
+        labels = {"app": app, "namespace": namespace, "container": "istio-proxy"}
+        documents.append({"stream": labels, "values": values})
+    return _json({"streams": documents})
 
 
 def batches(records: Iterable[Any], size: int) -> Iterable[Sequence[Any]]:
