@@ -12,7 +12,7 @@ STATIC := src/tracepulse/static/index.html
 SDK_JS_STAMP := sdk/js/node_modules/.package-lock.json
 SDK_JS := sdk/js/dist/cjs/node/all.js
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean test-followers
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -94,6 +94,9 @@ docs:  ## write the generated pages of docs/reference anew
 
 test-faults:  ## 200 kills, damaged files, full and failing disks, jumping clocks, bursts (20 minutes; KILLS=n)
 	@TRACEPULSE_PROGRESS=1 TRACEPULSE_KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest -q -s -p no:randomly tests/faults -m 'slow or not slow' --ignore=tests/faults/test_power_cut.py
+
+test-followers:  ## followers of Loki and of files, each killed 20 times while their source is written to (KILLS=n)
+	@TRACEPULSE_FOLLOWER_KILLS=$(or $(KILLS),20) $(BIN)/python -m pytest -q tests/faults/test_kill_connectors.py -m slow
 
 test-power-cuts:  ## 50 power cuts under a server, on a file system of its own (needs root; CUTS=n)
 	@TRACEPULSE_PROGRESS=1 TRACEPULSE_CUTS=$(or $(CUTS),50) $(BIN)/python -m pytest -q -s -rs tests/faults/test_power_cut.py -m slow

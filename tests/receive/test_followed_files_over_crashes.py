@@ -98,6 +98,16 @@ def test_a_crash_neither_loses_nor_doubles_a_line(
     assert sorted([*expected, "later"]) == sorted(journal.bodies)
 
 
+def test_what_the_journal_forgot_long_ago_is_not_read_again(tmp_path: Path) -> None:
+    """Stored segments are dropped in time; a file that was quiet since keeps its place."""
+    journal = _Journal()
+    (tmp_path / "a.log").write_text("2026-11-22 09:00:00,000 INFO one\n")
+    _Process(tmp_path, journal).run()
+    journal.held.clear()
+    _Process(tmp_path, journal).run()
+    assert ["one"] == journal.bodies
+
+
 def test_a_journal_that_keeps_what_it_denies_is_noticed(tmp_path: Path) -> None:
     """A line that is stored although the journal says otherwise comes twice: the test can fail."""
     journal = _Journal()

@@ -79,6 +79,8 @@ class FollowedFiles:
             promises: settled with the journal; None reads the last lines again after a crash.
         """
         self._promises = promises
+        self._promised = False
+        """Whether a promise is noted that the remembered places have made needless."""
         self._last_receipt_unix_ns = 0
         self._patterns = patterns
         self._journal = journal
@@ -124,7 +126,7 @@ class FollowedFiles:
             # What was rotated away comes before what followed it.
             if file.path not in behind and self._advance(file, now_s):
                 behind.add(file.path)
-        self._places.save()
+        self._save()
         return bool(behind)
 
     def close(self) -> None:
@@ -314,6 +316,7 @@ class FollowedFiles:
         )
         try:
             self._promises.promise_lines(promise)
+            self._promised = True
         except Unavailable as error:
             _log.warning("log file %s: %s; its last lines may come twice", file.path, error)
 
@@ -323,8 +326,17 @@ class FollowedFiles:
             return
         for text in self._promises.settled_lines():
             self._places.put(Place(**json.loads(text)))
-        if self._places.save():
-            self._promises.forget_lines()
+            self._promised = True
+        self._save()
+
+    def _save(self) -> None:
+        """Remember the places, after which no promise is needed: the journal forgets in time."""
+        if self._places.save() and self._promised and self._promises is not None:
+            try:
+                self._promises.forget_lines()
+                self._promised = False
+            except Unavailable as error:
+                _log.warning("log files: %s", error)
 
     def _receipt_ns(self, now_unix_ns: int) -> int:
         """Return an instant of receipt that no other request of ours has."""

@@ -196,8 +196,8 @@ class Pulled:
         return [row[0] for row in rows]
 
     def forget_lines(self) -> None:
-        """Drop what `settled_lines` returns, once it is noted elsewhere."""
-        with self._lock, _told(self._path), self._db:
+        """Drop promises of lines and what was settled, once the places are noted elsewhere."""
+        with self._lock, _told(self._path), _unsynced(self._db), self._db:
             self._db.execute("DELETE FROM promise WHERE name = ? AND part != ''", (self.name,))
 
     def cover(self, stretch: Stretch) -> None:
