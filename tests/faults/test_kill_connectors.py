@@ -27,7 +27,7 @@ class _Writer(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        while not self._ended.wait(0.002):
+        while not self._ended.wait(0.01):
             self._write(self.written)
             self.written += 1
 

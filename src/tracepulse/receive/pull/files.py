@@ -28,7 +28,8 @@ from tracepulse.receive.admission import Admitted, Receipt, admit
 from tracepulse.receive.limits import ANY_TIME, SERVER_LIMITS, live_window
 from tracepulse.receive.pull.followed_file import FollowedFile
 from tracepulse.receive.pull.interface import DurableAppend
-from tracepulse.receive.pull.places import Identity, Place, Places
+from tracepulse.receive.pull.packed_files import is_packed_name
+from tracepulse.receive.pull.places import Identity, Place, Places, packed_mark
 from tracepulse.receive.pull.progress import FilePromise, Pulled
 
 __all__ = ["FollowedFiles"]
@@ -96,6 +97,8 @@ class FollowedFiles:
         self._left: set[Identity] = set()
         """Rotated away, read to their end, and not looked for any more."""
         self._unreadable: set[str] = set()
+        self._packed_seen: dict[Identity, tuple[int, int]] = {}
+        """Size and time of change of packed files when they were last looked for."""
         self._find_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="files", daemon=True)
@@ -152,14 +155,29 @@ class FollowedFiles:
         changed = [
             (path, seen, identity)
             for identity, (path, seen) in present.items()
-            if identity not in self._open and self._closed.get(identity) != seen
+            if identity not in self._open
+            and self._closed.get(identity) != seen
+            and self._may_be_read(path, seen, identity)
         ]
+        self._packed_seen = {
+            identity: seen for identity, (path, seen) in present.items() if is_packed_name(path)
+        }
         # Longest closed first: of very many files none waits for ever.
         turns = {identity: turn for turn, identity in enumerate(self._closed)}
         changed.sort(key=lambda each: (turns.get(each[2], -1), each[0]))
         for path, _, _ in changed[: self._max_open]:
             self._open_file(path, now_s)
         self._forget(present.keys() | self._open.keys())
+
+    def _may_be_read(self, path: str, seen: tuple[int, int], identity: Identity) -> bool:
+        """Say no to a packed file that is still written, or was read to its end earlier."""
+        if not is_packed_name(path):
+            return True
+        place = self._places.get(identity)
+        if place is not None and place.packed == packed_mark(seen):
+            self._closed[identity] = seen
+            return False
+        return self._packed_seen.get(identity) == seen
 
     def _present(self) -> dict[Identity, tuple[str, tuple[int, int]]]:
         """Return the files that match, with size and time of change."""
@@ -196,9 +214,8 @@ class FollowedFiles:
         except OSError:
             return
         file = self._open_file(names[0], now_s, known=True) if names else None
-        if file is None:
-            self._places.forget(place.identity)
-        else:
+        # Where it is gone its place is kept for a while: it may come back packed.
+        if file is not None:
             file.away_since_s = now_s
 
     def _open_file(self, path: str, now_s: float, known: bool = False) -> FollowedFile | None:
@@ -209,6 +226,10 @@ class FollowedFiles:
             if path not in self._unreadable:
                 _log.warning("log file %s cannot be read: %s", path, error.strerror)
                 self._unreadable.add(path)
+            return None
+        before = file.came_from
+        if before is not None and before.identity in self._open:
+            file.close()  # what it was packed from is still read: it comes later
             return None
         self._unreadable.discard(path)
         if file.identity in self._open or (known and not file.was_known):
@@ -246,7 +267,9 @@ class FollowedFiles:
             elif now_s - file.last_stored_s >= _FLUSH_S:
                 file.last_stored_s = now_s
                 self._store(file, file.flush())
-        if file.is_at_its_path():
+        if file.packed_seen is not None and not file.has_more and not file.open_ended:
+            self._leave(file, whole=True)
+        elif file.is_at_its_path():
             file.away_since_s = None
         elif file.away_since_s is None:
             file.away_since_s = now_s

@@ -8,7 +8,8 @@ from pathlib import Path
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tracepulse.receive.log_lines import MAX_LINE_BYTES, LogReader, LogSource
-from tracepulse.receive.pull.places import Identity, Place, Places, fingerprint
+from tracepulse.receive.pull.packed_files import is_packed_name, read_before, unpacked_copy
+from tracepulse.receive.pull.places import Identity, Place, Places, fingerprint, packed_mark
 
 __all__ = ["FollowedFile"]
 
@@ -37,9 +38,20 @@ class FollowedFile:
         status = os.fstat(self._descriptor)
         self.identity: Identity = status.st_dev, status.st_ino
         self._folder = os.path.dirname(os.path.realpath(path))
+        self.packed_seen: tuple[int, int] | None = None
+        """Size and time of change of a packed file, which is read from a copy; None of others."""
+        if is_packed_name(path):
+            os.close(self._descriptor)
+            self._descriptor = unpacked_copy(path)
+            self.packed_seen = status.st_size, status.st_mtime_ns
         place = places.get(self.identity)
         if place is not None and not place.fits(self._descriptor):
+            places.keep_former(place)
             place = None
+        self.came_from: Place | None = None
+        """Where it was read to before it was packed."""
+        if place is None and self.packed_seen is not None:
+            place = self.came_from = read_before(self._descriptor, places.all())
         self.was_known = place is not None
         """False when it is another file than any that was read before, or was cut off."""
         if place is not None:
@@ -129,10 +141,16 @@ class FollowedFile:
         held_bytes = sum(list(self._line_bytes)[len(self._line_bytes) - held :])
         offset = self._read_to - held_bytes
         mark = fingerprint(self._descriptor, offset)
-        return Place(self.path, self._folder, *self.identity, offset, mark)
+        packed = ""
+        if self.packed_seen is not None and not self.has_more and not self.open_ended:
+            packed = packed_mark(self.packed_seen)
+        return Place(self.path, self._folder, *self.identity, offset, mark, packed)
 
     def beginning(self) -> Place:
         """Return where a file is begun of which nothing was read yet."""
+        if self.came_from is not None:
+            offset, mark = self.came_from.offset, self.came_from.fingerprint
+            return Place(self.path, self._folder, *self.identity, offset, mark)
         return Place(self.path, self._folder, *self.identity, 0, fingerprint(self._descriptor, 0))
 
     def is_at_its_path(self) -> bool:
@@ -146,7 +164,7 @@ class FollowedFile:
     @property
     def seen(self) -> tuple[int, int]:
         """Size in bytes and time of change, Unix ns, when it was last read."""
-        return self._seen
+        return self._seen if self.packed_seen is None else self.packed_seen
 
     def close(self) -> None:
         """Let go of the file."""

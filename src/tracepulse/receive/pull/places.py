@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Identity", "Place", "Places", "fingerprint"]
+__all__ = ["Identity", "Place", "Places", "fingerprint", "packed_mark"]
 
 _log = logging.getLogger("tracepulse")
 
@@ -36,10 +36,13 @@ class Place:
     """Where it lies itself, when the path is a symbolic link."""
     device: int
     inode: int
+    """Negative when it is that of another file by now."""
     offset: int
     """Everything before it is durable."""
     fingerprint: int
     """Checksum of bytes before the offset; -1 when it was not kept."""
+    packed: str = ""
+    """Of a packed file that was read to its end: its size and time of change."""
 
     @property
     def identity(self) -> Identity:
@@ -59,6 +62,11 @@ def fingerprint(descriptor: int, offset: int) -> int:
     return zlib.crc32(
         os.pread(descriptor, size, offset - size), zlib.crc32(os.pread(descriptor, size, 0))
     )
+
+
+def packed_mark(seen: tuple[int, int]) -> str:
+    """Return what a packed file is known by once it was read: its size and time of change."""
+    return f"{seen[0]}:{seen[1]}"
 
 
 class Places:
@@ -83,6 +91,11 @@ class Places:
         if self._places.pop(place.identity, None) != place:
             self._unsaved = True
         self._places[place.identity] = place
+
+    def keep_former(self, place: Place) -> None:
+        """Keep the place of a file whose inode is another's by now: it may come back packed."""
+        if place.inode > 0:
+            self.put(replace(place, inode=-place.inode))
 
     def forget(self, identity: Identity) -> None:
         """Drop the place in a file that is no more."""
