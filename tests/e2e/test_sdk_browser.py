@@ -413,6 +413,20 @@ def test_what_does_not_fit_is_counted(site: Site, watched: Watched) -> None:
     assert 900 <= len(kept) + dropped["debugqueue.dropped.count"] < 930
 
 
+def test_errors_go_before_what_fills_the_last_request(site: Site, watched: Watched) -> None:
+    """A page that is closed with more than may be under way has told its errors, however late they came."""
+    page, _ = watched
+    page.goto(site.origin)
+    _call(
+        page,
+        "for (let n = 0; n < 250; n++) DebugQueue.log('MANY', { n, text: 'x'.repeat(300) });"
+        "DebugQueue.error('GRAVE')",
+    )
+    page.goto("about:blank")
+    _arrived(lambda: "GRAVE" in _tags(site), "the error")
+    assert _tags(site).index("GRAVE") < _tags(site).index("MANY")
+
+
 # -- the visitor -----------------------------------------------------------------------------------
 
 

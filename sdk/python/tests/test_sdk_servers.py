@@ -75,14 +75,22 @@ def running(command: List[str], folder: Path, url: str, **more: str) -> Iterator
     log = folder / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             yield server
             server.send_signal(signal.SIGTERM)
             server.wait(30)
         finally:
-            server.kill()
+            try:
+                os.killpg(server.pid, signal.SIGKILL)  # also children that it left behind
+            except ProcessLookupError:
+                pass
             server.wait()
     sys.stdout.write(log.read_text(errors="replace")[-4000:])  # shown where the test fails
 

@@ -6,26 +6,26 @@
  */
 // In this order the modules pack best: 80 bytes of 8,192.
 import { onFCP } from "./onFCP.js";
-import { onRequest, writeRequests } from "./onRequest.js";
 import { hide, onHidden, watch } from "./visibility.js";
 import { onResource } from "./onResource.js";
-import { hurry, later } from "./observe.js";
-import { onLongFrame } from "./onLongFrame.js";
+import { activities, placeAt, write } from "./activity.js";
+import { close, guard, identify, life, listen, open, settings, type Settings } from "./settings.js";
 import { onLCP } from "./onLCP.js";
 import { onINP } from "./onINP.js";
-import { activities, placeAt, write } from "./activity.js";
+import { onLongFrame } from "./onLongFrame.js";
 import { exception, onError } from "./onError.js";
-import { onCLS } from "./onCLS.js";
-import { renew } from "./vital.js";
-import { event, now, type Fields } from "./record.js";
-import { warmUp } from "./scrub.js";
-import { close, guard, identify, life, listen, open, settings, type Settings } from "./settings.js";
 import { onInteraction } from "./onInteraction.js";
-import { onTTFB } from "./onTTFB.js";
+import { renew } from "./vital.js";
+import { hurry, later } from "./observe.js";
 import { onRoute } from "./onRoute.js";
+import { onTTFB } from "./onTTFB.js";
 import { flush, keepAndSend, reset } from "./send.js";
+import { event, now, type Fields } from "./record.js";
 import { Severity } from "./limits.js";
+import { onCLS } from "./onCLS.js";
 import { onNavigation, onRestore } from "./onNavigation.js";
+import { warmUp } from "./scrub.js";
+import { onRequest, writeRequests } from "./onRequest.js";
 
 export type { Fields, Settings };
 /** How grave an event is. */
@@ -49,14 +49,11 @@ export const start = guard((given: Settings): void => {
   watch();
   renew();
   onHidden(hurry);
-  onRestore();
   onNavigation();
   onRequest();
-  onRoute();
   onError();
-  warmUp();
-  onInteraction();
-  for (const signal of [onResource, onLongFrame, onTTFB, onFCP, onLCP, onCLS, onINP]) later(signal);
+  // What nothing can ask for yet is set up piece by piece: no task of the page is to be late for it.
+  for (const signal of [onRestore, onRoute, onInteraction, warmUp, onResource, onLongFrame, onTTFB, onFCP, onLCP, onCLS, onINP]) later(signal);
   later(() => onHidden(leaveAll));
   listen(window, "online", flush);
 });
@@ -82,7 +79,7 @@ const log = guard((tag: string, details: unknown = {}, level: Level = "info"): v
   const severity = LEVELS[level] || Severity.Info;
   if (details instanceof Error) return exception(details, {}, severity, tag);
   const fields = (details instanceof Object ? details : {}) as Fields;
-  event(`${tag}`, fields, placeAt(), severity, `${fields == details ? tag : details}`);
+  event(`${tag}`, fields, placeAt(), severity, String(fields == details ? tag : details));
   if (severity > Severity.Warning) keepAndSend();
 });
 

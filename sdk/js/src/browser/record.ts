@@ -49,7 +49,7 @@ const unixNs = (ms: number): string => {
 /** A card number may come as a number: where the rules replace its text, the replacement is sent. */
 const asValue = (key: string, given: unknown): object => {
   const kind = typeof given;
-  if (kind == "boolean") return { boolValue: given };
+  if (given === !!given) return { boolValue: given };
   const isWhole = Number.isSafeInteger(given);
   const value = kind == "number" && !isWhole ? +(given as number).toPrecision(8) : given;
   const text = kind == "object" && !(value instanceof Error) ? JSON.stringify(value) : String(value);

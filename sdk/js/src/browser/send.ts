@@ -5,8 +5,8 @@ import { close, guard, keep, kept, life, settings } from "./settings.js";
 
 type Signal = "traces" | "logs";
 
-/** A record as text, with its size in bytes. */
-type Item = [text: string, bytes: number];
+/** A record as text, with its size in bytes, and how grave a log record is. */
+type Item = [text: string, bytes: number, severity?: number];
 
 const nativeFetch = window.fetch;
 
@@ -33,14 +33,14 @@ const drop = (reason: string, count = 1): void => {
 export const isOwn = (url: string): boolean => url.startsWith(settings.endpoint + "/v1/");
 
 /** Queue a record; past 256 KiB it is dropped and counted. */
-export function put(signal: Signal, record: object): void {
+export function put(signal: Signal, record: { severityNumber?: number; traceId?: unknown; [field: string]: unknown }): void {
   if (!life) return;
   const text = JSON.stringify(record);
   const bytes = new TextEncoder().encode(text).length + 1;
   if (bytes > Limit.Record) drop("too_large");
   else if (held + bytes > Limit.Held) drop("queue_full");
   else {
-    queues[signal].push([text, bytes]);
+    queues[signal].push([text, bytes, record.severityNumber!]);
     held += bytes;
     if (kept) schedule(held > Limit.SendAt ? 0 : Limit.SendAfter);
     // Nobody may ever want these: the oldest make room.
@@ -64,6 +64,8 @@ export function flush(): void {
   if (!life || !kept || !navigator.onLine || (underWay && !document.hidden)) return;
   // Timers count whole milliseconds, so one may be early.
   if (now() < notBefore) return schedule();
+  // A page that goes away may not come to send the rest, so the gravest go first.
+  queues.logs.sort((a, b) => b[2]! - a[2]!);
   for (const signal of ["logs", "traces"] as const) {
     const queue = queues[signal];
     let bytes = 0;
@@ -122,11 +124,8 @@ function post(signal: Signal, items: Item[], bytes: number): void {
     keepalive: !failures || document.hidden,
     signal: AbortSignal.timeout(Limit.Answer),
   }).then(
-    (answer) => {
-      const done = (): void => settle(answer.status, answer.headers.get("retry-after"));
-      // Until it is read to its end the request takes its part of the shared limit.
-      answer.text().then(done, done);
-    },
+    // Until it is read to its end the request takes its part of the shared limit.
+    (answer) => answer.text().catch(() => {}).then(() => settle(answer.status, answer.headers.get("retry-after"))),
     () => settle(0),
   );
 }
