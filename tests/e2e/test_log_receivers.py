@@ -5,6 +5,7 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import elasticsearch
 import httpx
@@ -58,14 +59,16 @@ def _push_to_loki(url: str, now_ns: int) -> None:
 def _write_to_elasticsearch(url: str, now_ns: int) -> None:
     """Write with the official client, in bulk."""
     instant = datetime.fromtimestamp(now_ns / 1e9, UTC).isoformat()
-    ecs = {
+    ecs: dict[str, Any] = {
         "@timestamp": instant,
         "message": "no stock",
         "log.level": "ERROR",
         "service": {"name": "by-elastic"},
         "trace": {"id": TRACE},
     }
-    others = [{"message": f"n {n}", "service.name": "by-elastic"} for n in range(200)]
+    others: list[dict[str, Any]] = [
+        {"message": f"n {n}", "service.name": "by-elastic"} for n in range(200)
+    ]
     with elasticsearch.Elasticsearch(url, http_compress=True) as client:
         actions = [{"_index": "logs", **document} for document in (ecs, *others)]
         assert (201, []) == helpers.bulk(client, actions)

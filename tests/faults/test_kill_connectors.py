@@ -39,7 +39,7 @@ class _Writer(threading.Thread):
 
 def _numbers(server: Server, since_unix_ns: int, until_unix_ns: int) -> list[int]:
     """Return the numbers of all lines of a window that are stored."""
-    parameters = {"since": str(since_unix_ns), "until": str(until_unix_ns), "limit": 1000}
+    parameters = {"since": str(since_unix_ns), "until": str(until_unix_ns), "limit": "1000"}
     answer = httpx.get(f"{server.api}/api/logs", params=parameters, timeout=60).json()
     if answer["complete"]:
         return [int(each["body"].split()[-1]) for each in answer["records"]]

@@ -61,7 +61,7 @@ def test_the_client_tells_refusals_apart() -> None:
         ) as client:
             assert client.ping()
             with pytest.raises(elasticsearch.BadRequestError, match="Malformed action"):
-                client.bulk(body=b"nonsense\n{}\n")
+                client.bulk(body=[{"nonsense": {}}, {}])
             port.sink.full = True
             with pytest.raises(elasticsearch.ApiError) as refused:
                 client.index(index="shop", document={"message": "x"})

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.receive.test_loki_push import entry, stream
@@ -18,7 +19,7 @@ from tracepulse.receive.splunk_events import read_events, read_raw
 NOW_NS = 1_770_000_000 * 10**9
 READERS = LineReaders()
 LINE = '{"level":"warn","msg":"late","trace_id":"0af7651916cd43dd8448eb211c80319c"}'
-ODD = [
+ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 1e308, 2**63, 2**64, -(2**63) - 1, "", " ", "\x00", "\ud83d",
     "x" * 300, [], {}, [[]], {"": ""}, {"a": {"b": {"c": {"d": {"e": 1}}}}}, "2026-02-30T25:61:61Z",
     "NaN", "٣", "0" * 40, "-", "1e9", [1, None], {"name": None}, "9" * 5000,
@@ -27,10 +28,10 @@ ODD = [
 
 
 def _loki(value: object, place: int) -> bytes:
-    values = ["1770000000000000000", LINE, {"level": "info", "trace_id": "x"}]
+    values: list[Any] = ["1770000000000000000", LINE, {"level": "info", "trace_id": "x"}]
     labels: object = {"app": "shop", "job": "a/b"}
     if place < 3:
-        values[place] = value  # type: ignore[call-overload]
+        values[place] = value
     else:
         labels = value if place == 3 else {"app": value, "level": value, "filename": value}
     return json.dumps({"streams": [{"stream": labels, "values": [values]}]}).encode()
@@ -49,11 +50,11 @@ SPLUNK = ["time", "event", "fields", "host", "source", "sourcetype", "index"]
 
 
 def _splunk(value: object, place: int) -> bytes:
-    event = {"event": LINE, "time": 1770000000}
+    event: dict[str, Any] = {"event": LINE, "time": 1770000000}
     if place < len(SPLUNK):
-        event[SPLUNK[place]] = value  # type: ignore[assignment]
+        event[SPLUNK[place]] = value
     else:
-        event["event"] = {"line": value, "attrs": value, "source": value}  # type: ignore[assignment]
+        event["event"] = {"line": value, "attrs": value, "source": value}
     return json.dumps(event).encode()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -73,7 +74,9 @@ def _connected(connector: Connector, folder: Path) -> Iterator[_Hand]:
 
 
 def _elastic(elastic: ElasticStandIn, page: int = 5000) -> Connector:
-    kind = "opensearch" if elastic.is_opensearch else "elasticsearch"
+    kind: Literal["opensearch", "elasticsearch"] = (
+        "opensearch" if elastic.is_opensearch else "elasticsearch"
+    )
     return Connector("shop", kind, elastic.url, follow=False, page_records=page)
 
 

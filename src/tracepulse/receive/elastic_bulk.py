@@ -30,7 +30,7 @@ class Item(NamedTuple):
     """What became of one action."""
 
     action: str
-    index: str
+    index_name: str
     document_id: str
     """'' when the sender gave none."""
     error: tuple[str, str] | None = None

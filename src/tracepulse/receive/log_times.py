@@ -289,7 +289,7 @@ def rfc3339_unix_ns(text: str) -> int | None:
     if second is not None and text[-1] == "Z":  # the usual form, with a second seen before
         fraction = text[20:-1]
         if text[19] == "." and len(fraction) < 10 and fraction.isascii() and fraction.isdigit():
-            return second + int(fraction) * 10 ** (9 - len(fraction))
+            return second + int(fraction.ljust(9, "0"))
     instant_ns = _rfc3339_unix_ns(text)
     if instant_ns is not None and text[-1] == "Z" and text[19:20] == ".":
         if len(_SECONDS) >= _REMEMBERED:
