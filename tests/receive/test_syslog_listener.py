@@ -32,11 +32,13 @@ class Kept:
     origins: set[tuple[str, str]] = field(default_factory=set)
     dropped: int = 0
     full: bool = False
+    full_for: str = ""
+    """A host for which there is no room."""
     refused: int = 0
 
     async def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> None:
         """Keep a request."""
-        if self.full:
+        if self.full or (self.full_for and self.full_for.encode() in body):
             self.refused += 1
             raise Overloaded("no room", retry_after_s=0)
         await asyncio.sleep(0)
@@ -217,6 +219,23 @@ def test_datagrams_without_room_are_dropped_and_counted(monkeypatch: pytest.Monk
     kept = asyncio.run(scenario())
     assert HERE in kept.hosts
     assert kept.dropped > sent / 2
+
+
+def test_a_host_without_room_holds_up_itself_alone() -> None:
+    """Where the room is refused to one that sends too much, the datagrams of another are kept."""
+
+    async def scenario() -> tuple[list[str], list[str]]:
+        kept = Kept(full_for=THERE)
+        async with _listening(kept) as port:
+            _send_udp(port, b"<14>too much", source=THERE)
+            _send_udp(port, b"<14>me too")
+            await kept.until(lambda k: bool(k.bodies))
+            before = list(kept.bodies)
+            kept.full_for = ""
+            await kept.until(lambda k: len(k.bodies) == 2)
+        return before, kept.bodies
+
+    assert asyncio.run(scenario()) == (["me too"], ["me too", "too much"])
 
 
 LOGGER = shutil.which("logger")

@@ -29,7 +29,8 @@ from tracepulse.receive.syslog_framing import Framing
 __all__ = ["SyslogListener"]
 
 _log = logging.getLogger("tracepulse")
-_CALLER = Caller(frozenset({Scope.INGEST}), "loopback")
+_SCOPES = frozenset({Scope.INGEST})
+_TRUST = "loopback"
 """Syslog knows no keys. Whoever opens the port trusts the network that it is open to."""
 _READ_BYTES = 64 * 1024
 _BATCH_MESSAGES = 500
@@ -64,6 +65,8 @@ class _Queue:
 
     messages: deque[bytes] = field(default_factory=deque)
     waiting_bytes: int = 0
+    again_s: float = 0.0
+    """When there may be room for it, on the event loop's clock."""
 
 
 class SyslogListener(asyncio.DatagramProtocol):
@@ -164,23 +167,35 @@ class SyslogListener(asyncio.DatagramProtocol):
             await asyncio.sleep(_GATHER_S)
             self._arrived.clear()
             while self._queues:
-                try:
-                    await self._store_queued()
-                except Overloaded as error:
+                if not await self._store_queued():
                     if self._stopping:
                         return
-                    await asyncio.sleep(error.retry_after_s)
+                    await asyncio.sleep(_GATHER_S)
 
-    async def _store_queued(self) -> None:
-        """Store a batch of each host that has messages waiting; raises Overloaded."""
+    async def _store_queued(self) -> bool:
+        """
+        Store a batch of each host that has messages waiting; False if there was room for none.
+
+        A host for which there is no room waits by itself: it may be the one that sends too much.
+        """
+        now_s = asyncio.get_running_loop().time()
+        any_stored = False
         for address, queue in list(self._queues.items()):
+            if queue.again_s > now_s:
+                continue
             batch = _first(queue.messages)
-            await self._store(batch, address)
+            try:
+                await self._store(batch, address)
+            except Overloaded as error:
+                queue.again_s = now_s + error.retry_after_s
+                continue
+            any_stored = True
             for message in batch:
                 queue.messages.popleft()
                 queue.waiting_bytes -= len(message) + _DATAGRAM_COST_BYTES
             if not queue.messages:
                 del self._queues[address]
+        return any_stored
 
     # Both
 
@@ -211,7 +226,8 @@ class SyslogListener(asyncio.DatagramProtocol):
         rejected = Counter({_OVERFLOW: dropped} if dropped else {})
         converted = Converted("logs", writer.to_bytes(), rejected)
         try:
-            await self._receiver.receive_converted(converted, _CALLER, "syslog")
+            caller = Caller(_SCOPES, _TRUST, address=address)
+            await self._receiver.receive_converted(converted, caller, "syslog")
         except Overloaded:
             self._dropped += dropped
             self._receiver.counters.answered["syslog", "waiting"] += 1
