@@ -22,6 +22,8 @@ __all__ = [
     "TEXT_FIELDS",
     "AccessRecord",
     "access_record",
+    "add_own_attributes",
+    "default_line",
     "envoy_time_unix_ns",
     "ids_of",
 ]
@@ -121,31 +123,50 @@ def access_record(
         for name, text in zip(_TEXT_ATTRIBUTES, texts, strict=True)
         if text and text != "-"
     ]
+    status = int(code) if code.isdecimal() and len(code) < 4 else 0
+    if status:
+        attributes.append(("http.response.status_code", status))
+    if "/" in protocol:
+        attributes.append(("network.protocol.version", protocol.partition("/")[2]))
+    service = _add_places(authority, texts[_CLUSTER], attributes)
+    add_own_attributes(attributes, path, forwarded, peer, numbers)
+    return AccessRecord(
+        envoy_time_unix_ns(time),
+        _severity(status, texts[_FLAGS], texts[_GRPC_STATUS]),
+        body or default_line(texts, numbers, others),
+        attributes,
+        *ids,
+        service,
+    )
+
+
+def add_own_attributes(
+    attributes: list[tuple[str, Any]],
+    path: str,
+    forwarded: str,
+    peer: str,
+    numbers: Sequence[str | int],
+) -> None:
+    """Add what is the request's own: its path, who asked, and the values of NUMBER_FIELDS."""
     add = attributes.append
     for name, value in zip(_NUMBER_ATTRIBUTES, numbers, strict=True):
         if type(value) is int:
             add((name, value))
         elif value.isdecimal() and len(value) < _MAX_DIGITS:  # type: ignore[union-attr, arg-type]
             add((name, int(value)))
-    status = int(code) if code.isdecimal() and len(code) < 4 else 0
-    if status:
-        add(("http.response.status_code", status))
     if path and path != "-":
         path, asked, query = path.partition("?")
         add(("url.path", path))
         if asked:
             add(("url.query", query))
-    if "/" in protocol:
-        add(("network.protocol.version", protocol.partition("/")[2]))
-    service = _add_places(authority, forwarded, peer, texts[_CLUSTER], attributes)
-    return AccessRecord(
-        envoy_time_unix_ns(time),
-        _severity(status, texts[_FLAGS], texts[_GRPC_STATUS]),
-        body or _line(texts, numbers, others),
-        attributes,
-        *ids,
-        service,
-    )
+    client = ""
+    if peer and peer != "-":
+        client = _address_and_port(peer)[0]
+        add(("network.peer.address", client))
+    if forwarded and forwarded != "-":
+        client = forwarded.partition(",")[0].strip()
+    if client:
+        add(("client.address", client))
 
 
 _MAX_DIGITS = 19
@@ -159,24 +180,14 @@ def _severity(status: int, flags: str, grpc_status: str) -> int:
     return ERROR if status == 0 and flags not in _NO_FAILURE else INFO
 
 
-def _add_places(
-    authority: str, forwarded: str, peer: str, cluster: str, attributes: list[tuple[str, Any]]
-) -> str:
-    """Add who asked, for whom, and whither it was sent; returns the writer's service."""
+def _add_places(authority: str, cluster: str, attributes: list[tuple[str, Any]]) -> str:
+    """Add for whom the request was, and whither it was sent; returns the writer's service."""
     add = attributes.append
     if authority and authority != "-":
         address, port = _address_and_port(authority)
         add(("server.address", address))
         if port:
             add(("server.port", port))
-    client = ""
-    if peer and peer != "-":
-        client = _address_and_port(peer)[0]
-        add(("network.peer.address", client))
-    if forwarded and forwarded != "-":
-        client = forwarded.partition(",")[0].strip()
-    if client:
-        add(("client.address", client))
     if not cluster or cluster == "-":
         return ""
     direction, service = _of_cluster(cluster)
@@ -224,7 +235,7 @@ def _split_cluster(cluster: str) -> tuple[str, str]:
     return "", cluster if plain and "Cluster" not in cluster else ""
 
 
-def _line(texts: Sequence[str], numbers: Sequence[str | int], others: Sequence[str]) -> str:
+def default_line(texts: Sequence[str], numbers: Sequence[str | int], others: Sequence[str]) -> str:
     """Return the fields in Istio's default layout, without the time and two local addresses."""
     method, flags, details, ended, failure, agent, request, host, cluster, sni, route, _ = texts
     received, sent, length, upstream = numbers

@@ -16,7 +16,13 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from tracepulse.errors import MalformedBody
-from tracepulse.receive.access_records import access_record, ids_of
+from tracepulse.receive.access_records import (
+    TEXT_FIELDS,
+    access_record,
+    add_own_attributes,
+    default_line,
+    ids_of,
+)
 from tracepulse.receive.admission import UNREADABLE
 from tracepulse.receive.envoy_messages import (
     AddressMessage,
@@ -26,7 +32,7 @@ from tracepulse.receive.envoy_messages import (
     TcpEntry,
     read_message,
 )
-from tracepulse.receive.log_writer import LogWriter
+from tracepulse.receive.log_writer import LogWriter, pack_attributes
 
 __all__ = ["AccessLogStream", "response_flags"]
 
@@ -49,6 +55,8 @@ _ID_KEYS = {
     "spanid": "span",
 }
 _NO_IDS = (b"", b"")
+_REQUEST_ID = TEXT_FIELDS.index("request_id")
+_MAX_SHARED_CHARACTERS = 1000
 _MAX_FLAGS_BYTES = 128
 _MAX_ADDRESS_BYTES = 512
 _MAX_NODE_BYTES = 64 * 1024
@@ -117,35 +125,53 @@ class AccessLogStream:
         if common.custom_tags:
             tagged = _add_named(common.custom_tags, "", further)
             ids = ids if ids[0] else tagged
-        record = access_record(
-            (
-                method, response_flags(common.response_flags), details,
-                common.connection_termination_details,
-                common.upstream_transport_failure_reason, agent, request_id,
-                _address(common.upstream_remote_address), common.upstream_cluster,
-                common.tls_properties.tls_sni_hostname, common.route_name,
-                grpc_status,
-            ),
-            (*sizes, *_lengths_ms(common)),
-            (
-                "", code, path, protocol, authority, forwarded,
-                _address(common.downstream_remote_address),
-            ),
-            ids=ids,
+        texts = (
+            method, response_flags(common.response_flags), details,
+            common.connection_termination_details, common.upstream_transport_failure_reason, agent,
+            "", _address(common.upstream_remote_address), common.upstream_cluster,
+            common.tls_properties.tls_sni_hostname, common.route_name, grpc_status,
         )  # fmt: skip
+        peer = _address(common.downstream_remote_address)
+        numbers = (*sizes, *_lengths_ms(common))
+        severity, shared = _shared(texts, code, protocol, authority)
+        if request_id:
+            further.append(("http.request.header.x-request-id", request_id))
+        add_own_attributes(further, path, forwarded, peer, numbers)
         if common.intermediate_log_entry:
             further.append(("envoy.intermediate", True))
         start = common.start_time
         writer.add(
             self.resource,
-            record.body,
+            default_line(
+                (*texts[:_REQUEST_ID], request_id, *texts[_REQUEST_ID + 1 :]),
+                numbers,
+                ("", code, path, protocol, authority, forwarded, peer),
+            ),
             time_unix_ns=max(start.seconds * 10**9 + start.nanos, 0),
-            severity_number=record.severity_number,
-            attributes=record.attributes + further if further else record.attributes,
-            trace_id=record.trace_id,
-            span_id=record.span_id,
+            severity_number=severity,
+            attributes=further,
+            packed_attributes=shared,
+            trace_id=ids[0],
+            span_id=ids[1],
             scope=self.scope,
         )
+
+
+Texts = tuple[str, str, str, str, str, str, str, str, str, str, str, str]
+
+
+def _shared(texts: Texts, code: str, protocol: str, authority: str) -> tuple[int, bytes]:
+    """Return severity and packed attributes of what many requests of a proxy have in common."""
+    if sum(map(len, texts)) + len(authority) > _MAX_SHARED_CHARACTERS:
+        return _pack_shared.__wrapped__(texts, code, protocol, authority)
+    return _pack_shared(texts, code, protocol, authority)
+
+
+@lru_cache(maxsize=2048)
+def _pack_shared(texts: Texts, code: str, protocol: str, authority: str) -> tuple[int, bytes]:
+    others = ("", code, "", protocol, authority, "", "")
+    record = access_record(texts, ("", "", "", ""), others, " ")
+    return record.severity_number, pack_attributes(record.attributes)
 
 
 def _lengths_ms(common: Any) -> tuple[int | str, int | str]:

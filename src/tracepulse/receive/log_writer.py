@@ -12,7 +12,7 @@ from typing import Any
 
 from tracepulse.receive.any_value import compact_json
 
-__all__ = ["LogWriter", "Resource"]
+__all__ = ["LogWriter", "Resource", "pack_attributes"]
 
 Resource = tuple[tuple[str, Any], ...]
 """Names and values of a resource's attributes; equal ones become one group."""
@@ -117,6 +117,13 @@ def _packed_resource(resource: Resource) -> bytes:
     return packed
 
 
+def pack_attributes(attributes: Iterable[tuple[str, Any]]) -> bytes:
+    """Return attributes as they stand in a record, for those that many records have in common."""
+    return b"".join(
+        b"\x32" + _key_value(name, value) for name, value in attributes if value is not None
+    )
+
+
 class LogWriter:
     """Collects the records of one request, by resource and scope in the order of their first."""
 
@@ -136,6 +143,7 @@ class LogWriter:
         severity_number: int = 0,
         severity_text: str = "",
         attributes: Iterable[tuple[str, Any]] = (),
+        packed_attributes: bytes = b"",
         trace_id: bytes = b"",
         span_id: bytes = b"",
         event_name: str = "",
@@ -148,6 +156,7 @@ class LogWriter:
             time_unix_ns: 0 is unknown; whoever admits the request puts the time of receipt.
             severity_number: 1 to 24 as OpenTelemetry counts, 0 is unknown.
             attributes: names and values in the order to keep; values of None are left out.
+            packed_attributes: further ones, as `pack_attributes` returns them.
             trace_id: 16 bytes or none.
             span_id: 8 bytes or none.
             scope: name and version.
@@ -168,6 +177,8 @@ class LogWriter:
                 parts.append(packed[kind, name, value])
             elif value is not None:
                 parts.append(b"\x32" + _key_value(name, value))
+        if packed_attributes:
+            parts.append(packed_attributes)
         if trace_id:
             parts.append(_part(b"\x4a", trace_id))
         if span_id:
