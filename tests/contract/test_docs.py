@@ -20,6 +20,7 @@ from tracepulse.cli import app
 from tracepulse.config import Settings, load_settings
 from tracepulse.deliver.mcp import tools as tool_files
 from tracepulse.derive.thresholds import LIMITS
+from tracepulse.receive.pull.configured import read_connectors
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -107,15 +108,18 @@ def test_commands_in_the_docs_exist() -> None:
 
 
 def test_snippets_parse(tmp_path: Path) -> None:
-    """JSON and TOML examples are well formed, and settings among them are real ones."""
+    """JSON and TOML examples are well formed, and settings and connectors among them are real ones."""
     for page in PAGES:
         for language, text in FENCE.findall(page.read_text()):
             if language == "json":
                 json.loads(text)
             elif language == "toml":
-                assert tomllib.loads(text)
-                (tmp_path / "settings.toml").write_text(text)
-                load_settings({}, environment={}, file=tmp_path / "settings.toml")
+                example = tmp_path / "example.toml"
+                example.write_text(text)
+                if "connector" in tomllib.loads(text):
+                    assert read_connectors(example)
+                else:
+                    load_settings({}, environment={}, file=example)
 
 
 def _text(name: str) -> str:
