@@ -348,10 +348,13 @@ def _trace_of(
     """Return trace and span: what is known already, or those of the fields."""
     if plan.trace:
         value = fields[plan.trace]
-        found = trace_id(value)
-        if not found or trace not in (b"", found):
-            left.append((plan.trace, value))
-        trace = trace or found
+        if trace:
+            if value != trace.hex():
+                left.append((plan.trace, value))
+        else:
+            trace = trace_id(value)
+            if not trace:
+                left.append((plan.trace, value))
     if plan.traceparent and not trace:
         value = fields[plan.traceparent]
         parts = value.split("-") if isinstance(value, str) else []
@@ -360,10 +363,13 @@ def _trace_of(
             span = span_id(parts[2]) if trace else b""
     if plan.span:
         value = fields[plan.span]
-        found = span_id(value) if trace else b""
-        if not found or span not in (b"", found):
-            left.append((plan.span, value))
-        span = span or found
+        if span:
+            if value != span.hex():
+                left.append((plan.span, value))
+        else:
+            span = span_id(value) if trace else b""
+            if not span:
+                left.append((plan.span, value))
     return trace, span
 
 

@@ -33,8 +33,13 @@ _REASONS = {
 }
 METRIC = "metric_event"
 """Why an event was left out: it holds metrics, which are taken by OTLP and remote write only."""
-_METADATA = ("host", "source", "sourcetype", "index")
-_NAMES = {"host": "host.name"}
+_METADATA = {
+    "host": "host.name",
+    "source": "com.splunk.source",
+    "sourcetype": "com.splunk.sourcetype",
+    "index": "com.splunk.index",
+}
+"""Attributes of the resource that the metadata of an event become."""
 _SEVERITY_NUMBER, _SEVERITY_TEXT = "otel.log.severity.number", "otel.log.severity.text"
 """Fields in which the Collector sends a record's severity."""
 
@@ -118,11 +123,11 @@ def _fields(event: dict[str, Any], defaults: Mapping[str, str]) -> dict[str, Any
         fields = flattened(given) if dict in map(type, given.values()) else given
     else:
         raise _RefusedError(_BAD_FIELDS)
-    for name in _METADATA:
-        value = event.get(name) or defaults.get(name)
+    for name, attribute in _METADATA.items():
+        value = event.get(name) or (defaults and defaults.get(name))
         if value:
             text = value if type(value) is str else compact_json(value)
-            fields.setdefault(_NAMES.get(name, f"com.splunk.{name}"), text)
+            fields.setdefault(attribute, text)
     return fields
 
 
@@ -175,9 +180,7 @@ def _add_object(
 def read_raw(body: bytes, defaults: Mapping[str, str], received_unix_ns: int) -> SplunkEvents:
     """Read raw text as that of a file: a line is an event, or continues the one before."""
     fields: dict[str, Any] = {
-        _NAMES.get(name, f"com.splunk.{name}"): defaults[name]
-        for name in _METADATA
-        if defaults.get(name)
+        attribute: defaults[name] for name, attribute in _METADATA.items() if defaults.get(name)
     }
     known, _ = SentLogs().known_of(fields)
     resource = tuple((name, str(value)) for name, value in known.resource if name != "service.name")
