@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody
+from tracepulse.receive.field_values import instant_unix_ns
 from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
-from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns
+from tracepulse.receive.sent_logs import SentLogs
 
 __all__ = ["Bulk", "Item", "read_bulk"]
 

@@ -14,21 +14,25 @@ import orjson
 from tracepulse.receive.access_json import is_access_record, read_access_fields
 from tracepulse.receive.any_value import compact_json
 from tracepulse.receive.field_plans import FieldPlan, document_plan, object_plan
+from tracepulse.receive.field_values import (
+    body_of,
+    instant_unix_ns,
+    level_of,
+    time_of,
+    trace_of,
+)
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_entries import LineReader
-from tracepulse.receive.log_fields import flattened, logfmt_fields, span_id, trace_id
-from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
+from tracepulse.receive.log_fields import flattened, logfmt_fields
 from tracepulse.receive.log_writer import LogWriter, Resource
 from tracepulse.receive.service_names import service_name
-from tracepulse.receive.severities import severity_of_number, severity_of_word
 
-__all__ = ["Known", "SentLogs", "instant_unix_ns"]
+__all__ = ["Known", "SentLogs"]
 
 Pairs = Sequence[tuple[str, Any]]
 
 MAX_ORIGINAL_CHARACTERS = 4096
 """What is kept of the whole line beside the message: attribute values are bounded at 4 KiB."""
-_SEVERITY_NAMES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 
 class Known(NamedTuple):
@@ -150,11 +154,11 @@ class SentLogs:
         plan = object_plan(tuple(fields))
         left = [*attributes, *zip(plan.names, plan.pick(fields), strict=True)]
         resource, service, number, text, trace, span = known
-        number, text = _level_of(plan, fields, left, number, text)
+        number, text = level_of(plan, fields, left, number, text)
         if plan.trace or plan.traceparent or plan.span:
-            trace, span = _trace_of(plan, fields, left, trace, span)
+            trace, span = trace_of(plan, fields, left, trace, span)
         if plan.time:
-            time_unix_ns = _time_of(plan, fields, left, time_unix_ns)
+            time_unix_ns = time_of(plan, fields, left, time_unix_ns)
         if plan.service:
             named = fields[plan.service]
             if service or type(named) is not str:
@@ -163,7 +167,7 @@ class SentLogs:
                 resource = self._of(resource, named)
         self.writer.add(
             resource,
-            _body_of(plan, fields, whole),
+            body_of(plan, fields, whole),
             time_unix_ns=time_unix_ns,
             severity_number=number,
             severity_text=text,
@@ -191,13 +195,13 @@ class SentLogs:
             others = {key: value for key, value in fields.items() if key not in placed}
             self._add_access(Known(resource, service), others, time_unix_ns, ())
             return
-        number, text = _level_of(plan, fields, left, 0, "")
+        number, text = level_of(plan, fields, left, 0, "")
         trace, span = b"", b""
         if plan.trace or plan.traceparent or plan.span:
-            trace, span = _trace_of(plan, fields, left, trace, span)
+            trace, span = trace_of(plan, fields, left, trace, span)
         if plan.time:
-            time_unix_ns = _time_of(plan, fields, left, time_unix_ns)
-        body = _body_of(plan, fields, "" if plan.message else source.decode(errors="replace"))
+            time_unix_ns = time_of(plan, fields, left, time_unix_ns)
+        body = body_of(plan, fields, "" if plan.message else source.decode(errors="replace"))
         if plan.message and not number:
             known = Known(resource, service, number, text, trace, span)
             self.add_later(f"{sender}/{service}", known, body, time_unix_ns, left)
@@ -253,10 +257,10 @@ class SentLogs:
             if name:
                 left.append((name, fields[name]))
         resource, service = _place(plan, fields)
-        number, text = _level_of(plan, fields, left, 0, "")
+        number, text = level_of(plan, fields, left, 0, "")
         trace, span = b"", b""
         if plan.trace or plan.traceparent or plan.span:
-            trace, span = _trace_of(plan, fields, left, trace, span)
+            trace, span = trace_of(plan, fields, left, trace, span)
         return Known(resource, service, number, text, trace, span), left
 
     def _of(self, resource: Resource, service: str) -> Resource:
@@ -270,118 +274,9 @@ class SentLogs:
         return named
 
 
-def instant_unix_ns(value: Any) -> int | None:
-    """Return the instant that a field of an object holds, as RFC 3339 or as a number since 1970."""
-    if isinstance(value, str):
-        if value[4:5] == "-":
-            return rfc3339_unix_ns(value)
-        return _number_in(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number_unix_ns(value)
-    return None
-
-
-def _number_in(text: str) -> int | None:
-    """Return the instant of a number written as text, to its last digit."""
-    whole, _, fraction = text.strip().partition(".")
-    if not (whole.isascii() and whole.isdigit() and len(whole) <= 19):
-        return None
-    if fraction and not (fraction.isascii() and fraction.isdigit()):
-        return None
-    if len(whole) <= 10:
-        return number_unix_ns(int(whole) * 10**9 + int(fraction[:9].ljust(9, "0")))
-    if fraction and len(whole) == 13:  # milliseconds, and the rest as their fraction
-        return number_unix_ns(int(whole) * 10**6 + int(fraction[:6].ljust(6, "0")))
-    return number_unix_ns(int(whole))
-
-
 def _object(line: str) -> dict[str, Any] | None:
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
     return fields if type(fields) is dict and fields else None
-
-
-def _body_of(plan: FieldPlan, fields: dict[str, Any], whole: str) -> str:
-    """Return the message; of a record without one `whole`, or the fields as JSON."""
-    message = fields[plan.message] if plan.message else None
-    if type(message) is str:
-        return message.rstrip("\r\n")
-    if message is not None:
-        return compact_json(message)
-    return whole or compact_json(fields)
-
-
-def _level_of(
-    plan: FieldPlan, fields: dict[str, Any], left: list[tuple[str, Any]], number: int, text: str
-) -> tuple[int, str]:
-    """Return the level: what is known already, or that of the fields."""
-    if not plan.level:
-        return number, text
-    value = fields[plan.level]
-    found, word = _level(value)
-    if number:
-        if found != number:
-            left.append((plan.level, value))
-        return number, text
-    if not (found or word):
-        left.append((plan.level, value))
-    return found, word
-
-
-def _level(value: Any) -> tuple[int, str]:
-    if type(value) is str:
-        number = severity_of_word(value)
-        if number or not value.strip().isdigit():
-            return number, value.strip()
-        value = int(value) if len(value) < 4 else None
-    if type(value) is int:
-        number = severity_of_number(value)
-        return number, _SEVERITY_NAMES[(number - 1) // 4] if number else ""
-    return 0, ""
-
-
-def _trace_of(
-    plan: FieldPlan, fields: dict[str, Any], left: list[tuple[str, Any]], trace: bytes, span: bytes
-) -> tuple[bytes, bytes]:
-    """Return trace and span: what is known already, or those of the fields."""
-    if plan.trace:
-        value = fields[plan.trace]
-        if trace:
-            if value != trace.hex():
-                left.append((plan.trace, value))
-        else:
-            trace = trace_id(value)
-            if not trace:
-                left.append((plan.trace, value))
-    if plan.traceparent and not trace:
-        value = fields[plan.traceparent]
-        parts = value.split("-") if isinstance(value, str) else []
-        if len(parts) == 4:
-            trace = trace_id(parts[1])
-            span = span_id(parts[2]) if trace else b""
-    if plan.span:
-        value = fields[plan.span]
-        if span:
-            if value != span.hex():
-                left.append((plan.span, value))
-        else:
-            span = span_id(value) if trace else b""
-            if not span:
-                left.append((plan.span, value))
-    return trace, span
-
-
-def _time_of(
-    plan: FieldPlan, fields: dict[str, Any], left: list[tuple[str, Any]], time_unix_ns: int
-) -> int:
-    """Return the time: what is known already, or that of the fields, which may be finer."""
-    value = fields[plan.time]
-    found = instant_unix_ns(value) or 0
-    if not time_unix_ns and found:
-        return found
-    if found // 10**6 != time_unix_ns // 10**6:
-        left.append((plan.time, value))
-        return time_unix_ns
-    return time_unix_ns if time_unix_ns % 10**6 else found

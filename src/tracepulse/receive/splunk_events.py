@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tracepulse.receive.any_value import compact_json
+from tracepulse.receive.field_values import instant_unix_ns
 from tracepulse.receive.json_sequence import UNREADABLE_VALUE, read_json_sequence
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
 from tracepulse.receive.log_lines import LogReader, LogSource
-from tracepulse.receive.sent_logs import Known, SentLogs, instant_unix_ns
+from tracepulse.receive.sent_logs import Known, SentLogs
 from tracepulse.receive.service_names import service_name
 from tracepulse.receive.severities import severity_of_word
 

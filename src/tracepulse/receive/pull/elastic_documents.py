@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from tracepulse.receive.field_values import instant_unix_ns
 from tracepulse.receive.log_fields import flattened
 from tracepulse.receive.pull.heard_request import key_of
 from tracepulse.receive.pull.interface import Heard
 from tracepulse.receive.resource_names import ATTRIBUTE_NAMES
-from tracepulse.receive.sent_logs import SentLogs, instant_unix_ns
+from tracepulse.receive.sent_logs import SentLogs
 
 __all__ = ["DocumentReader"]
 
