@@ -31,15 +31,15 @@ def write_remote_1(body: bytes, memory: SeriesMemory) -> Written:
         MalformedBody: it is no such message.
         LimitExceeded: it holds more series than are read.
     """
-    told = _metadata(body)
-    if told:
-        memory.learn(told)
+    told: dict[str, Family] = {}
     written = Written(memory)
     known, end = memory.known, len(body)
     pos = count = 0
     while pos < end:
         if body[pos] != 0x0A:
-            pos = field_end(body, pos)
+            stop = field_end(body, pos)
+            told |= _metadata(memoryview(body)[pos:stop])
+            pos = stop
             continue
         # Most series have 128 bytes to 16 KiB: a length of two bytes, here without a call.
         if pos + 2 < end and body[pos + 1] >= 0x80 > body[pos + 2]:
@@ -67,64 +67,73 @@ def write_remote_1(body: bytes, memory: SeriesMemory) -> Written:
             _series(body[pos:stop], written)
         pos = stop
     check_count(count)
+    if told:
+        memory.learn(told)
     return written
 
 
-def _metadata(body: bytes) -> dict[str, Family]:
-    """Return what a request tells of metrics, by name; most tell nothing."""
+def _metadata(whole: memoryview) -> dict[str, Family]:
+    """Return what a field of a request tells of a metric, by its name; nothing for any other field."""
     told: dict[str, Family] = {}
-    pos = 0
-    while pos < len(body):
-        if body[pos] == 0x0A:
-            if pos + 2 < len(body) and body[pos + 1] >= 0x80 > body[pos + 2]:
-                pos += 3 + (body[pos + 1] & 0x7F | body[pos + 2] << 7)
-            else:
-                size, pos = read_varint(body, pos + 1)
-                pos += size
-            continue
-        end = field_end(body, pos)
-        for number, wire, value in parts(memoryview(body)[pos:end]):
-            if (number, wire) == (3, 2):
-                given = {n: v for n, w, v in parts(value) if w == (0 if n == 1 else 2)}
-                name, help_text, unit = (text_of(given.get(n, b"")) for n in (2, 4, 5))
-                kind = read_varint(given[1], 0)[0] if 1 in given else MetricType.UNKNOWN
-                told[name or ""] = Family(kind, help_text or "", unit or "")
-        pos = end
+    for number, wire, value in parts(whole):
+        if (number, wire) == (3, 2):
+            given = {n: v for n, w, v in parts(value) if w == (0 if n == 1 else 2)}
+            name, help_text, unit = (text_of(given.get(n, b"")) for n in (2, 4, 5))
+            kind = read_varint(given[1], 0)[0] if 1 in given else MetricType.UNKNOWN
+            told[name or ""] = Family(kind, help_text or "", unit or "")
     return told
 
 
 def _series(message: bytes, written: Written) -> None:
     """Read a series that is not known, or that holds something else than one sample."""
-    labels, end = _labels(message)
+    end = _labels_end(message)
+    found = written.memory.known.get(message[:end])
+    labels = [] if found else _labels(message[:end])
     samples: list[memoryview] = []
     histograms: list[memoryview] = []
     scattered = False
     for number, wire, value, _ in fields(memoryview(message)[end:]):
         match number, wire:
-            case 1, 2:
+            case 1, 2:  # a label behind something else
+                labels = labels or _labels(message[:end])
                 labels.append(_label(value))
                 scattered = True
             case 2, 2:
                 samples.append(value)
             case 4, 2:
                 histograms.append(value)
-    key = None if scattered else message[:end]
-    series = written.series(key, labels, len(samples) + len(histograms))
+    if found is None or scattered:
+        key = None if scattered else message[:end]
+        series = written.series(key, labels, len(samples) + len(histograms))
+    else:
+        series = found
     if series is not None:
         written.put(series, samples, histograms)
 
 
-def _labels(message: bytes) -> tuple[list[Label], int]:
-    """Return the labels that a series begins with, and where they end."""
-    labels: list[Label] = []
+def _labels_end(message: bytes) -> int:
+    """Return where the labels end that a series begins with."""
     pos, end = 0, len(message)
-    while pos < end and message[pos] == 0x0A:
+    while pos + 1 < end and message[pos] == 0x0A:
+        if message[pos + 1] < 0x80:
+            pos += 2 + message[pos + 1]
+        else:
+            size, begin = read_varint(message, pos + 1)
+            pos = begin + size
+    if pos > end:
+        raise MalformedBody("cut off inside a label")
+    return pos
+
+
+def _labels(message: bytes) -> list[Label]:
+    """Return the labels of a series, of which the message holds nothing else."""
+    labels: list[Label] = []
+    pos = 0
+    while pos < len(message):
         size, begin = read_varint(message, pos + 1)
         pos = begin + size
-        if pos > end:
-            raise MalformedBody("cut off inside a label")
         labels.append(_quick_label(message[begin:pos]))
-    return labels, pos
+    return labels
 
 
 def _quick_label(label: bytes) -> Label:
