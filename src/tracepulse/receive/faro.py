@@ -33,6 +33,12 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _VITALS = ("cls", "fcp", "fid", "inp", "lcp", "ttfb")
 _MAX_FRAMES = 128
+_COMMON = frozenset({"timestamp", "trace"})
+_OF_LOG = frozenset({"message", "level", "context"})
+_OF_EXCEPTION = frozenset({"type", "value", "stacktrace", "context"})
+_OF_EVENT = frozenset({"name", "domain", "attributes"})
+_OF_MEASUREMENT = frozenset({"type", "values", "context"})
+"""Fields of an item that have a place of their own; the others become attributes."""
 _Object = dict[str, Any]
 
 
@@ -98,7 +104,7 @@ def _write(
     item: _Object,
     body: str,
     attributes: Iterable[tuple[str, Any]],
-    used: tuple[str, ...],
+    used: frozenset[str],
     *,
     severity: int = _INFO,
     severity_text: str = "",
@@ -108,20 +114,23 @@ def _write(
     trace = item.get("trace")
     trace = trace if isinstance(trace, dict) else {}
     trace_id, span_id = _hex(trace.get("trace_id"), 16), _hex(trace.get("span_id"), 8)
-    done = {"timestamp", "trace", *used}
-    rest = {key: value for key, value in item.items() if key not in done}
-    lost = {} if trace_id else {k: v for k, v in trace.items() if v}
+    told = list(attributes)
+    if trace and not trace_id:
+        told += leaves("faro.trace.", trace)
+    rest = item.keys() - _COMMON - used
     at = item.get("timestamp")
     time_unix_ns = rfc3339_unix_ns(at) if isinstance(at, str) else None
     if at is not None and time_unix_ns is None:
-        rest["timestamp"] = at
+        rest |= {"timestamp"}
+    if rest:
+        told += leaves("faro.", {key: item[key] for key in item if key in rest})
     writer.add(
         resource,
         body,
         time_unix_ns=time_unix_ns or 0,
         severity_number=severity,
         severity_text=severity_text,
-        attributes=[*attributes, *leaves("faro.", rest), *leaves("faro.trace.", lost)],
+        attributes=told,
         trace_id=trace_id,
         span_id=span_id if trace_id else b"",
         event_name=event_name,
@@ -153,7 +162,7 @@ def _log(writer: LogWriter, resource: Any, everywhere: Attributes, item: _Object
     level = _text(item.get("level"))
     _write(
         writer, resource, item, _text(item.get("message")), [*everywhere, *_context(item)],
-        ("message", "level", "context"),
+        _OF_LOG,
         severity=severity_of_word(level) or _INFO, severity_text=level,
     )  # fmt: skip
 
@@ -166,7 +175,7 @@ def _exception(writer: LogWriter, resource: Any, everywhere: Attributes, item: _
         told.append(("exception.stacktrace", _stack(kind, value, frames)))
     _write(
         writer, resource, item, value or kind, [*everywhere, *told, *_context(item)],
-        ("type", "value", "stacktrace", "context"),
+        _OF_EXCEPTION,
         severity=_ERROR, severity_text="error", event_name="exception",
     )  # fmt: skip
 
@@ -190,7 +199,7 @@ def _event(writer: LogWriter, resource: Any, everywhere: Attributes, item: _Obje
     told = [("event.domain", item.get("domain")), *leaves("event.", _inside(item, "attributes"))]
     _write(
         writer, resource, item, name, [*everywhere, *told],
-        ("name", "domain", "attributes"), event_name=name,
+        _OF_EVENT, event_name=name,
     )  # fmt: skip
 
 
@@ -209,7 +218,7 @@ def _measurement(writer: LogWriter, resource: Any, everywhere: Attributes, item:
     body = " ".join([kind, *(f"{key}={value}" for key, value in values.items())]).strip()
     _write(
         writer, resource, item, body, [*everywhere, *told],
-        ("type", "values", "context"), event_name=name,
+        _OF_MEASUREMENT, event_name=name,
     )  # fmt: skip
 
 
