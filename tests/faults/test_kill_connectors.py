@@ -117,6 +117,6 @@ def test_a_file_is_followed_over_kills(tmp_path: Path, kills: int) -> None:
     config = f"""
         [connector.shop]
         kind = "files"
-        paths = ["{logs}/*.log"]
+        paths = ["{logs}/shop.log*"]
         """
     _kill_and_count(tmp_path, config, kills, write)
