@@ -46,10 +46,11 @@ def _site(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def _report(server: RunningServer, folder: Path, site: str) -> list[int]:
-    """Have a page report, and return with what it was answered."""
+def _report(server: RunningServer, folder: Path, site: str) -> tuple[list[int], list[str]]:
+    """Have a page report; returns with what it was answered, and what the browser said of it."""
     (folder / "index.html").write_text(PAGE % server.otlp_http_url)
     answers: list[int] = []
+    told: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-background-networking"]
@@ -59,14 +60,17 @@ def _report(server: RunningServer, folder: Path, site: str) -> list[int]:
             "response",
             lambda answer: answers.append(answer.status) if "/collect" in answer.url else None,
         )
+        page.on("console", lambda message: told.append(message.text))
+        page.on("requestfailed", lambda request: told.append(f"{request.url} {request.failure}"))
         page.goto(site + "/index.html")
         page.evaluate("report()")
         for _ in range(100):
             page.wait_for_timeout(100)
-            if server.get("/api/logs", text="drawer_opened")["records"] and answers:
+            if answers:
                 break
+        page.wait_for_timeout(500)
         browser.close()
-    return answers
+    return answers, told
 
 
 def test_a_page_with_faro(tmp_path: Path) -> None:
@@ -81,10 +85,10 @@ def test_a_page_with_faro(tmp_path: Path) -> None:
     with _site(folder) as site:
         flag = f"--allowed-origins={site}"
         with running_server(tmp_path, None, flag) as server:
-            answers = _report(server, folder, site)
+            answers, told = _report(server, folder, site)
+            assert set(answers) == {202}, (answers, told)
             records = server.logs(3, service="till-page", limit=1000)
 
-    assert set(answers) == {202}
     jammed = [each for each in records if each["body"] == "drawer 3 jammed: naïve ✓"]
     assert [each["severity_number"] for each in jammed] == [13]
     assert {each["resource"]["service.version"] for each in records} == {"1.4.2"}

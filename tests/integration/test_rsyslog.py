@@ -16,7 +16,7 @@ global(workDirectory="{folder}" net.enableDNS="off")
 module(load="imptcp")
 template(name="ecs" type="list" option.jsonf="on") {{
   property(outname="@timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
-  property(outname="message" name="msg" position.from="2" format="jsonf")
+  property(outname="message" name="msg" format="jsonf")
   property(outname="log.level" name="syslogseverity-text" format="jsonf")
   property(outname="service.name" name="programname" format="jsonf")
   property(outname="host.name" name="hostname" format="jsonf")
