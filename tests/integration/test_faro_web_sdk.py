@@ -14,7 +14,7 @@ from tests.running_server import RunningServer, running_server
 
 CHROMIUM = Path("/usr/bin/chromium")
 BUNDLE = "node/node_modules/@grafana/faro-web-sdk/dist/bundle/faro-web-sdk.iife.js"
-PAGE = """<!doctype html><title>Till</title><script src="/faro.js"></script>
+PAGE = """<!doctype html><meta charset="utf-8"><title>Till</title><script src="/faro.js"></script>
 <script>
 const faro = GrafanaFaroWebSdk.initializeFaro({
   url: "%s/collect", app: { name: "till-page", version: "1.4.2", environment: "test" },
