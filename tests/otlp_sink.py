@@ -1,6 +1,8 @@
 """Something that takes OTLP over HTTP, in the test's own process, and keeps what it was sent."""
 
+import base64
 import gzip
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -60,6 +63,8 @@ class OtlpHandler(BaseHTTPRequestHandler):
         body = self._chunks() if chunked else self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
+        if self.headers.get("Content-Type", "").startswith("application/json"):
+            body = _as_protobuf(self.path, body)
         self.server.bodies.setdefault(self.path, []).append(body)
         time.sleep(self.server.hangs_s)
         self.send_response(200)
@@ -85,6 +90,20 @@ def otlp_sink(hangs_s: float = 0) -> Iterator[OtlpSink]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
+
+
+def _as_protobuf(path: str, body: bytes) -> bytes:
+    """Return a request in JSON as protobuf: OTLP has its ids in hex, protobuf's JSON in base64."""
+
+    def based(fields: dict[str, Any]) -> dict[str, Any]:
+        for name in {"traceId", "spanId", "parentSpanId"} & fields.keys():
+            fields[name] = base64.b64encode(bytes.fromhex(fields[name])).decode()
+        return fields
+
+    kinds = {"/v1/logs": ExportLogsServiceRequest, "/v1/traces": ExportTraceServiceRequest}
+    request = kinds[path]()
+    ParseDict(json.loads(body, object_hook=based), request, ignore_unknown_fields=True)
+    return bytes(request.SerializeToString())
 
 
 def _texts(attributes: Any) -> dict[str, str]:
