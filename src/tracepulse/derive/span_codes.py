@@ -37,6 +37,8 @@ LATEST_UNIX_NS = 1 << 62
 _HOST_KEYS = ("k8s.node.name", "host.id", "host.name", "hostname", "ip")
 
 _NO_ID = "0" * 16
+_PAGE_FETCH = "documentFetch"
+"""A browser's span of the request for a page, by the document-load instrumentation's name."""
 
 Integers = NDArray[np.int64]
 
@@ -87,6 +89,7 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
     """Return spans as numbers, the trace ids in order of their codes, and the nodes likewise."""
     trace, trace_ids = _ranks(columns.trace_id.tolist())
     span_id, parent_id = _id_codes(columns.span_id.tolist(), columns.parent_span_id.tolist())
+    parent_id = _under_pages(columns, trace, span_id, parent_id)
     service, services = _ranks(columns.service.tolist())
     category = category_codes(columns)
     node, nodes = _nodes(service, services, columns.name.tolist(), category)
@@ -105,6 +108,41 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
         failed=(columns.status_code == "Error").astype(np.bool_),
     )
     return codes, trace_ids, nodes
+
+
+def _under_pages(
+    columns: SpanColumns,
+    trace: Integers,
+    span_id: NDArray[np.uint64],
+    parent_id: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """
+    Put the server span that made a page under the page's own request for it.
+
+    Browsers send no `traceparent` with a navigation, so that the server's span names no parent; the
+    page, told the trace afterwards, is in the same one:
+
+      documentLoad  |----------------------|
+        documentFetch |---------|
+          GET /          |----|               named no parent
+
+    Not where the page was put below the server instead, as OpenTelemetry's instrumentation does. Of
+    several pages in one trace, as of an answer that was kept by a cache, the first one asked.
+    """
+    fetches = np.flatnonzero((columns.name == _PAGE_FETCH) & (columns.kind == "Client"))
+    if not len(fetches):
+        return parent_id
+    tops = np.flatnonzero(parent_id == 0)
+    top_ids = set(zip(trace[tops].tolist(), span_id[tops].tolist(), strict=True))
+    order = np.lexsort((span_id[fetches], columns.start_unix_ns[fetches]))
+    fetch_of: dict[int, int] = {}
+    for row in fetches[order].tolist():
+        if (int(trace[row]), int(parent_id[row])) in top_ids:
+            fetch_of.setdefault(int(trace[row]), int(span_id[row]))
+    joined = parent_id.copy()
+    for row in tops[columns.kind[tops] == "Server"].tolist():
+        joined[row] = fetch_of.get(int(trace[row]), 0)
+    return joined
 
 
 def _nodes(
