@@ -231,6 +231,56 @@ def test_a_fault_of_the_sdk_itself_is_swallowed(
     faults.swallowed = before
 
 
+class Leaving(Exception):
+    """Ends the programme when it is asked for its message, and hides where it comes from."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+    def _no(self) -> Any:
+        raise RuntimeError("hostile")
+
+    __cause__ = __traceback__ = __context__ = property(_no)
+    __suppress_context__ = property(_no)
+
+
+def test_an_exception_that_ends_programmes_is_told_like_any(sink: Any, client: Client) -> None:
+    """Its class stands in the record; the host goes on."""
+    client.exception(Leaving())
+    client.log("A", {"error": Leaving()})
+    records = sink.wait_for(2)
+    assert [each.event_name.rpartition(".")[2] for each in records] == ["Leaving", "A"]
+
+
+def test_what_is_thrown_into_the_exporters_thread_does_not_end_it(
+    sink: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that raises SystemExit in every thread loses a batch at most."""
+    monkeypatch.setattr(faults, "raised", False)
+    before = faults.swallowed
+    client.log("A")
+    assert client.flush(5)
+    exporter = client._exporter
+    assert exporter is not None
+    thrown: list[int] = []
+
+    def throw() -> None:
+        if not thrown:
+            thrown.append(1)
+            raise SystemExit
+        original()
+
+    original = exporter._gather
+    with monkeypatch.context() as broken:
+        broken.setattr(exporter, "_gather", throw)
+        client.log("B")
+        assert client.flush(5)
+    assert [each.event_name for each in sink.records()] == ["A", "B"]
+    assert thrown == [1]
+    assert faults.swallowed == before + 1
+    faults.swallowed = before
+
+
 def test_calls_at_the_end_of_the_stack_do_not_raise_more(client: Client) -> None:
     """A host that is about to overflow gets its own error, from its own frame."""
     faults.raised = False
@@ -513,6 +563,7 @@ def test_a_forked_child_sends_its_own_events_only(sink: Any, way: str, read: Any
     assert len(instances) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of such forks")
 def test_a_child_that_python_was_not_told_of_sends_its_own_events_only(
     sink: Any, read: Any
@@ -520,12 +571,14 @@ def test_a_child_that_python_was_not_told_of_sends_its_own_events_only(
     """A fork in C, as of uWSGI: the parent's thread is not there, and its queue not the child's."""
     done = run(
         """
-        import ctypes, os
+        import ctypes, os, time
         from debugqueue import DebugQueue
         DebugQueue.configure(flush_interval_s=60)
         DebugQueue.log("SENT")
         assert DebugQueue.flush(20)
         DebugQueue.log("PARENT", {"n": 1})
+        # A thread that waits for the interpreter at this moment would be waited for in the child for ever.
+        time.sleep(1)
         pid = ctypes.PyDLL(None).fork()
         tag = "PARENT" if pid else "CHILD"
         for number in range(2, 20):

@@ -22,20 +22,34 @@ export function place(below: (...args: never[]) => unknown, nowUnixMs: number): 
   if (left <= 0) return undefined;
   left--;
   const held: Place = {};
-  const limit = Error.stackTraceLimit;
   try {
-    Error.stackTraceLimit = 1;
-    Error.captureStackTrace(held, below);
-  } finally {
-    Error.stackTraceLimit = limit;
+    const limit = Error.stackTraceLimit;
+    try {
+      Error.stackTraceLimit = 1;
+      Error.captureStackTrace(held, below);
+    } finally {
+      Error.stackTraceLimit = limit;
+    }
+  } catch {
+    // A host that froze what the language gives: an event without a place.
+    return undefined;
   }
   return held;
+}
+
+/** Return the text of a place; the host's own `Error.prepareStackTrace` makes it, and may raise. */
+function textOf(held: Place): string {
+  try {
+    return String(held.stack).slice(0, 4096);
+  } catch {
+    return "";
+  }
 }
 
 /** Return the attributes of a place; none where its text says nothing that is known. */
 export function placeAttributes(held: Place): FlatAttributes {
   // "    at Cart.total (/srv/shop/cart.js:12:7)", "    at async file:///srv/shop/main.mjs:3:1"
-  const frame = /^ {4}at (?:async )?(.{1,2000})$/m.exec(String(held.stack).slice(0, 4096))?.[1];
+  const frame = /^ {4}at (?:async )?(.{1,2000})$/m.exec(textOf(held))?.[1];
   if (frame === undefined) return [];
   const opens = frame.endsWith(")") ? frame.indexOf(" (") : -1;
   const name = opens < 0 ? "" : frame.slice(0, opens);

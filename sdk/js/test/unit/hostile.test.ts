@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { DebugQueue, type Details } from "../../src/node/index.js";
-import { HOSTILE, randomValues } from "./hostileValues.js";
+import { boom, HOSTILE, randomValues } from "./hostileValues.js";
 import { TestServer } from "./server.js";
 
 let server: TestServer;
@@ -65,6 +65,25 @@ test("a host that puts toJSON on every object still gets its events out", async 
     delete all.toJSON;
   }
   assert.deepEqual([server.events[0]?.tag, server.events[0]?.attributes["details"]], ["A", "taken"]);
+});
+
+test("a host whose stacks raise, or may not be limited, still gets its events out", async () => {
+  const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit") ?? {};
+  try {
+    Error.prepareStackTrace = boom;
+    DebugQueue.log("RAISES", { a: 1 });
+    DebugQueue.exception(new Error("x"));
+    assert.equal(await DebugQueue.flush(5000), true);
+    Reflect.deleteProperty(Error, "prepareStackTrace");
+    Object.defineProperty(Error, "stackTraceLimit", { get: boom, set: boom, configurable: true });
+    DebugQueue.log("UNLIMITED");
+  } finally {
+    Reflect.deleteProperty(Error, "prepareStackTrace");
+    Object.defineProperty(Error, "stackTraceLimit", limit);
+  }
+  await DebugQueue.flush(5000);
+  assert.deepEqual(server.events.map((event) => event.tag), ["RAISES", "Error", "UNLIMITED"]);
+  assert.equal(DebugQueue.counts().faults, 0);
 });
 
 test("random values of random depth neither raise nor get lost", async () => {

@@ -14,6 +14,12 @@ from debugqueue.snapshot import cut, plain_text, type_name
 
 __all__ = ["Captured", "capture", "formatted"]
 
+# Read past properties of these names that a class of the host's may have.
+_traceback_of = vars(BaseException)["__traceback__"].__get__
+_cause_of = vars(BaseException)["__cause__"].__get__
+_context_of = vars(BaseException)["__context__"].__get__
+_hides_context = vars(BaseException)["__suppress_context__"].__get__
+
 _FIRST_FRAMES = 10
 _MESSAGE_CHARS = 4096
 
@@ -45,11 +51,11 @@ class Captured(NamedTuple):
 
 def capture(error: BaseException, causes: int = MAX_CAUSES) -> Captured:
     """Return an exception and what caused it."""
-    first, left_out, last = _places(error.__traceback__)
-    cause = error.__cause__
+    first, left_out, last = _places(_traceback_of(error))
+    cause = _cause_of(error)
     is_context = cause is None
-    if cause is None and not error.__suppress_context__:
-        cause = error.__context__
+    if cause is None and not _hides_context(error):
+        cause = _context_of(error)
     return Captured(
         type_name(type(error)),
         _message(error),
@@ -64,7 +70,7 @@ def capture(error: BaseException, causes: int = MAX_CAUSES) -> Captured:
 def _message(error: BaseException) -> str:
     try:
         text: Any = str(error)
-    except Exception:
+    except (Exception, SystemExit):  # one that would end the host for being looked at
         return "[unreadable]"
     return plain_text(text, _MESSAGE_CHARS)
 

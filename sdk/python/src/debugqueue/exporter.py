@@ -101,7 +101,9 @@ class Exporter:
         while not (self.leaving and not self._queue.length):
             try:
                 self._round()
-            except Exception as error:
+            except (
+                BaseException
+            ) as error:  # also what a host throws into threads: there is no second one
                 faults.swallowed += 1
                 self._say(f"a batch was lost: {type(error).__name__}: {error}")
                 original("time", "sleep")(0.1)
