@@ -197,7 +197,7 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
     assert (event["severity_number"], event["attributes"]["items"]) == (13, "3")
     assert event["attributes"]["password"] == "[redacted:secret]"
     everything = json.dumps([spans, list(bought.values()), logs])
-    for private in ("jane", "4111", "secret=", "abcdef123456", "hunter2", "session.id"):
+    for private in ("jane", "4111111111111111", "secret=", "abcdef123456", "hunter2", "session.id"):
         assert private not in everything
     expected = ("no price", "rejected", "status of 500")
     assert [c for c in complaints if not any(each in c for each in expected)] == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.running_server import RunningServer, free_ports, running_server, wait_until
+from tests.running_server import RunningServer, free_ports, running_server
 
 from tracepulse.receive.envoy_messages import HttpEntry, StreamMessage
 
@@ -59,6 +59,7 @@ def test_messages_that_are_equal_are_all_kept(server: RunningServer, syslog_port
             sender.sendall(line)
         time.sleep(0.2)  # so that they come as two requests
     assert len(server.logs(2, service="twin")) == 2
+    assert 'origin="syslog"' in server.client.get("/metrics").text
 
 
 def test_a_stream_of_access_logs_names_service_callee_and_trace(server: RunningServer) -> None:
@@ -73,18 +74,10 @@ def test_a_stream_of_access_logs_names_service_callee_and_trace(server: RunningS
         send = channel.stream_unary("/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs")
         assert send(iter([message.SerializeToString()]), timeout=20) == b""
     (record,) = server.logs(1, service="checkout")
+    assert 'origin="envoy_als"' in server.client.get("/metrics").text
     assert (TRACE, 17) == (record["trace_id"], record["severity_number"])
     assert {
         "peer.service": "payment",
         "envoy.duration_ms": "28",
         "http.response.status_code": "503",
     }.items() <= record["attributes"].items()
-
-
-def test_what_came_by_syslog_is_counted(server: RunningServer) -> None:
-    """Requests are counted by protocol in the numbers for Prometheus."""
-    wait_until(
-        lambda: server.client.get("/metrics").text,
-        lambda text: 'origin="syslog"' in text and 'origin="envoy_als"' in text,
-        "both protocols among the numbers",
-    )
