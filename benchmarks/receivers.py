@@ -3,21 +3,26 @@ Measure what each protocol costs: from a sender's request to a row that a query 
 
     python benchmarks/receivers.py [--quick] [--json] [--data DIR] [--seed N] [--only NAME …]
 
-A real server runs in a process of its own; this one sends the same records in the form of each
-protocol, made beforehand from the seed by code that shares nothing with the server's. Cost is the
-processor time of all the server's processes until every record is stored and merges are drained, as
-in `ingest.py`, less what it takes at rest in that time. `ratio_to_otlp` is records per core-second over those of the same records, in
-requests of as many, as OTLP. In the long form each is measured three times, taking turns, and the
-median stands.
+The same records are sent in the form of each protocol, made beforehand from the seed by code that
+shares nothing with the server's. Two costs make a figure:
 
-`complaints` must be empty: refusals, and records that were sent and not stored. Needs Linux.
+- The door: processor time of a process that holds the receivers and nothing behind them, from the
+  bytes of a request to the OTLP that goes to the journal. Least of several turns.
+- What follows is the same for all of them, because all become OTLP. It is what a real server takes for
+  the same records as OTLP, until all are stored and merges are drained as in `ingest.py`, less what
+  it takes at rest in that time, and less OTLP's own door.
+
+`records_per_core_second` is one over their sum; `ratio_to_otlp` is that over the same of OTLP, in
+requests of as many records. `complaints` must be empty: refusals, and records that were sent and not
+stored. Needs Linux.
 """
 
 import argparse
+import asyncio
 import http.client
 import json
 import socket
-import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -37,7 +42,16 @@ from benchmarks.generator import senders
 from benchmarks.measured_server import measured_server
 from benchmarks.otlp_client import progress
 from benchmarks.process_tree import cpu_seconds, drain
-from tests.running_server import RunningServer, free_ports, wait_until
+from tests.running_server import wait_until
+
+from tracepulse.clock import SystemClock
+from tracepulse.receive.access import Gate
+from tracepulse.receive.app import otlp_app
+from tracepulse.receive.protocols import all_routes
+from tracepulse.receive.receiver import IngestCounters, Receiver
+from tracepulse.receive.syslog_listener import SyslogListener
+from tracepulse.receive.wire import warm_up
+from tracepulse.server import serve_http
 
 SEED = 20261122
 HOUR_NS = 3_600_000_000_000
@@ -108,144 +122,216 @@ FORMS = {
 
 @dataclass(slots=True)
 class Figure:
-    """What one protocol cost."""
+    """What one protocol costs."""
 
     records_per_core_second: float | None = None
     ratio_to_otlp: float | None = None
     held_against: str = ""
-    records: int = 0
+    door_us: float | None = None
+    """A record, from the request to OTLP."""
+    behind_us: float | None = None
+    """A record, from there to its row."""
     bytes_per_record: float = 0.0
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How much is done."""
 
-    records: int
-    rounds: int
+    stored_records: int
+    """Through a whole server, as OTLP."""
+    door_records: int
+    turns: int
     drain_s: float
 
 
-QUICK = Scale(records=20_000, rounds=1, drain_s=4.0)
-FULL = Scale(records=100_000, rounds=3, drain_s=30.0)
+QUICK = Scale(stored_records=20_000, door_records=5_000, turns=2, drain_s=3.0)
+FULL = Scale(stored_records=200_000, door_records=20_000, turns=9, drain_s=30.0)
 
 
 class Refused(Exception):
     """The server did not take a request; the text says with what it answered."""
 
 
-class Bench:
-    """One server, and where it takes syslog."""
+def bodies_of(form: Form, seed: int, count: int) -> list[bytes]:
+    """Return requests of so many records of the last hour."""
+    now = time.time_ns()
+    made_records = form.make(seed, count, now - HOUR_NS, now)
+    return [form.encode(batch) for batch in senders.batches(made_records, form.batch)]
 
-    def __init__(self, server: RunningServer, syslog_port: int, scale: Scale, seed: int) -> None:
-        self.server, self.scale, self.seed = server, scale, seed
-        self.syslog_port = syslog_port
-        self.rest_ratio = 0.0
-        self.rates: dict[str, list[float]] = defaultdict(list)
-        self.figures = {name: Figure(held_against=form.against) for name, form in FORMS.items()}
-        self.complaints: list[str] = []
 
-    def _stored(self) -> tuple[int, int]:
-        accounting = self.server.get("/api/doctor")["accounting"]
-        return accounting["stored"], accounting["queued"]
+def send(form: Form, bodies: Sequence[bytes], address: str, syslog_port: int) -> None:
+    """Send requests one after another over one connection. Raises Refused."""
+    if not form.path:
+        with socket.create_connection(("127.0.0.1", syslog_port)) as stream:
+            for body in bodies:
+                stream.sendall(body)
+        return
+    connection = http.client.HTTPConnection(address)
+    for body in bodies:
+        status = 429
+        while status in (429, 503):
+            connection.request("POST", form.path, body, form.headers)
+            answer = connection.getresponse()
+            status, text = answer.status, answer.read()
+            if status in (429, 503):
+                time.sleep(float(answer.headers.get("retry-after", "1")))
+        if status not in (200, 202, 204):
+            raise Refused(f"{status} {text[:200]!r}")
+    connection.close()
 
-    def bodies(self, form: Form, seed: int, count: int) -> list[bytes]:
-        """Return requests of so many records of the last hour."""
-        now = time.time_ns()
-        return [
-            form.encode(batch)
-            for batch in senders.batches(form.make(seed, count, now - HOUR_NS, now), form.batch)
-        ]
 
-    def send(self, form: Form, bodies: Sequence[bytes]) -> None:
-        """Send requests one after another over one connection. Raises Refused."""
-        if not form.path:
-            with socket.create_connection(("127.0.0.1", self.syslog_port)) as stream:
-                for body in bodies:
-                    stream.sendall(body)
-            return
-        connection = http.client.HTTPConnection(urlsplit(self.server.otlp_http_url).netloc)
-        for body in bodies:
-            status = 429
-            while status in (429, 503):
-                connection.request("POST", form.path, body, form.headers)
-                answer = connection.getresponse()
-                status, text = answer.status, answer.read()
-                if status in (429, 503):
-                    time.sleep(float(answer.headers.get("retry-after", "1")))
-            if status not in (200, 202, 204):
-                raise Refused(f"{status} {text[:200]!r}")
-        connection.close()
+class _Nowhere:
+    """Takes what would go to the journal, and counts it."""
 
-    def measure(self, name: str, seed: int, count: int) -> None:
-        """Send so many records in one form, and keep what they cost."""
-        form, figure = FORMS[name], self.figures[name]
-        bodies = self.bodies(form, seed, count)
-        pid = self.server.process.pid
-        before, began_s, started = self._stored()[0], time.monotonic(), cpu_seconds(pid)
-        try:
-            self.send(form, bodies)
-            wait_until(
-                self._stored,
-                lambda found: found[0] >= before + count and found[1] == 0,
-                f"{name}: {count} records stored",
-                STORED_S if self.scale is FULL else 30.0,
-            )
-        except (Refused, AssertionError, OSError) as error:
-            figure.note = str(error)
-            self.complaints.append(f"{name}: {error}")
-            return
-        drained = drain(pid, idle_ratio=self.rest_ratio, within_s=self.scale.drain_s)
-        busy_s = time.monotonic() - began_s - (QUIET_S if drained.in_time else 0.0)
-        cost_s = drained.cpu_s - started - self.rest_ratio * busy_s
-        self.rates[name].append(count / cost_s)
-        figure.records += count
-        figure.bytes_per_record = sum(map(len, bodies)) / count
-        figure.note = "" if drained.in_time else "not drained in time: a little is missing"
-        progress(f"  {name}: {cost_s:.2f} core-seconds, {count / cost_s:,.0f} per core-second")
+    records = 0
 
-    def warm_up(self, names: Sequence[str]) -> None:
-        """Have everything run once, then learn what the server takes when it has nothing to do."""
+    async def append(self, signal: str, body: bytes, receipt: object, records: int) -> None:
+        """Count the records of a request."""
+        self.records += records
+
+
+async def _serve() -> None:
+    """Run the receivers alone; answer each line of standard input with the records taken so far."""
+    warm_up()
+    sink = _Nowhere()
+    receiver = Receiver(sink, SystemClock(), IngestCounters())
+    app = otlp_app(sink, Gate(), SystemClock(), IngestCounters(), routes=all_routes())
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        async with (
+            serve_http(app, sockets[0]),
+            SyslogListener(receiver).listening(sockets[1], udp),
+        ):
+            print(*(each.getsockname()[1] for each in sockets), flush=True)
+            while await asyncio.to_thread(sys.stdin.readline):
+                print(sink.records, flush=True)
+
+
+class Door:
+    """The receivers in a process of their own."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, __file__, "--serve"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._ask, self._told = self.process.stdin, self.process.stdout
+        port, self._syslog_port = map(int, self._told.readline().split())
+        self._address = f"127.0.0.1:{port}"
+
+    def records(self) -> int:
+        """Return how many it took so far."""
+        self._ask.write("?\n")
+        self._ask.flush()
+        return int(self._told.readline())
+
+    def cost_s(self, form: Form, bodies: Sequence[bytes], count: int) -> float:
+        """Return the processor time of so many records. Raises Refused, AssertionError."""
+        before = self.records()
+        started = cpu_seconds(self.process.pid)
+        send(form, bodies, self._address, self._syslog_port)
+        wait_until(self.records, lambda now: now >= before + count, "all records", 60.0)
+        return cpu_seconds(self.process.pid) - started
+
+    def close(self) -> None:
+        """End it."""
+        self._ask.close()
+        self.process.wait()
+
+
+def door_us(
+    names: Sequence[str], scale: Scale, seed: int, complaints: list[str]
+) -> dict[str, tuple[float, float]]:
+    """Return the cost of each form's door in µs a record, and its bytes a record."""
+    bodies = {name: bodies_of(FORMS[name], seed, scale.door_records) for name in names}
+    costs: dict[str, list[float]] = defaultdict(list)
+    door = Door()
+    try:
+        for turn in range(scale.turns + 1):
+            for name in names:
+                try:
+                    cost_s = door.cost_s(FORMS[name], bodies[name], scale.door_records)
+                except (Refused, AssertionError, OSError) as error:
+                    complaints.append(f"{name}: {error}")
+                    continue
+                if turn:  # the first one warms it up
+                    costs[name].append(cost_s / scale.door_records * 1e6)
+            progress(f"  doors, turn {turn} of {scale.turns}")
+    finally:
+        door.close()
+    return {
+        name: (min(found), sum(map(len, bodies[name])) / scale.door_records)
+        for name, found in costs.items()
+    }
+
+
+def _wait_for(stored: Callable[[], tuple[int, int]], wanted: int, name: str) -> None:
+    wait_until(stored, lambda at: at[0] >= wanted and at[1] == 0, name, STORED_S)
+
+
+def stored_us(
+    names: Sequence[str], scale: Scale, seed: int, folder: Path, complaints: list[str]
+) -> dict[str, float]:
+    """Return what a whole server takes for each of OTLP's forms, in µs a record."""
+    found: dict[str, float] = {}
+    with measured_server(folder / "server", {}) as server:
+        pid, address = server.process.pid, urlsplit(server.otlp_http_url).netloc
+
+        def stored() -> tuple[int, int]:
+            accounting = server.get("/api/doctor")["accounting"]
+            return accounting["stored"], accounting["queued"]
+
         for name in names:
-            form = FORMS[name]
-            try:
-                self.send(form, self.bodies(form, self.seed - 1, 1000))
-            except (Refused, OSError):
-                continue  # it is told when it is measured
-        pid = self.server.process.pid
-        drain(pid, idle_ratio=0.1, within_s=self.scale.drain_s)
-        before, started = cpu_seconds(pid), time.monotonic()
+            send(FORMS[name], bodies_of(FORMS[name], seed - 1, 1000), address, 0)
+        drain(pid, idle_ratio=0.1, within_s=scale.drain_s)
+        before, began = cpu_seconds(pid), time.monotonic()
         time.sleep(2.0)
-        self.rest_ratio = (cpu_seconds(pid) - before) / (time.monotonic() - started)
-
-    def settle(self) -> None:
-        """Fill in the figures from what was measured."""
-        medians = {name: statistics.median(rates) for name, rates in self.rates.items() if rates}
-        for name, figure in self.figures.items():
-            figure.records_per_core_second = medians.get(name)
-            if name in medians and figure.held_against in medians:
-                figure.ratio_to_otlp = medians[name] / medians[figure.held_against]
+        rest_ratio = (cpu_seconds(pid) - before) / (time.monotonic() - began)
+        for name in names:
+            bodies = bodies_of(FORMS[name], seed, scale.stored_records)
+            wanted = stored()[0] + scale.stored_records
+            began, started = time.monotonic(), cpu_seconds(pid)
+            try:
+                send(FORMS[name], bodies, address, 0)
+                _wait_for(stored, wanted, name)
+            except (Refused, AssertionError, OSError) as error:
+                complaints.append(f"{name}: {error}")
+                continue
+            drained = drain(pid, idle_ratio=rest_ratio, within_s=scale.drain_s)
+            busy_s = time.monotonic() - began - (QUIET_S if drained.in_time else 0.0)
+            cost_s = drained.cpu_s - started - rest_ratio * busy_s
+            found[name] = cost_s / scale.stored_records * 1e6
+            progress(f"  {name}: {found[name]:.1f} µs a record through a whole server")
+    return found
 
 
 def measure(scale: Scale, seed: int, folder: Path, only: Sequence[str]) -> dict[str, Any]:
     """Return a figure for each protocol, complaints, and how long it took."""
     began = time.monotonic()
+    complaints: list[str] = []
     wanted = {name for name in FORMS if not only or name in only}
     wanted |= {FORMS[name].against for name in wanted}
     names = [name for name in FORMS if name in wanted]
-    (port,) = free_ports(1)
-    listen = {"TRACEPULSE_SYSLOG_LISTEN": f"127.0.0.1:{port}"}
-    with measured_server(folder / "server", listen) as server:
-        bench = Bench(server, port, scale, seed)
-        bench.warm_up(names)
-        for turn in range(scale.rounds):
-            progress(f"Round {turn + 1} of {scale.rounds}, {scale.records:,} records each…")
-            for name in names:
-                bench.measure(name, seed + turn, scale.records)
-    bench.settle()
-    found: dict[str, Any] = {name: asdict(bench.figures[name]) for name in names}
-    return found | {"complaints": bench.complaints, "elapsed_s": time.monotonic() - began}
+    doors = door_us(names, scale, seed, complaints)
+    bases = [name for name in names if FORMS[name].against == name]
+    whole = stored_us(bases, scale, seed, folder, complaints)
+    figures: dict[str, Any] = {}
+    for name in names:
+        against = FORMS[name].against
+        figure = Figure(held_against=against)
+        if name in doors and against in doors and against in whole:
+            figure.door_us, figure.bytes_per_record = doors[name]
+            figure.behind_us = max(whole[against] - doors[against][0], 0.0)
+            figure.records_per_core_second = 1e6 / (figure.door_us + figure.behind_us)
+            figure.ratio_to_otlp = (doors[against][0] + figure.behind_us) / (
+                figure.door_us + figure.behind_us
+            )
+        figures[name] = asdict(figure)
+    return figures | {"complaints": complaints, "elapsed_s": time.monotonic() - began}
 
 
 def main() -> None:
@@ -255,8 +341,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder for files, emptied never; default /tmp")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only", nargs="+", choices=list(FORMS), default=[], metavar="NAME")
     options = parser.parse_args()
+    if options.serve:
+        asyncio.run(_serve())
+        return
     if options.data:
         options.data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tracepulse-receivers-", dir=options.data) as folder:
@@ -268,8 +358,10 @@ def main() -> None:
     for name, figure in result.items():
         if isinstance(figure, dict):
             rate, ratio = figure["records_per_core_second"], figure["ratio_to_otlp"]
-            told = f"{rate:>10,.0f}  {ratio:5.2f}" if rate else f"{'':>10}       "
-            print(f"{name:20} {told}  {figure['note']}")
+            told = "not measured"
+            if rate:
+                told = f"{rate:>10,.0f}  {ratio:5.2f}  door {figure['door_us']:6.1f} µs"
+            print(f"{name:20} {told}")
         else:
             print(f"{name:20} {figure}")
 
