@@ -184,7 +184,7 @@ def python_figures(quick: bool) -> dict[str, float]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    calls, seconds = (20_000, 10.0) if quick else (100_000, 60.0)
+    calls, seconds = (8_000, 4.0) if quick else (100_000, 60.0)
     ours, theirs, bare = (measured(name, url, calls, seconds) for name in SUBJECTS)
     server.shutdown()
     figures = {}
@@ -199,12 +199,12 @@ def python_figures(quick: bool) -> dict[str, float]:
     return figures
 
 
-def javascript_figures() -> tuple[dict[str, Any], list[str]]:
+def javascript_figures(quick: bool) -> tuple[dict[str, Any], list[str]]:
     """Return what `sdk/js/bench` prints, and which of its scripts could not run."""
     figures: dict[str, Any] = {}
     missing = []
     for script in ("node.mjs", "size.mjs"):
-        command = ["node", str(JS / script), "--json"]
+        command = ["node", str(JS / script), "--json", *(["--quick"] if quick else [])]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
             figures |= json.loads(done.stdout.splitlines()[-1])
@@ -234,7 +234,7 @@ def main() -> None:
     if chosen.only != "js":
         figures |= python_figures(chosen.quick)
     if chosen.only != "python":
-        found, missing = javascript_figures()
+        found, missing = javascript_figures(chosen.quick)
         figures |= found
     figures = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
     if chosen.json:
