@@ -145,7 +145,7 @@ class Scale:
     drain_s: float
 
 
-QUICK = Scale(stored_records=20_000, door_records=5_000, turns=2, drain_s=3.0)
+QUICK = Scale(stored_records=20_000, door_records=5_000, turns=1, drain_s=3.0)
 FULL = Scale(stored_records=200_000, door_records=20_000, turns=9, drain_s=30.0)
 
 
