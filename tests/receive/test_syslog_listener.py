@@ -123,6 +123,33 @@ def test_what_was_sent_before_the_end_is_kept() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "<14>1 2026-11-22T09:00:00.²Z host app - - - odd",
+        '<14>1 - host app - - - {"level":"²","msg":"odd"}',
+        '<14>1 - host app - - - {"response_code":"²","response_flags":"-","msg":"odd"}',
+        "<14>1 0001-01-01T00:00:00Z host app - - - odd",
+        "<²>odd",
+    ],
+)
+def test_a_message_with_odd_digits_ends_nobodys_listening(odd: str) -> None:
+    """Digits that are none to Python's int cost neither the datagram's port nor the connection."""
+
+    async def scenario() -> Kept:
+        kept = Kept()
+        async with _listening(kept) as port:
+            _send_udp(port, odd.encode())
+            await kept.until(lambda k: len(k.bodies) == 1)
+            _send_udp(port, b"<14>over UDP")
+            lines = await _send_tcp(port, odd.encode() + b"\n<14>over TCP\n")
+            await kept.until(lambda k: len(k.bodies) == 4)
+            lines.close()
+        return kept
+
+    assert {"over UDP", "over TCP"} <= set(asyncio.run(scenario()).bodies)
+
+
 def test_a_flood_does_not_starve_another_sender() -> None:
     """While one host pours in over many connections, another's message does not wait for its end."""
     flood = b"".join(b"<14>flood %d\n" % number for number in range(4000))

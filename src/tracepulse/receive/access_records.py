@@ -263,7 +263,7 @@ def envoy_time_unix_ns(text: str) -> int | None:
         return None
     whole_s = _whole_seconds(text[:19])
     fraction = text[20:-1]
-    if whole_s is None or (fraction and not (text[19] == "." and fraction.isdigit())):
+    if whole_s is None or (fraction and not (text[19] == "." and fraction.isdecimal())):
         return None
     return whole_s * 10**9 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
 

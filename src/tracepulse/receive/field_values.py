@@ -68,7 +68,7 @@ def level_of(
 def _level(value: Any) -> tuple[int, str]:
     if type(value) is str:
         number = severity_of_word(value)
-        if number or not value.strip().isdigit():
+        if number or not value.strip().isdecimal():
             return number, value.strip()
         value = int(value) if len(value) < 4 else None
     if type(value) is int:

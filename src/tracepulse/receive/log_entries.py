@@ -287,7 +287,7 @@ def _join_instant(fields: dict[str, Any]) -> None:
 
 
 def _set_level(entry: Entry, level: Any) -> bool:
-    if isinstance(level, str) and level.strip().isdigit() and len(level) < 4:
+    if isinstance(level, str) and level.strip().isdecimal() and len(level) < 4:
         level = int(level)
     if isinstance(level, str):
         entry.severity_text = level.strip()
