@@ -181,7 +181,7 @@ class _Running:
         self.numbers["repeated"] += fetched.repeated
         self.numbers["bytes_read"] += fetched.bytes_read
         self.numbers["requests"] += fetched.requests
-        self.numbers["left_out"] += bool(fetched.left_out) and fetched.failure is None
+        self.numbers["left_out"] += bool(fetched.unread) and fetched.failure is None
 
 
 class Connectors:

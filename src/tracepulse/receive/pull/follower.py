@@ -113,8 +113,8 @@ class Follower:
     def _succeeded(self, fetched: Fetched, whole: bool, now_unix_ns: int) -> float:
         if self.state.failures:
             _log.info("connector %s answers again", self.name)
-        spent = bool(fetched.left_out)
-        read_to = fetched.left_out[0].stretch.start_unix_ns if spent else now_unix_ns
+        spent = bool(fetched.unread)
+        read_to = fetched.unread[0].stretch.start_unix_ns if spent else now_unix_ns
         if whole and not spent:
             self._whole_look_at_s = self._monotonic_s() + max(self._every_s, self._overlap_ns / 4e9)
         elif spent:

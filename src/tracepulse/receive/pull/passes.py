@@ -45,6 +45,8 @@ class LeftOut:
     why: str
     estimate: Estimate
     """About how much lies there, as far as the source says."""
+    is_past: bool = False
+    """It is older than anything is kept here, so that it will never be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Fetched:
     left_out: tuple[LeftOut, ...]
     failure: SourceFailure | None = None
     """Why it ended early, where the source is at fault."""
+
+    @property
+    def unread(self) -> tuple[LeftOut, ...]:
+        """Return what was left out and may be read yet."""
+        return tuple(each for each in self.left_out if not each.is_past)
 
 
 class Puller:
@@ -130,7 +137,7 @@ class Puller:
         left: list[LeftOut] = []
         if begin > window.start_unix_ns:
             past = Stretch(window.start_unix_ns, begin)
-            left.append(LeftOut(past, "it is older than anything is kept here", Estimate()))
+            left.append(LeftOut(past, "it is older than anything is kept here", Estimate(), True))
         failure: SourceFailure | None = None
         covered = self._pulled.covered()
         why = ""

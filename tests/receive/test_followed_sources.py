@@ -1,0 +1,112 @@
+"""A follower of a source that is busy, old, slow, or answers what nobody expects."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull.follower import Follower
+from tracepulse.receive.pull.heard_request import key_of
+from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
+from tracepulse.receive.pull.passes import Puller
+from tracepulse.receive.pull.progress import Pulled
+from tracepulse.receive.pull.spending import Budget, Spend
+from tracepulse.receive.sent_logs import Known
+from tracepulse.receive.signals import Signal
+
+S = 1_000_000_000
+NOW = 1_790_000_000 * S
+DAY = 86_400 * S
+OVERLAP = 120 * S
+
+
+class _Source:
+    """Keeps lines by their time; a line costs as many bytes as it is said to."""
+
+    def __init__(self, line_bytes: int = 100, page: int = 10) -> None:
+        self.times: list[int] = []
+        self.asked: list[Stretch] = []
+        self.on_page: Callable[[], None] = lambda: None
+        self._line_bytes, self._page = line_bytes, page
+
+    def pages(self, stretch: Stretch, spend: Spend) -> Iterator[Page]:
+        """Yield what lies there."""
+        self.asked.append(stretch)
+        found = sorted(t for t in self.times if stretch.start_unix_ns <= t < stretch.end_unix_ns)
+        for first in range(0, len(found), self._page):
+            spend.room_for(self._line_bytes * self._page)
+            self.on_page()
+            part = found[first : first + self._page]
+            spend.read(self._line_bytes * len(part))
+            yield Page([_heard(at) for at in part], part[-1] + 1)
+        yield Page([], stretch.end_unix_ns)
+
+    def estimate(self, stretch: Stretch, spend: Spend) -> Estimate:
+        """Say nothing."""
+        return Estimate()
+
+    def server(self, spend: Spend) -> str:
+        """Return a name."""
+        return "source"
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _text(at: int) -> str:
+    return f"drawer x{at - NOW:x} jammed"
+
+
+def _heard(at: int) -> Heard:
+    return Heard(at, key_of(at), Known((("service.name", "shop"),), "shop"), _text(at))
+
+
+class _Hand:
+    """A follower of it, moved by hand; its clock goes on a little whenever it is read."""
+
+    def __init__(self, source: _Source, folder: Path, budget: Budget, days: int = 30) -> None:
+        self.now, self.bodies = NOW, list[str]()
+        self.pulled = Pulled(folder / "pulled.db", "shop")
+        self.puller = Puller(source, self.pulled, self, self, "loki_pull", OVERLAP, days)
+        self.follower = Follower(
+            "shop", self.puller, self.pulled, self, budget, 5.0, OVERLAP, 0, days,
+            monotonic_s=lambda: self.now / S,
+        )  # fmt: skip
+
+    def now_unix_ns(self) -> int:
+        """Return the time."""
+        self.now += 1000
+        return self.now
+
+    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
+        """Keep what is brought."""
+        for group in ExportLogsServiceRequest.FromString(body).resource_logs:
+            for scope in group.scope_logs:
+                self.bodies += [record.body.string_value for record in scope.log_records]
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+
+@pytest.fixture
+def budget() -> Budget:
+    """Give what is enough."""
+    return Budget(10**6, 600.0)
+
+
+def test_a_source_followed_for_longer_than_retention_is_asked_at_its_pace(
+    tmp_path: Path, budget: Budget
+) -> None:
+    """What is past retention is not taken for something that is still to be read at once."""
+    source = _Source()
+    hand = _Hand(source, tmp_path, budget, days=2)
+    hand.follower.look()
+    hand.now += 3 * DAY
+    source.times = [hand.now - 10 * S]
+    pauses = [hand.follower.look() for _ in range(5)]
+    assert [5.0] * 5 == pauses
+    assert not hand.follower.state.catching_up
+    assert hand.follower.state.behind_s == 0.0
