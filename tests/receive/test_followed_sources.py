@@ -110,3 +110,24 @@ def test_a_source_followed_for_longer_than_retention_is_asked_at_its_pace(
     assert [5.0] * 5 == pauses
     assert not hand.follower.state.catching_up
     assert hand.follower.state.behind_s == 0.0
+
+
+def test_a_source_that_writes_more_than_the_budget_within_the_overlap_is_read_to_its_end(
+    tmp_path: Path,
+) -> None:
+    """A look goes on where the one before ended: the same part is not read over and over."""
+    source = _Source()
+    hand = _Hand(source, tmp_path, Budget(3500, 600.0))
+    hand.follower.look()
+    source.times = [NOW + each * S for each in range(1, 101)]
+    hand.now = NOW + 101 * S
+    pauses = [hand.follower.look() for _ in range(4)]
+    assert [_text(at) for at in source.times] == hand.bodies
+    assert [0.0, 0.0, 0.0, 5.0] == pauses
+    late = NOW + 3 * S + 7
+    source.times.append(late)
+    hand.now += 31 * S
+    for _ in range(6):
+        hand.follower.look()
+    assert _text(late) in hand.bodies
+    assert len(set(hand.bodies)) == len(hand.bodies) == 101

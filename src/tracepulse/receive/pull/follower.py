@@ -82,6 +82,10 @@ class Follower:
         self._retention_days = retention_days
         self._monotonic_s = monotonic_s
         self._whole_look_at_s = 0.0
+        self._go_on_unix_ns: int | None = None
+        """Where a look ended for its budget: the next one begins there, not where that one began."""
+        self._reads_whole = True
+        """Whether the look that is gone on with began where nothing comes any more."""
         self.state = FollowerState()
         self._thread = threading.Thread(target=self._run, name=f"connector {name}", daemon=True)
 
@@ -102,24 +106,33 @@ class Follower:
         earliest = live_window(now_unix_ns, self._retention_days).earliest_unix_ns
         window = Stretch(max(begin, earliest), now_unix_ns + _AHEAD_NS)
         whole = self._monotonic_s() >= self._whole_look_at_s or self.state.failures > 0
+        if self._go_on_unix_ns is not None:
+            start = min(max(window.start_unix_ns, self._go_on_unix_ns), window.end_unix_ns - 1)
+            return self._look_at(Stretch(start, window.end_unix_ns), now_unix_ns, cover=True)
+        self._reads_whole = whole
         if not whole:
             back_ns = int(max(_SETTLING_LOOKS * self._every_s, 10.0) * 1e9)
             window = Stretch(max(window.start_unix_ns, now_unix_ns - back_ns), window.end_unix_ns)
-        fetched = self._puller.fetch(window, self._budget, cover=whole)
+        return self._look_at(window, now_unix_ns, cover=whole)
+
+    def _look_at(self, window: Stretch, now_unix_ns: int, cover: bool) -> float:
+        self._go_on_unix_ns = None
+        fetched = self._puller.fetch(window, self._budget, cover)
         if fetched.failure is not None:
             return self._failed(fetched.failure)
-        return self._succeeded(fetched, whole, now_unix_ns)
+        return self._succeeded(fetched, now_unix_ns)
 
-    def _succeeded(self, fetched: Fetched, whole: bool, now_unix_ns: int) -> float:
+    def _succeeded(self, fetched: Fetched, now_unix_ns: int) -> float:
         if self.state.failures:
             _log.info("connector %s answers again", self.name)
         spent = bool(fetched.unread)
         read_to = fetched.unread[0].stretch.start_unix_ns if spent else now_unix_ns
-        if whole and not spent:
+        if spent:
+            self._go_on_unix_ns = read_to
+        elif self._reads_whole:
             self._whole_look_at_s = self._monotonic_s() + max(self._every_s, self._overlap_ns / 4e9)
-        elif spent:
-            self._whole_look_at_s = 0.0
-        pause = 0.0 if spent and (fetched.records or fetched.repeated) else self._every_s
+        has_moved = read_to > fetched.window.start_unix_ns
+        pause = 0.0 if spent and has_moved else self._every_s
         self.state = replace(
             self.state,
             looks=self.state.looks + 1,
