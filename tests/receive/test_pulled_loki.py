@@ -213,6 +213,13 @@ def test_a_follower_leaves_a_failing_source_in_peace(hand: _Hand) -> None:
     assert (0, ["there"]) == (hand.follower.state.failures, hand.journal.bodies())
 
 
+@pytest.mark.parametrize("after", ["86400", "9" * 400])
+def test_a_source_cannot_ask_to_be_left_in_peace_for_ever(hand: _Hand, after: str) -> None:
+    """However long it asks for, it is asked again within an hour."""
+    hand.loki.refusals = [(503, "away", {"retry-after": after})]
+    assert hand.follower.look() == 3600.0
+
+
 def test_no_room_in_the_journal_takes_nothing_and_the_next_look_does(hand: _Hand) -> None:
     """What could not be kept is asked for again."""
     hand.loki.push({"app": "shop"}, NOW - S, "there")

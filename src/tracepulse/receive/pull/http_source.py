@@ -33,6 +33,8 @@ _SILENCE_S = 30.0
 """An answer that stands still for so long is given up."""
 _LASTING = frozenset({400, 401, 402, 403, 404, 405, 410, 415, 422, 501})
 _SHOWN_CHARACTERS = 300
+_LONGEST_RETRY_S = 3600.0
+"""What a source may ask us to wait: a slip of its configuration should not end following for good."""
 
 
 class AnswerTooLarge(LimitExceeded):
@@ -192,12 +194,17 @@ class HttpSource:
             403: "; the credentials lack a right",
             404: "; is this the right address?",
         }.get(status, "")
-        after = response.headers.get("retry-after", "")
         return SourceFailure(
             f"{self._base} answers {status}{': ' if said else ''}{said}{hint}",
             lasting=status in _LASTING or status < 400,
-            retry_after_s=float(after) if after.isascii() and after.isdigit() else 0.0,
+            retry_after_s=_retry_s(response.headers.get("retry-after", "")),
         )
+
+
+def _retry_s(after: str) -> float:
+    """Return how long we are asked to wait; 0 where that is not said in seconds."""
+    seconds = float(after) if after.isascii() and after.isdigit() else 0.0
+    return min(seconds, _LONGEST_RETRY_S)
 
 
 def _verified_by(place: HttpPlace) -> Any:
