@@ -13,10 +13,10 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from tests.receive.elastic_stand_in import ElasticStandIn, elastic_stand_in
 from tests.receive.splunk_stand_in import SplunkStandIn, splunk_stand_in
 
-from tracepulse.errors import SourceFailure
+from tracepulse.errors import BadSetting, SourceFailure
 from tracepulse.instants import rfc3339
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.pull.configured import Connector
+from tracepulse.receive.pull.configured import Connector, Secret
 from tracepulse.receive.pull.connectors import Connectors, prove
 from tracepulse.receive.pull.interface import Stretch
 from tracepulse.receive.pull.passes import Fetched
@@ -132,6 +132,20 @@ def test_ecs_fields_become_those_of_opentelemetry(tmp_path: Path) -> None:
     assert "eee19b7ec3c1b174" == record.span_id.hex()
     assert "at Till.pay" == attributes["exception.stacktrace"]
     assert "d0" == attributes["elasticsearch.id"]
+
+
+@pytest.mark.parametrize("kind", ["loki", "elasticsearch", "splunk"])
+def test_a_token_of_two_lines_is_refused_and_not_shown(
+    tmp_path: Path, kind: Literal["loki", "elasticsearch", "splunk"]
+) -> None:
+    """A file with more than the token in it is told before anything is sent, without its text."""
+    file = tmp_path / "token"
+    file.write_text("secret-one\nsecret-two\n")
+    token = Secret(file=str(file))
+    connector = Connector("shop", kind, "http://127.0.0.1:9", "{a=\"b\"}", token=token)
+    with pytest.raises(BadSetting, match="more than the token") as told:
+        prove(connector, NOW)
+    assert "secret" not in str(told.value)
 
 
 def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import assert_never
 
 from tracepulse.clock import Clock
-from tracepulse.errors import BadQuestion, NotFound, SourceFailure
+from tracepulse.errors import BadQuestion, BadSetting, NotFound, SourceFailure
 from tracepulse.receive.limits import live_window
 from tracepulse.receive.pull.configured import Connector
 from tracepulse.receive.pull.elastic import Elastic
@@ -70,14 +70,15 @@ def asked_of(connector: Connector) -> Asked:
         BadQuestion: it is not one that can be asked for a window.
     """
     what = f"connector {connector.name}"
-    token = connector.token.read(f"{what}: token")
+    token = _header_text(connector.token.read(f"{what}: token"), f"{what}: token")
+    tenant = _header_text(connector.tenant, f"{what}: tenant")
     headers: list[tuple[str, str]] = []
     match connector.kind:
         case "loki":
             if token:
                 headers.append(("authorization", f"Bearer {token}"))
-            if connector.tenant:
-                headers.append(("x-scope-orgid", connector.tenant))
+            if tenant:
+                headers.append(("x-scope-orgid", tenant))
             http = _http(connector, headers)
             most = min(connector.page_records, _MOST_AT_ONCE)
             return Loki(http, connector.query, most, connector.service)
@@ -101,6 +102,15 @@ def asked_of(connector: Connector) -> Asked:
             raise BadQuestion(f"{what}: files are followed, they cannot be asked for a window")
         case kind:
             assert_never(kind)
+
+
+def _header_text(text: str, what: str) -> str:
+    """Return what can stand in a header; what refuses it later would show it in its message."""
+    if text.isascii() and text.isprintable():
+        return text
+    raise BadSetting(
+        f"{what}: it holds a line end or a character that no header can; is it more than the token?"
+    )
 
 
 def _http(connector: Connector, headers: Sequence[tuple[str, str]]) -> HttpSource:
