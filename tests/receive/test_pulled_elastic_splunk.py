@@ -148,6 +148,40 @@ def test_a_token_of_two_lines_is_refused_and_not_shown(
     assert "secret" not in str(told.value)
 
 
+def test_a_document_whose_place_is_too_large_costs_itself_alone(tmp_path: Path) -> None:
+    """What names its host with a book is counted, and all around it is taken."""
+    with elastic_stand_in() as elastic:
+        for number in range(9):
+            host = "h" * 300_000 if number == 4 else "web-1"
+            at = rfc3339(NOW - HOUR + number * S)
+            elastic.put({"@timestamp": at, "message": f"line {number}", "host": {"name": host}})
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            fetched = hand.fetch(NOW - DAY, NOW)
+            again = hand.fetch(NOW - DAY, NOW)
+            bodies = hand.journal.bodies()
+    assert (8, 1, None) == (fetched.records, fetched.rejected, fetched.failure)
+    assert (0, ()) == (again.records, again.left_out)
+    assert [f"line {number}" for number in range(9) if number != 4] == sorted(bodies)
+
+
+def test_hits_that_are_none_are_a_failure_of_the_source(tmp_path: Path) -> None:
+    """An answer of another shape than documented is told, and what it said is not taken."""
+    with elastic_stand_in() as elastic:
+        elastic.put({"@timestamp": rfc3339(NOW - HOUR), "message": "there"})
+        answer = elastic.answer
+        strange = iter([{"hits": {"hits": [{"_id": "1"}]}}, {"hits": {"hits": [7]}}, {"hits": {"hits": {"a": 1}}}])
+
+        def strangely(method: str, path: str, asked: object, key: str) -> tuple[int, object]:
+            odd = next(strange, None) if path == "/_search" else None
+            return answer(method, path, asked, key) if odd is None else (200, odd)
+
+        elastic.answer = strangely  # type: ignore[method-assign, assignment]
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            failures = [hand.fetch(NOW - DAY, NOW).failure for _ in range(4)]
+            assert 1 == len(hand.journal.records)
+    assert [True, True, True, False] == [failure is not None for failure in failures]
+
+
 def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> None:
     """What some shards said alone would be taken for all there is."""
     with elastic_stand_in() as elastic:

@@ -1,5 +1,6 @@
 """Lines fetched from Loki: all of them, once, within the budget, and what was left out is told."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -211,6 +212,28 @@ def test_a_follower_leaves_a_failing_source_in_peace(hand: _Hand) -> None:
     assert "answers 400: parse error at line 1" in hand.follower.state.last_failure
     assert 5.0 == hand.follower.look()
     assert (0, ["there"]) == (hand.follower.state.failures, hand.journal.bodies())
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [{"stream": {"app": "shop"}}],
+        [{"stream": {"app": "shop"}, "values": [["no time", "line"]]}],
+        [{"stream": {"app": "shop"}, "values": [["1", 7]]}],
+        [{"stream": None, "values": [["1", "line"]]}],
+        [{"stream": {"app": "shop"}, "values": [["9" * 30, "line"]]}],
+        7,
+    ],
+)
+def test_streams_that_are_none_are_a_failure_of_the_source(hand: _Hand, result: object) -> None:
+    """A follower survives an answer of another shape than documented, and says so."""
+    data = json.dumps({"data": {"resultType": "streams", "result": result}})
+    hand.loki.push({"app": "shop"}, NOW - S, "there")
+    hand.loki.refusals = [(200, data, {})]
+    assert hand.follower.look() == 1.0
+    assert "not as Loki writes them" in hand.follower.state.last_failure
+    assert hand.follower.look() == 5.0
+    assert ["there"] == hand.journal.bodies()
 
 
 @pytest.mark.parametrize("after", ["86400", "9" * 400])

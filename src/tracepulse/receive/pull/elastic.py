@@ -15,7 +15,7 @@ from tracepulse.errors import SourceFailure
 from tracepulse.instants import rfc3339
 from tracepulse.receive.pull.elastic_documents import DocumentReader
 from tracepulse.receive.pull.http_source import AnswerTooLarge, HttpSource
-from tracepulse.receive.pull.interface import Estimate, Page, Stretch
+from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
 from tracepulse.receive.pull.paging import PageSize
 from tracepulse.receive.pull.spending import BudgetSpent, Spend
 
@@ -105,7 +105,7 @@ class Elastic:
             if found is None:
                 continue
             hits, limit = found
-            records = [self._reader.heard(hit, _time_of(hit)) for hit in hits]
+            records = self._heard(hits)
             if len(hits) < limit:
                 yield Page(records, stretch.end_unix_ns)
                 return
@@ -120,7 +120,7 @@ class Elastic:
             if found is None:
                 continue
             hits, limit = found
-            records = [self._reader.heard(hit, _time_of(hit)) for hit in hits]
+            records = self._heard(hits)
             if len(hits) < limit:
                 yield Page(records, stretch.end_unix_ns)
                 return
@@ -173,20 +173,33 @@ class Elastic:
         self._size.measured(spend.bytes_read - before, len(hits))
         return hits, limit
 
+    def _heard(self, hits: list[Any]) -> list[Heard]:
+        try:
+            return [self._reader.heard(hit, _time_of(hit)) for hit in hits]
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise SourceFailure(
+                f"hits are not as Elasticsearch writes them ({type(error).__name__}: {error}); what"
+                " it said was left aside"
+            ) from error
+
     def _checked(self, found: Any) -> list[Any]:
         """Return the hits of an answer that is whole; a part of them would pass for all."""
         if not isinstance(found, dict) or not isinstance(found.get("hits"), dict):
             raise SourceFailure("the search is answered without hits", lasting=True)
-        shards = found.get("_shards") or {}
+        shards = found.get("_shards")
+        shards = shards if isinstance(shards, dict) else {}
         if found.get("timed_out") or shards.get("failed"):
             failures = shards.get("failures") or [{}]
-            reason = failures[0].get("reason", {}) if isinstance(failures[0], dict) else {}
+            first = failures[0] if isinstance(failures, list) else {}
+            reason = first.get("reason", {}) if isinstance(first, dict) else {}
             why = reason.get("reason", "") if isinstance(reason, dict) else str(reason)
             raise SourceFailure(
                 f"{shards.get('failed', 0)} of {shards.get('total', 0)} shards did not answer"
                 f"{': ' if why else ''}{why}; what the others said was left aside"
             )
-        hits: list[Any] = found["hits"].get("hits") or []
+        hits = found["hits"].get("hits") or []
+        if not isinstance(hits, list):
+            raise SourceFailure("the search is answered without a list of hits", lasting=True)
         return hits
 
     def _asking(self, stretch: Stretch) -> dict[str, Any]:

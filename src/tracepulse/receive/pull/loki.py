@@ -211,8 +211,14 @@ class Loki:
                 lasting=True,
             )
         records: list[Heard] = []
-        for stream in data.get("result") or ():
-            records += self._stream(stream["stream"], stream["values"])
+        try:
+            for stream in data.get("result") or ():
+                records += self._stream(stream["stream"], stream["values"])
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise SourceFailure(
+                f"an answer's streams are not as Loki writes them ({type(error).__name__}: {error});"
+                " what it said was left aside"
+            ) from error
         records.sort(key=lambda each: each.time_unix_ns)
         return records
 
@@ -225,6 +231,8 @@ class Loki:
                 kept = value[2].get("structuredMetadata")
                 beside = dict(kept) if isinstance(kept, dict) else {}
             time_unix_ns = int(value[0])
+            if not isinstance(value[1], str):
+                raise TypeError("a line that is no text")
             key = key_of(stream, time_unix_ns, value[1], beside)
             of_line, attributes = _with_metadata(known, beside) if beside else (known, ())
             yield Heard(time_unix_ns, key, of_line, value[1], attributes=attributes)

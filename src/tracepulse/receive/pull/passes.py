@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tracepulse.clock import Clock
-from tracepulse.errors import Overloaded, SourceFailure
-from tracepulse.receive.admission import Receipt, admit
-from tracepulse.receive.limits import SERVER_LIMITS, live_window
+from tracepulse.errors import LimitExceeded, Overloaded, SourceFailure
+from tracepulse.receive.admission import Admitted, Receipt, admit
+from tracepulse.receive.limits import SERVER_LIMITS, TimeWindow, live_window
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.pull.heard_request import request_of
 from tracepulse.receive.pull.interface import Asked, DurableAppend, Estimate, Heard, Page, Stretch
@@ -153,6 +153,8 @@ class Puller:
                     why = str(spent)
                 except SourceFailure as error:
                     failure, why = error, str(error)
+                except LimitExceeded as error:  # of one answer, which cannot be made smaller
+                    failure, why = SourceFailure(str(error), lasting=True), str(error)
                 except Overloaded as error:
                     why = str(error)
                     failure = SourceFailure(f"there is no room for what was read: {error}")
@@ -177,7 +179,7 @@ class Puller:
             return Estimate()
         try:
             return self._asked.estimate(rest, Spend(Budget(256 * 1024, 5.0)))
-        except (SourceFailure, BudgetSpent):
+        except (SourceFailure, BudgetSpent, LimitExceeded):
             return Estimate()
 
     # -- one page ------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ class Puller:
         """Put records into the journal, so that a crash neither loses nor doubles them."""
         now_unix_ns = self._clock.now_unix_ns()
         window = live_window(now_unix_ns, self._retention_days)
-        admitted = admit(self._request(new, now_unix_ns), "logs", SERVER_LIMITS, window)
+        admitted = self._admitted(new, now_unix_ns, window)
         taken["rejected"] += admitted.rejected_records
         receipt = admitted.noted_on(
             Receipt(self._receipt_ns(now_unix_ns), self._origin, "server_key")
@@ -222,8 +224,25 @@ class Puller:
         self._pulled.keep(promise)
         taken["records"] += admitted.records
 
-    def _request(self, new: list[Heard], now_unix_ns: int) -> bytes:
-        return request_of(self._pulled.name, new, self._readers, now_unix_ns)
+    def _admitted(self, new: list[Heard], now_unix_ns: int, window: TimeWindow) -> Admitted:
+        """Return the records as they may be stored; one that is too large costs itself alone."""
+        body = request_of(self._pulled.name, new, self._readers, now_unix_ns)
+        try:
+            return admit(body, "logs", SERVER_LIMITS, window)
+        except LimitExceeded:
+            if len(new) == 1:
+                return Admitted(b"", 0, Counter({"record_size": 1}))
+        half = len(new) // 2
+        first = self._admitted(new[:half], now_unix_ns, window)
+        rest = self._admitted(new[half:], now_unix_ns, window)
+        # Messages of protobuf one behind another are one message.
+        return Admitted(
+            first.body + rest.body,
+            first.records + rest.records,
+            first.rejected + rest.rejected,
+            first.altered + rest.altered,
+            first.mended + rest.mended,
+        )
 
     def _new_ones(
         self, records: list[Heard], covers: Stretch

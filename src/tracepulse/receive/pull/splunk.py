@@ -61,14 +61,17 @@ class Splunk:
         """Return its version; the credentials are needed for it."""
         found = self._http.json(spend, "GET", "/services/server/info", {"output_mode": "json"})
         entries = found.get("entry") if isinstance(found, dict) else None
-        content = entries[0].get("content", {}) if isinstance(entries, list) and entries else {}
-        return f"Splunk {content.get('version', '')}".strip()
+        first = entries[0] if isinstance(entries, list) and entries else None
+        content = first.get("content") if isinstance(first, dict) else None
+        version = content.get("version", "") if isinstance(content, dict) else ""
+        return f"Splunk {version}".strip()
 
     def estimate(self, stretch: Stretch, spend: Spend) -> Estimate:
         """Return how many events there are, which takes a search of its own."""
         counted = f"{self._search} | stats count"
         for row in self._rows(counted, stretch, spend):
-            count = row.get("result", {}).get("count")
+            result = row.get("result")
+            count = result.get("count") if isinstance(result, dict) else None
             if isinstance(count, str) and count.isdigit():
                 return Estimate(int(count))
         return Estimate()
