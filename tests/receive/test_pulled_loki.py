@@ -26,6 +26,8 @@ S = 1_000_000_000
 NOW = 1_790_000_000 * S
 HOUR, DAY = 3600 * S, 86_400 * S
 QUERY = '{app="shop"}'
+FILTERED = QUERY + ' |= "" '
+"""Of which the index cannot say how much it selects."""
 
 
 class _Journal:
@@ -61,10 +63,12 @@ class _Clock:
 class _Hand:
     """A connector to a stand-in, moved by hand."""
 
-    def __init__(self, loki: LokiStandIn, folder: Path, page: int = 5000, **place: str) -> None:
+    def __init__(
+        self, loki: LokiStandIn, folder: Path, page: int = 5000, query: str = QUERY, **place: str
+    ) -> None:
         self.loki, self.journal, self.clock = loki, _Journal(), _Clock()
         headers = (("authorization", f"Bearer {place['token']}"),) if place else ()
-        self.asked = Loki(HttpSource(HttpPlace("shop", loki.url, headers)), QUERY, page)
+        self.asked = Loki(HttpSource(HttpPlace("shop", loki.url, headers)), query, page)
         self.path = folder / "pulled.db"
         self.open()
 
@@ -234,6 +238,53 @@ def test_streams_that_are_none_are_a_failure_of_the_source(hand: _Hand, result: 
     assert "not as Loki writes them" in hand.follower.state.last_failure
     assert hand.follower.look() == 5.0
     assert ["there"] == hand.journal.bodies()
+
+
+def test_long_lines_after_short_ones_are_read_on_within_the_budget(
+    loki: LokiStandIn, tmp_path: Path
+) -> None:
+    """An answer that did not fit is not asked for again as large as it was."""
+    hand = _Hand(loki, tmp_path, query=FILTERED)
+    begin = NOW - HOUR
+    short = _fill(hand.loki, begin, S, 1000)
+    for number in range(40):
+        hand.loki.push({"app": "shop"}, begin + (1000 + number) * S, f"{number} " + "x" * 9000)
+    for _ in range(20):
+        fetched = hand.fetch(begin, NOW, max_bytes=150_000)
+        assert fetched.failure is None
+    hand.close()
+    assert () == fetched.left_out
+    assert len(short) + 40 == len(hand.journal.records)
+
+
+def test_one_line_that_is_as_long_as_the_budget_does_not_end_the_reading(
+    loki: LokiStandIn, tmp_path: Path
+) -> None:
+    """What came before says nothing of the lines that come."""
+    hand = _Hand(loki, tmp_path, query=FILTERED)
+    begin = NOW - HOUR
+    hand.loki.push({"app": "shop"}, begin, "x" * 120_000)
+    assert 1 == hand.fetch(begin, begin + S, max_bytes=150_000).records
+    _fill(hand.loki, begin + S, S, 100)
+    for _ in range(10):
+        fetched = hand.fetch(begin, NOW, max_bytes=150_000)
+    hand.close()
+    assert () == fetched.left_out
+    assert 101 == len(hand.journal.records)
+
+
+def test_an_instant_with_more_long_lines_than_an_answer_holds(
+    loki: LokiStandIn, tmp_path: Path
+) -> None:
+    """Its streams are each asked for by themselves, whatever their lines weigh."""
+    hand = _Hand(loki, tmp_path, page=500)
+    for number in range(900):
+        labels = {"app": "shop", "pod": f"shop-{number % 3}"}
+        loki.push(labels, NOW - HOUR, f"{number} " + "x" * 20_000)
+    fetched = hand.fetch(NOW - 2 * HOUR, NOW)
+    hand.close()
+    assert (None, ()) == (fetched.failure, fetched.left_out)
+    assert 900 == len(hand.journal.records)
 
 
 @pytest.mark.parametrize("after", ["86400", "9" * 400])

@@ -164,6 +164,9 @@ class Elastic:
             if not self._size.shrink():
                 raise SourceFailure(f"{error}, of one document", lasting=True) from error
             return None
+        except BudgetSpent:
+            self._size.shrink()  # the next question would else be as large, and end as this one
+            raise
         except SourceFailure as error:
             if ties and after is None and "_shard_doc" in str(error):
                 raise _NoShardDocError from error

@@ -131,6 +131,9 @@ class Loki:
             if not self._size.shrink():
                 raise SourceFailure(f"{error}, of one line", lasting=True) from error
             return None
+        except BudgetSpent:
+            self._size.shrink()  # the next question would else be as large, and end as this one
+            raise
         except SourceFailure as error:
             if self._adapted(str(error)):
                 return None
@@ -184,9 +187,7 @@ class Loki:
         records: list[Heard] = []
         for labels in streams if isinstance(streams, list) else []:
             query = _exactly(labels) + self._filters
-            limit = self._size.affordable(spend)
-            if limit < self._size.most:
-                raise BudgetSpent("one instant holds more lines than the budget allows")
+            limit = self._size.most
             told_of_stream = self._ask(query, instant, limit, spend)
             if len(told_of_stream) >= limit:
                 raise SourceFailure(

@@ -23,8 +23,15 @@ class PageSize:
         self._record_bytes = _FIRST_RECORD_BYTES
 
     def affordable(self, spend: Spend) -> int:
-        """Return how many records to ask for; raises BudgetSpent when not even one would fit."""
+        """
+        Return how many records to ask for; raises BudgetSpent when not even one would fit.
+
+        While half of the budget is there one is asked for whatever records weighed before: these may
+        be shorter, and a budget that is never used would end the reading for good.
+        """
         fits = int(spend.left_bytes / (self._record_bytes * _SPARE))
+        if fits < 1 and 2 * spend.left_bytes >= spend.budget.max_bytes:
+            fits = 1
         if fits < 1:
             raise BudgetSpent(f"the budget of {spend.budget.max_bytes:,} bytes is used up")
         return min(self._now, fits)
