@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -142,7 +143,7 @@ def test_a_token_of_two_lines_is_refused_and_not_shown(
     file = tmp_path / "token"
     file.write_text("secret-one\nsecret-two\n")
     token = Secret(file=str(file))
-    connector = Connector("shop", kind, "http://127.0.0.1:9", "{a=\"b\"}", token=token)
+    connector = Connector("shop", kind, "http://127.0.0.1:9", '{a="b"}', token=token)
     with pytest.raises(BadSetting, match="more than the token") as told:
         prove(connector, NOW)
     assert "secret" not in str(told.value)
@@ -169,17 +170,70 @@ def test_hits_that_are_none_are_a_failure_of_the_source(tmp_path: Path) -> None:
     with elastic_stand_in() as elastic:
         elastic.put({"@timestamp": rfc3339(NOW - HOUR), "message": "there"})
         answer = elastic.answer
-        strange = iter([{"hits": {"hits": [{"_id": "1"}]}}, {"hits": {"hits": [7]}}, {"hits": {"hits": {"a": 1}}}])
+        strange = iter(
+            [
+                {"hits": {"hits": [{"_id": "1"}]}},
+                {"hits": {"hits": [7]}},
+                {"hits": {"hits": {"a": 1}}},
+            ]
+        )
 
         def strangely(method: str, path: str, asked: object, key: str) -> tuple[int, object]:
             odd = next(strange, None) if path == "/_search" else None
             return answer(method, path, asked, key) if odd is None else (200, odd)
 
-        elastic.answer = strangely  # type: ignore[method-assign, assignment]
+        elastic.answer = strangely  # type: ignore[method-assign]
         with _connected(_elastic(elastic), tmp_path) as hand:
             failures = [hand.fetch(NOW - DAY, NOW).failure for _ in range(4)]
             assert 1 == len(hand.journal.records)
     assert [True, True, True, False] == [failure is not None for failure in failures]
+
+
+def test_documents_at_the_edge_of_a_stretch_come_once(tmp_path: Path) -> None:
+    """A window that begins or ends within a millisecond neither loses nor doubles what lies there."""
+    with elastic_stand_in() as elastic:
+        for number in range(20):
+            at = rfc3339(NOW - HOUR + number * 1_000_000)
+            elastic.put({"@timestamp": at, "message": f"line {number}"})
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            edges = [NOW - DAY, *(NOW - HOUR + n * 1_300_000 + 456_789 for n in range(12)), NOW]
+            for start, end in pairwise(edges):
+                hand.fetch(start, end)
+            bodies = hand.journal.bodies()
+    assert Counter(f"line {number}" for number in range(20)) == Counter(bodies)
+
+
+@pytest.mark.parametrize("is_opensearch", [False, True])
+@pytest.mark.parametrize(
+    ("where", "odd"),
+    [
+        ("time", {"_shards": {"total": 5, "failed": 1}}),
+        ("_pit", {"_shards": {"total": 5, "failed": 1}}),
+        ("_search", {"_clusters": {"total": 2, "successful": 1, "skipped": 1}}),
+    ],
+)
+def test_a_view_without_all_shards_or_clusters_is_not_taken_for_whole(
+    tmp_path: Path, is_opensearch: bool, where: str, odd: dict[str, object]
+) -> None:
+    """A point in time that lacks shards answers each search as if there were no others."""
+    with elastic_stand_in(is_opensearch) as elastic:
+        elastic.put({"@timestamp": rfc3339(NOW - HOUR), "message": "there"})
+        answer, told = elastic.answer, [odd]
+
+        def partly(method: str, path: str, asked: object, key: str) -> tuple[int, object]:
+            status, content = answer(method, path, asked, key)
+            if method == "POST" and path.endswith(where) and told:
+                content |= told.pop()
+            return status, content
+
+        elastic.answer = partly  # type: ignore[method-assign]
+        with _connected(_elastic(elastic), tmp_path) as hand:
+            failure = hand.fetch(NOW - DAY, NOW).failure
+            missed = not told
+            again = hand.fetch(NOW - DAY, NOW)
+            bodies = hand.journal.bodies()
+    assert missed == (failure is not None)
+    assert (["there"], ()) == (bodies, again.left_out)
 
 
 def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ __all__ = ["Elastic"]
 _KEEP_ALIVE = "2m"
 _MS_UNTIL = 10**17
 """Sort values below it are milliseconds since 1970 (`date`), others nanoseconds (`date_nanos`)."""
+_MS_NS = 1_000_000
 _MOST_AT_ONE_INSTANT = 10_000
 """The usual `index.max_result_window`."""
 
@@ -105,7 +106,7 @@ class Elastic:
             if found is None:
                 continue
             hits, limit = found
-            records = self._heard(hits)
+            records = self._heard(hits, stretch)
             if len(hits) < limit:
                 yield Page(records, stretch.end_unix_ns)
                 return
@@ -120,7 +121,7 @@ class Elastic:
             if found is None:
                 continue
             hits, limit = found
-            records = self._heard(hits)
+            records = self._heard(hits, stretch)
             if len(hits) < limit:
                 yield Page(records, stretch.end_unix_ns)
                 return
@@ -176,9 +177,11 @@ class Elastic:
         self._size.measured(spend.bytes_read - before, len(hits))
         return hits, limit
 
-    def _heard(self, hits: list[Any]) -> list[Heard]:
+    def _heard(self, hits: list[Any], stretch: Stretch) -> list[Heard]:
+        """Return the hits as records, without those of the edges' milliseconds that lie beyond."""
         try:
-            return [self._reader.heard(hit, _time_of(hit)) for hit in hits]
+            records = [self._reader.heard(hit, _time_of(hit)) for hit in hits]
+            return [each for each in records if not _lies_beyond(each.time_unix_ns, stretch)]
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise SourceFailure(
                 f"hits are not as Elasticsearch writes them ({type(error).__name__}: {error}); what"
@@ -189,26 +192,18 @@ class Elastic:
         """Return the hits of an answer that is whole; a part of them would pass for all."""
         if not isinstance(found, dict) or not isinstance(found.get("hits"), dict):
             raise SourceFailure("the search is answered without hits", lasting=True)
-        shards = found.get("_shards")
-        shards = shards if isinstance(shards, dict) else {}
-        if found.get("timed_out") or shards.get("failed"):
-            failures = shards.get("failures") or [{}]
-            first = failures[0] if isinstance(failures, list) else {}
-            reason = first.get("reason", {}) if isinstance(first, dict) else {}
-            why = reason.get("reason", "") if isinstance(reason, dict) else str(reason)
-            raise SourceFailure(
-                f"{shards.get('failed', 0)} of {shards.get('total', 0)} shards did not answer"
-                f"{': ' if why else ''}{why}; what the others said was left aside"
-            )
+        _check_shards(found)
         hits = found["hits"].get("hits") or []
         if not isinstance(hits, list):
             raise SourceFailure("the search is answered without a list of hits", lasting=True)
         return hits
 
     def _asking(self, stretch: Stretch) -> dict[str, Any]:
+        # A field of whole milliseconds is compared with whole ones, cut off at both ends: so those
+        # in which the stretch begins and ends are asked for whole.
         window = {
-            "gte": rfc3339(stretch.start_unix_ns),
-            "lt": rfc3339(stretch.end_unix_ns),
+            "gte": rfc3339(stretch.start_unix_ns // _MS_NS * _MS_NS),
+            "lt": rfc3339(-(-stretch.end_unix_ns // _MS_NS) * _MS_NS),
             "format": "strict_date_optional_time_nanos",
         }
         filters: list[dict[str, Any]] = [{"range": {self._time_field: window}}]
@@ -222,9 +217,12 @@ class Elastic:
         way = "_search/point_in_time" if self._is_opensearch else "_pit"
         path = f"/{self._index}/{way}"
         parameters = {"keep_alive": _KEEP_ALIVE}
-        if not self._is_opensearch:
+        if self._is_opensearch:
+            parameters["allow_partial_pit_creation"] = "false"
+        else:
             parameters["ignore_unavailable"] = "true"
         found = self._http.json(spend, "POST", path, parameters)
+        _check_shards(found)
         view_id = found.get("pit_id") or found.get("id") if isinstance(found, dict) else None
         if not isinstance(view_id, str):
             raise SourceFailure("no point in time was opened; is this the right address?", True)
@@ -253,6 +251,35 @@ class _View:
 
     def __init__(self, view_id: str) -> None:
         self.view_id = view_id
+
+
+def _check_shards(found: Any) -> None:
+    """Raise SourceFailure where shards or clusters are missing from an answer."""
+    shards = found.get("_shards") if isinstance(found, dict) else None
+    shards = shards if isinstance(shards, dict) else {}
+    clusters = found.get("_clusters") if isinstance(found, dict) else None
+    clusters = clusters if isinstance(clusters, dict) else {}
+    away = [clusters.get(state) for state in ("skipped", "partial", "failed")]
+    if any(away):
+        raise SourceFailure(
+            "some of the clusters that are searched did not answer, or not whole"
+            f" (skipped {away[0] or 0}, partial {away[1] or 0}, failed {away[2] or 0}); what the others"
+            " said was left aside"
+        )
+    if isinstance(found, dict) and (found.get("timed_out") or shards.get("failed")):
+        failures = shards.get("failures") or [{}]
+        first = failures[0] if isinstance(failures, list) else {}
+        reason = first.get("reason", {}) if isinstance(first, dict) else {}
+        why = reason.get("reason", "") if isinstance(reason, dict) else str(reason)
+        raise SourceFailure(
+            f"{shards.get('failed', 0)} of {shards.get('total', 0)} shards did not answer"
+            f"{': ' if why else ''}{why}; what the others said was left aside"
+        )
+
+
+def _lies_beyond(unix_ns: int, stretch: Stretch) -> bool:
+    start, end = stretch
+    return start // _MS_NS * _MS_NS <= unix_ns < start or end <= unix_ns < end + _MS_NS
 
 
 def _time_of(hit: Any) -> int:
