@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.pull.follower import Follower
 from tracepulse.receive.pull.heard_request import key_of
+from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
 from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
 from tracepulse.receive.pull.passes import Puller
 from tracepulse.receive.pull.progress import Pulled
-from tracepulse.receive.pull.spending import Budget, Spend
+from tracepulse.receive.pull.spending import Budget, BudgetSpent, Spend
 from tracepulse.receive.sent_logs import Known
 from tracepulse.receive.signals import Signal
 
@@ -131,3 +133,42 @@ def test_a_source_that_writes_more_than_the_budget_within_the_overlap_is_read_to
         hand.follower.look()
     assert _text(late) in hand.bodies
     assert len(set(hand.bodies)) == len(hand.bodies) == 101
+
+
+def test_a_look_ends_at_the_next_page_when_the_server_stops(tmp_path: Path, budget: Budget) -> None:
+    """What was taken stands; the rest is read after the next start."""
+    source = _Source()
+    hand = _Hand(source, tmp_path, budget)
+    hand.follower.look()
+    source.times = [NOW + each * S for each in range(1, 101)]
+    hand.now = NOW + 101 * S
+    source.on_page = hand.puller.stopping.set
+    hand.follower.look()
+    assert len(hand.bodies) <= 10
+    hand.puller.stopping.clear()
+    source.on_page = lambda: None
+    hand.follower.look()
+    hand.follower.look()
+    assert [_text(at) for at in source.times] == hand.bodies
+
+
+def test_an_answer_of_known_length_that_drips_ends_with_the_time_of_its_budget() -> None:
+    """A byte now and then keeps no question alive: its time is up all the same."""
+    now_s = [0.0]
+    spend = Spend(Budget(10**6, 30.0), lambda: now_s[0])
+
+    class _Drip(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(1000):
+                now_s[0] += 9.0
+                yield b" "
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-length": "1000"}, stream=_Drip())
+
+    source = HttpSource(HttpPlace("shop", "http://127.0.0.1:9"))
+    source._client = httpx.Client(transport=httpx.MockTransport(answer))
+    with pytest.raises(BudgetSpent, match="30 s"):
+        source.json(spend, "GET", "/")
+    source.close()
+    assert now_s[0] < 60.0

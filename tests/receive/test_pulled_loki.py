@@ -13,6 +13,7 @@ from tests.receive.loki_stand_in import LokiStandIn, loki_stand_in
 
 from tracepulse.errors import Overloaded
 from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull import passes
 from tracepulse.receive.pull.follower import Follower
 from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
 from tracepulse.receive.pull.interface import Stretch
@@ -294,11 +295,13 @@ def test_a_source_cannot_ask_to_be_left_in_peace_for_ever(hand: _Hand, after: st
     assert hand.follower.look() == 3600.0
 
 
-def test_no_room_in_the_journal_takes_nothing_and_the_next_look_does(hand: _Hand) -> None:
+def test_no_room_in_the_journal_takes_nothing_and_the_next_look_does(
+    hand: _Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What could not be kept is asked for again."""
     hand.loki.push({"app": "shop"}, NOW - S, "there")
     hand.journal.is_full = True
-    hand.puller.stopping.set()
+    monkeypatch.setattr(passes, "_PATIENCE_S", 0.0)
     assert hand.fetch(NOW - HOUR, NOW).failure is not None
     hand.journal.is_full = False
     assert 1 == hand.fetch(NOW - HOUR, NOW).records

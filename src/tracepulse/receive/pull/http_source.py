@@ -157,6 +157,7 @@ class HttpSource:
                     raise self._refusal(response, spend)
                 yield _pieces(response, spend)
         except httpx.TimeoutException as error:
+            spend.room_for(0)  # where our own time is up, the source is not to blame
             raise SourceFailure(f"{self._base} did not answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise SourceFailure(
@@ -231,8 +232,8 @@ def _pieces(response: "httpx.Response", spend: Spend) -> Iterator[bytes]:
     pieces = response.iter_bytes()
     counted = 0
     while True:
-        if known is None:
-            spend.room_for(_PIECE_BYTES)
+        # Of an answer of known length the bytes were looked at above; time is in any case.
+        spend.room_for(_PIECE_BYTES if known is None else 0)
         piece = next(pieces, None)
         spend.read(response.num_bytes_downloaded - counted)
         counted = response.num_bytes_downloaded

@@ -146,6 +146,9 @@ class Puller:
             if not why:
                 try:
                     for page in self._asked.pages(gap, spend):
+                        if self.stopping.is_set():
+                            why = "the server is stopping"
+                            break
                         until = min(page.until_unix_ns, gap.end_unix_ns)
                         self._take(page, Stretch(gap.start_unix_ns, min(until, horizon)), taken)
                         reached = until
@@ -175,7 +178,7 @@ class Puller:
 
     def _estimate(self, rest: Stretch, failure: SourceFailure | None) -> Estimate:
         """Return how much was left out; the question for it is small and outside the budget."""
-        if failure is not None:
+        if failure is not None or self.stopping.is_set():
             return Estimate()
         try:
             return self._asked.estimate(rest, Spend(Budget(256 * 1024, 5.0)))
