@@ -5,6 +5,7 @@ What needs a window of a source that is not followed, or not yet read so far, ca
 `Connectors.fetch`; it is safe to ask for the same window again.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ PROGRESS_FILE = "pulled.db"
 _PROOF_BUDGET = Budget(4 * 1024 * 1024, 30.0)
 _PROOF_RECORDS = 100
 _MOST_AT_ONCE = 5000
+_STOP_S = 10.0
+"""Waited at a stop for all sources together, however many of them stand still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +274,7 @@ class Connectors:
     def stop(self) -> None:
         """Stop all; what was read is durable."""
         every = list(self._running.values())
+        until_s = time.monotonic() + _STOP_S
         for running in every:
             if running.puller is not None:
                 running.puller.stopping.set()
@@ -278,7 +282,7 @@ class Connectors:
             if running.files is not None:
                 running.files.stop()
             if running.follower is not None:
-                running.follower.stop()
+                running.follower.stop(max(0.0, until_s - time.monotonic()))
             if running.asked is not None:
                 running.asked.close()
             if running.pulled is not None:

@@ -93,11 +93,16 @@ class Follower:
         """Begin to follow."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop; what is under way ends with its promise kept, or is settled at the next start."""
+    def stop(self, wait_s: float = _JOIN_S) -> None:
+        """
+        Stop; what is under way ends with its promise kept, or is settled at the next start.
+
+        Args:
+            wait_s: for a source that stands still; it is left behind then.
+        """
         self._puller.stopping.set()
         if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
+            self._thread.join(wait_s)
 
     def look(self) -> float:
         """Look once; returns after how many seconds to look again."""
