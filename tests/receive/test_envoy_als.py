@@ -12,7 +12,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
 from tracepulse.errors import MalformedBody
 from tracepulse.receive.admission import admit
 from tracepulse.receive.envoy_als import AccessLogStream, response_flags
-from tracepulse.receive.envoy_messages import StreamMessage
+from tracepulse.receive.envoy_messages import HttpEntry, StreamMessage
 from tracepulse.receive.limits import SERVER_LIMITS
 
 CASES = json.loads(
@@ -141,6 +141,19 @@ def test_an_entry_that_cannot_be_read_costs_only_itself() -> None:
         _values(record.attributes)["user_agent.original"] for record in records
     ]
     assert {"unreadable": 1} == stream.rejected
+
+
+@pytest.mark.parametrize("number", [-1, -11, -(2**31), 99, 2**31 - 1])
+def test_enums_that_no_version_has_are_left_out(number: int) -> None:
+    """An entry with an unknown or negative method or protocol is kept without it."""
+    message = StreamMessage.FromString(MESSAGES["http"])
+    entry = HttpEntry.FromString(message.http_logs.log_entry[0])
+    entry.request.request_method = entry.protocol_version = number
+    message.http_logs.log_entry[0] = entry.SerializeToString()
+    (record,) = _read(AccessLogStream(), message.SerializeToString()).scope_logs[0].log_records
+    values = _values(record.attributes)
+    assert "/pay" == values["url.path"]
+    assert not {"http.request.method", "network.protocol.version"} & values.keys()
 
 
 def test_what_is_no_message_is_refused() -> None:

@@ -108,12 +108,12 @@ class AccessLogStream:
         further: list[tuple[str, Any]] = []
         if is_http:
             request, response = entry.request, entry.response
-            method = _METHODS[request.request_method] if request.request_method < 10 else ""
+            method = _named(_METHODS, request.request_method)
             agent, request_id = request.user_agent, request.request_id
             path = request.original_path or request.path
             sizes = [request.request_body_bytes, response.response_body_bytes]
             details, code = response.response_code_details, str(response.response_code.value)
-            protocol = _PROTOCOLS[entry.protocol_version] if entry.protocol_version < 5 else ""
+            protocol = _named(_PROTOCOLS, entry.protocol_version)
             authority, forwarded = request.authority, request.forwarded_for
             ids, grpc_status = _headers(request, response, further)
         else:
@@ -155,6 +155,11 @@ class AccessLogStream:
             span_id=ids[1],
             scope=self.scope,
         )
+
+
+def _named(names: tuple[str, ...], number: int) -> str:
+    """Return the name of an enum's number; '' for one that is not there, which may be negative."""
+    return names[number] if 0 <= number < len(names) else ""
 
 
 Texts = tuple[str, str, str, str, str, str, str, str, str, str, str, str]
