@@ -26,7 +26,7 @@ from tracepulse.front_door import FrontDoor
 from tracepulse.memory_reuse import keep_freed_memory
 from tracepulse.ports import bind
 from tracepulse.receive.app import otlp_app
-from tracepulse.receive.grpc import grpc_server
+from tracepulse.receive.grpc import OpenStreams, grpc_server
 from tracepulse.receive.http_requests import is_loopback
 from tracepulse.receive.protocols import all_routes
 from tracepulse.receive.pull.connectors import PROGRESS_FILE
@@ -262,6 +262,7 @@ async def _grpc(core: Core, listener: socket.socket) -> AsyncIterator[None]:
     """gRPC binds by itself: the port that was held for it is let go just before."""
     host, port = listener.getsockname()[:2]
     listener.close()
+    streams = OpenStreams()
     server = grpc_server(
         core.sink,
         core.gate,
@@ -269,12 +270,14 @@ async def _grpc(core: Core, listener: socket.socket) -> AsyncIterator[None]:
         core.counters,
         core.settings.retention_days,
         core.shares,
+        streams,
     )
     server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     await server.start()
     try:
         yield
     finally:
+        streams.end()
         await server.stop(grace=3)
 
 

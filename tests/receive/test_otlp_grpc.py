@@ -25,7 +25,7 @@ from tests.otlp_requests import log, logs, metrics, span, traces
 from tracepulse.errors import Overloaded
 from tracepulse.receive.access import ApiKey, Gate, Scope, key_hash
 from tracepulse.receive.admission import Receipt
-from tracepulse.receive.grpc import grpc_server
+from tracepulse.receive.grpc import OpenStreams, grpc_server
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.receiver import IngestCounters
 from tracepulse.receive.signals import Signal
@@ -56,22 +56,24 @@ def _serving(sink: FakeSink, gate: Gate) -> Iterator[Any]:
     done = threading.Event()
 
     async def serve() -> None:
-        server = grpc_server(sink, gate, FakeClock(), IngestCounters())
+        streams = OpenStreams()
+        server = grpc_server(sink, gate, FakeClock(), IngestCounters(), open_streams=streams)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         ready.set_result(port)
         while not done.is_set():
             await asyncio.sleep(0.01)
-        await server.stop(grace=1)
+        streams.end()
+        await server.stop(grace=20)
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    try:
-        with grpc.insecure_channel(f"127.0.0.1:{ready.result(20)}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{ready.result(20)}") as channel:
+        try:
             yield channel
-    finally:
-        done.set()
-        thread.join(20)
+        finally:
+            done.set()
+            thread.join(20)
 
 
 def _keys(*scopes: Scope) -> Gate:
@@ -188,6 +190,26 @@ def test_a_stream_waits_for_room_and_loses_nothing() -> None:
         sink.full = False
         assert call.result(timeout=20) == b""
     assert [1, 1] == [records for _, _, _, records in sink.kept]
+
+
+def test_a_stream_without_end_ends_with_the_server() -> None:
+    """What it sent is kept, and the proxy is told that all is well: it comes again elsewhere."""
+    sink, ended = FakeSink(), threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        yield from _als_messages()
+        ended.wait(20)
+
+    try:
+        with _serving(sink, Gate()) as channel:
+            call = channel.stream_unary(_ALS).future(endless(), timeout=20)
+            while len(sink.kept) < 2:
+                time.sleep(0.01)
+        # The server has stopped here, though the stream could go on.
+        assert call.result(timeout=20) == b""
+        assert not ended.is_set()
+    finally:
+        ended.set()
 
 
 def test_a_stream_that_is_refused() -> None:

@@ -6,6 +6,7 @@ Requests are taken as the raw bytes that came.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import grpc
 from google.protobuf.any_pb2 import Any as ProtobufAny
@@ -25,7 +26,7 @@ from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.receiver import Converted, IngestCounters, Receiver
 from tracepulse.receive.signals import Signal
 
-__all__ = ["grpc_server"]
+__all__ = ["OpenStreams", "grpc_server"]
 
 _SERVICES: tuple[tuple[str, Signal], ...] = (
     ("opentelemetry.proto.collector.trace.v1.TraceService", "traces"),
@@ -42,6 +43,38 @@ Handler = Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]
 StreamHandler = Callable[[AsyncIterator[bytes], grpc.aio.ServicerContext], Awaitable[bytes]]
 
 
+class OpenStreams:
+    """The streams that proxies hold open; none ends by itself, so a stop ends them."""
+
+    def __init__(self) -> None:
+        self.is_ending = False
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    async def messages(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield a stream's messages until its end or ours; what has come is never left halfway."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        while not self.is_ending:
+            self._waiting.add(task)
+            try:
+                body = await anext(stream)
+            except StopAsyncIteration:
+                return
+            except asyncio.CancelledError:
+                if not self.is_ending:
+                    raise
+                task.uncancel()
+                return
+            finally:
+                self._waiting.discard(task)
+            yield body
+
+    def end(self) -> None:
+        """End those that wait for a message now, and the others once theirs is kept."""
+        self.is_ending = True
+        for task in self._waiting:
+            task.cancel()
+
+
 def grpc_server(
     sink: Sink,
     gate: Gate,
@@ -49,8 +82,14 @@ def grpc_server(
     counters: IngestCounters,
     retention_days: int = 30,
     shares: FairShare | None = None,
+    open_streams: OpenStreams | None = None,
 ) -> grpc.aio.Server:
-    """Return a server with no port yet; add one with `add_insecure_port`."""
+    """
+    Return a server with no port yet; add one with `add_insecure_port`.
+
+    Args:
+        open_streams: to be ended before the server is stopped, which would wait for them.
+    """
     receiver = Receiver(sink, clock, counters, retention_days, shares or FairShare())
     server = grpc.aio.server(
         options=[
@@ -63,7 +102,9 @@ def grpc_server(
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
         )
-    streams = grpc.stream_unary_rpc_method_handler(_access_logs(receiver, gate))
+    streams = grpc.stream_unary_rpc_method_handler(
+        _access_logs(receiver, gate, open_streams or OpenStreams())
+    )
     for service in _ACCESS_LOGS:
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {"StreamAccessLogs": streams}),)
@@ -88,13 +129,13 @@ def _export(signal: Signal, receiver: Receiver, gate: Gate) -> Handler:
     return handle
 
 
-def _access_logs(receiver: Receiver, gate: Gate) -> StreamHandler:
+def _access_logs(receiver: Receiver, gate: Gate, open_streams: OpenStreams) -> StreamHandler:
     async def handle(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> bytes:
         """Take one proxy's stream for as long as it lasts; it never waits for an answer."""
         stream = AccessLogStream()
         try:
             caller = _caller(context, gate)
-            async for body in messages:
+            async for body in open_streams.messages(messages):
                 if len(body) <= _AT_ONCE_BYTES:
                     writer = stream.read(body)
                 else:
