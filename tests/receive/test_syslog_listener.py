@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -57,14 +58,19 @@ class Kept:
                 await asyncio.sleep(0.005)
 
 
-@asynccontextmanager
-async def _listening(kept: Kept, counters: IngestCounters | None = None) -> AsyncIterator[int]:
-    """Listen on a free port of every loopback address, over TCP and UDP; yields its number."""
+def _sockets() -> tuple[socket.socket, socket.socket]:
     tcp = socket.create_server(("0.0.0.0", 0))
     tcp.setblocking(False)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("0.0.0.0", tcp.getsockname()[1]))
     udp.setblocking(False)
+    return tcp, udp
+
+
+@asynccontextmanager
+async def _listening(kept: Kept, counters: IngestCounters | None = None) -> AsyncIterator[int]:
+    """Listen on a free port of every loopback address, over TCP and UDP; yields its number."""
+    tcp, udp = _sockets()
     listener = SyslogListener(Receiver(kept, FakeClock(), counters or IngestCounters()))
     async with listener.listening(tcp, udp):
         yield tcp.getsockname()[1]
@@ -121,6 +127,51 @@ def test_what_was_sent_before_the_end_is_kept() -> None:
     assert {"closed by the sender", "closed by us", "waiting"} == set(
         asyncio.run(scenario()).bodies
     )
+
+
+def test_what_was_read_is_stored_though_the_server_stops_meanwhile() -> None:
+    """A batch that is being stored at the end, and those that were read with it, are kept once."""
+
+    async def scenario() -> Kept:
+        kept = Kept()
+        going_on = asyncio.Event()
+        append = kept.append
+
+        async def slowly(*request: Any) -> None:
+            reached.set()
+            await going_on.wait()
+            await append(*request)
+
+        reached = asyncio.Event()
+        kept.append = slowly  # type: ignore[method-assign, assignment]
+        async with _listening(kept) as port:
+            lines = b"".join(b"<14>%d\n" % number for number in range(1500))
+            sender = await _send_tcp(port, lines)
+            await reached.wait()
+            asyncio.get_running_loop().call_later(0.05, going_on.set)
+        sender.close()
+        return kept
+
+    assert [str(number) for number in range(1500)] == asyncio.run(scenario()).bodies
+
+
+def test_hosts_that_are_refused_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Addresses that never got a connection take no memory."""
+    monkeypatch.setattr(syslog_listener, "MAX_CONNECTIONS", 0)
+
+    async def scenario() -> dict[str, Any]:
+        counters = IngestCounters()
+        listener = SyslogListener(Receiver(Kept(), FakeClock(), counters))
+        tcp, udp = _sockets()
+        async with listener.listening(tcp, udp):
+            port = tcp.getsockname()[1]
+            for source in (HERE, THERE):
+                (await _send_tcp(port, b"", source)).close()
+            while counters.refused_requests < 2:
+                await asyncio.sleep(0.005)
+            return dict(listener._hosts)
+
+    assert {} == asyncio.run(scenario())
 
 
 @pytest.mark.parametrize(

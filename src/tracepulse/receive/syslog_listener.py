@@ -77,10 +77,12 @@ class SyslogListener(asyncio.DatagramProtocol):
         self._reader = SyslogReader(receiver.clock.now_unix_ns(), local_zone())
         self._hosts: dict[str, _Host] = {}
         self._connections: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Task[None]] = set()
+        """Those of them that have stored all that they read."""
         self._queues: dict[str, _Queue] = {}
         self._arrived = asyncio.Event()
         self._dropped = 0
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     @asynccontextmanager
     async def listening(self, tcp: socket.socket, udp: socket.socket) -> AsyncIterator[None]:
@@ -96,9 +98,9 @@ class SyslogListener(asyncio.DatagramProtocol):
         finally:
             server.close()
             datagrams.close()
-            for connection in list(self._connections):
+            self._stop.set()
+            for connection in list(self._waiting):
                 connection.cancel()
-            self._stopping = True
             self._arrived.set()
             await asyncio.gather(draining, *self._connections, return_exceptions=True)
 
@@ -113,6 +115,8 @@ class SyslogListener(asyncio.DatagramProtocol):
             or host.connections >= MAX_CONNECTIONS_PER_HOST
         ):
             self._receiver.counters.refuse("syslog", "too_many_connections")
+            if not host.connections:
+                self._hosts.pop(address, None)
             writer.close()
             return
         task = cast("asyncio.Task[None]", asyncio.current_task())
@@ -120,9 +124,9 @@ class SyslogListener(asyncio.DatagramProtocol):
         host.connections += 1
         framing = Framing()
         try:
-            await self._read(reader, framing, address, host)
-        except (asyncio.CancelledError, ConnectionError, TimeoutError):
-            pass  # the server stops, or the sender went away
+            await self._read(reader, framing, address, host, task)
+        except (asyncio.CancelledError, ConnectionError, TimeoutError, Overloaded):
+            pass  # the server stops, with or without room for the rest, or the sender went away
         finally:
             with contextlib.suppress(Overloaded):
                 await self._store(await _rest(reader, framing), address)
@@ -133,9 +137,21 @@ class SyslogListener(asyncio.DatagramProtocol):
             writer.close()
 
     async def _read(
-        self, reader: asyncio.StreamReader, framing: Framing, address: str, host: _Host
+        self,
+        reader: asyncio.StreamReader,
+        framing: Framing,
+        address: str,
+        host: _Host,
+        task: asyncio.Task[None],
     ) -> None:
-        while data := await reader.read(_READ_BYTES):
+        while not self._stop.is_set():
+            self._waiting.add(task)
+            try:
+                data = await reader.read(_READ_BYTES)
+            finally:
+                self._waiting.discard(task)
+            if not data:
+                return
             messages = framing.feed(data)
             for start in range(0, len(messages), _BATCH_MESSAGES):
                 async with host.turn:
@@ -162,13 +178,13 @@ class SyslogListener(asyncio.DatagramProtocol):
         self._arrived.set()
 
     async def _drain(self) -> None:
-        while not self._stopping:
+        while not self._stop.is_set():
             await self._arrived.wait()
             await asyncio.sleep(_GATHER_S)
             self._arrived.clear()
             while self._queues:
                 if not await self._store_queued():
-                    if self._stopping:
+                    if self._stop.is_set():
                         return
                     await asyncio.sleep(_GATHER_S)
 
@@ -200,12 +216,21 @@ class SyslogListener(asyncio.DatagramProtocol):
     # Both
 
     async def _store_patiently(self, messages: Sequence[bytes], address: str) -> None:
-        """Store messages, later where there is no room yet: meanwhile their sender is not read."""
+        """
+        Store messages, later where there is no room yet: meanwhile their sender is not read.
+
+        Raises:
+            Overloaded: the server stops, and there is no room still.
+        """
         while True:
             try:
                 await self._store(messages, address)
             except Overloaded as error:
-                await asyncio.sleep(error.retry_after_s)
+                if self._stop.is_set():
+                    raise
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(error.retry_after_s):
+                        await self._stop.wait()
                 continue
             return
 
