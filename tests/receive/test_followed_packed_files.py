@@ -5,11 +5,14 @@ import os
 from concurrent.futures import Future
 from pathlib import Path
 
+import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tracepulse.clock import SystemClock
 from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull import followed_file
 from tracepulse.receive.pull.files import FollowedFiles
+from tracepulse.receive.pull.packed_files import unpacked_copy
 from tracepulse.receive.signals import Signal
 
 
@@ -105,3 +108,26 @@ def test_a_file_that_is_being_packed_is_waited_for(tmp_path: Path) -> None:
     assert [] == follower.pass_time()
     packed.write_bytes(whole)
     assert 100 == len(follower.pass_time())
+
+
+def test_a_spoilt_packed_file_is_not_unpacked_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again when it has changed, or after minutes; never at each look."""
+    path = tmp_path / "app.log.1.gz"
+    whole = gzip.compress(_lines(*range(2000)).encode())
+    path.write_bytes(whole[: len(whole) // 2])
+    unpacked: list[str] = []
+
+    def unpacking(name: str) -> int:
+        unpacked.append(name)
+        return unpacked_copy(name)
+
+    monkeypatch.setattr(followed_file, "unpacked_copy", unpacking)
+    follower = _Follower(tmp_path)
+    assert [] == follower.pass_time(rounds=60)
+    assert 1 == len(unpacked)
+    assert [] == follower.pass_time(seconds=700.0, rounds=1)
+    assert 2 == len(unpacked)
+    path.write_bytes(whole)
+    assert 2000 == len(follower.pass_time())

@@ -48,6 +48,8 @@ _MAX_OPEN = 256
 _ROUND_BYTES = 8 * 1024 * 1024
 """Read of one file before the others have their turn."""
 _RETRY_S = 1.0
+_SPOILT_S = 600.0
+"""After so long a packed file that cannot be read is tried again, though it has not changed."""
 
 
 class _NoRoom(Exception):
@@ -99,6 +101,8 @@ class FollowedFiles:
         self._unreadable: set[str] = set()
         self._packed_seen: dict[Identity, tuple[int, int]] = {}
         """Size and time of change of packed files when they were last looked for."""
+        self._spoilt: dict[Identity, tuple[tuple[int, int], float]] = {}
+        """Packed files that could not be read: as they were then, and when to try again."""
         self._find_at = -math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="files", daemon=True)
@@ -165,9 +169,15 @@ class FollowedFiles:
         # Longest closed first: of very many files none waits for ever.
         turns = {identity: turn for turn, identity in enumerate(self._closed)}
         changed.sort(key=lambda each: (turns.get(each[2], -1), each[0]))
-        for path, _, _ in changed[: self._max_open]:
-            self._open_file(path, now_s)
+        for path, seen, identity in changed[: self._max_open]:
+            if self._open_file(path, now_s) is None and path in self._unreadable:
+                self._spoil(path, seen, identity, now_s)
         self._forget(present.keys() | self._open.keys())
+
+    def _spoil(self, path: str, seen: tuple[int, int], identity: Identity, now_s: float) -> None:
+        """Leave a packed file alone for a while: to find it spoilt it is unpacked as far as it goes."""
+        if is_packed_name(path):
+            self._spoilt[identity] = seen, now_s + _SPOILT_S
 
     def _may_be_read(self, path: str, seen: tuple[int, int], identity: Identity) -> bool:
         """Say no to a packed file that is still written, or was read to its end earlier."""
@@ -176,6 +186,9 @@ class FollowedFiles:
         place = self._places.get(identity)
         if place is not None and place.packed == packed_mark(seen):
             self._closed[identity] = seen
+            return False
+        spoilt = self._spoilt.get(identity)
+        if spoilt is not None and spoilt[0] == seen and self._monotonic_s() < spoilt[1]:
             return False
         return self._packed_seen.get(identity) == seen
 
@@ -197,6 +210,8 @@ class FollowedFiles:
         self._places.forget_oldest(needed)
         for identity in self._closed.keys() - needed:
             del self._closed[identity]
+        for identity in self._spoilt.keys() - needed:
+            del self._spoilt[identity]
         self._left = {each for each in self._left if self._places.get(each) is not None}
 
     def _find_away(self, place: Place, now_s: float) -> None:
