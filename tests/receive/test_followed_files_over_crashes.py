@@ -1,5 +1,6 @@
 """Log files over crashes on either side of the journal's sync: each line once."""
 
+import sqlite3
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -117,3 +118,21 @@ def test_a_journal_that_keeps_what_it_denies_is_noticed(tmp_path: Path) -> None:
     journal.held.clear()
     _Process(tmp_path, journal).run()
     assert ["one", "one"] == journal.bodies
+
+
+def test_a_crash_of_the_machine_after_which_the_disk_has_another_number(tmp_path: Path) -> None:
+    """A device's number may change when the machine starts: the promised place counts all the same."""
+    journal = _Journal()
+    (tmp_path / "a.log").write_text("2026-11-22 09:00:00,000 INFO one\n")
+    journal.crash_at, journal.keeps_last = 0, True
+    _Process(tmp_path, journal).run()
+    device = f'"device": {tmp_path.stat().st_dev},'.replace('"', '\\"')
+    with sqlite3.connect(tmp_path / "pulled.db") as notes:
+        notes.execute(
+            "UPDATE promise SET after = replace(after, ?, ?)", (device, '\\"device\\": 99999,')
+        )
+        ((after,),) = notes.execute("SELECT after FROM promise").fetchall()
+    notes.close()
+    assert "99999" in after
+    _Process(tmp_path, journal).run()
+    assert ["one"] == journal.bodies

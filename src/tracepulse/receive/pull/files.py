@@ -29,7 +29,7 @@ from tracepulse.receive.limits import ANY_TIME, SERVER_LIMITS, live_window
 from tracepulse.receive.pull.followed_file import FollowedFile
 from tracepulse.receive.pull.interface import DurableAppend
 from tracepulse.receive.pull.packed_files import is_packed_name
-from tracepulse.receive.pull.places import Identity, Place, Places, packed_mark
+from tracepulse.receive.pull.places import Identity, Place, Places, packed_mark, where_it_is_now
 from tracepulse.receive.pull.progress import FilePromise, Pulled
 
 __all__ = ["FollowedFiles"]
@@ -363,7 +363,7 @@ class FollowedFiles:
         if self._promises is None:
             return
         for text in self._promises.settled_lines():
-            self._places.put(Place(**json.loads(text)))
+            self._places.put(where_it_is_now(Place(**json.loads(text))))
             self._promised = True
         self._save()
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Identity", "Place", "Places", "fingerprint", "packed_mark"]
+__all__ = ["Identity", "Place", "Places", "fingerprint", "packed_mark", "where_it_is_now"]
 
 _log = logging.getLogger("tracepulse")
 
@@ -135,7 +135,7 @@ class Places:
             kept = json.loads(self._file.read_text())
             if isinstance(kept, dict):
                 return [_of_first_form(path, place) for path, place in kept.items()]
-            return [_where_it_is_now(Place(**each)) for each in kept]
+            return [where_it_is_now(Place(**each)) for each in kept]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -146,10 +146,10 @@ class Places:
 def _of_first_form(path: str, place: dict[str, Any]) -> Place:
     """Read a place as version 0.1 kept it: path to inode and offset."""
     folder = os.path.dirname(os.path.realpath(path))
-    return _where_it_is_now(Place(path, folder, 0, int(place["inode"]), int(place["offset"]), -1))
+    return where_it_is_now(Place(path, folder, 0, int(place["inode"]), int(place["offset"]), -1))
 
 
-def _where_it_is_now(place: Place) -> Place:
+def where_it_is_now(place: Place) -> Place:
     """Take the folder's present device: its number may change when the machine starts."""
     try:
         device = os.stat(place.folder).st_dev
