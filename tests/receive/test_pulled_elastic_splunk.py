@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +25,7 @@ from tracepulse.receive.signals import Signal
 S = 1_000_000_000
 NOW = 1_790_000_000 * S
 HOUR, DAY = 3600 * S, 86_400 * S
+OVERLAP = 120 * S
 
 
 class _Journal:
@@ -47,16 +47,18 @@ class _Journal:
 
 
 class _Clock:
+    unix_ns = NOW
+
     def now_unix_ns(self) -> int:
-        return NOW
+        return self.unix_ns
 
 
 class _Hand:
     """A connector moved by hand."""
 
     def __init__(self, connector: Connector, folder: Path) -> None:
-        self.journal = _Journal()
-        self._connectors = Connectors((connector,), folder, self.journal, _Clock(), 30)
+        self.journal, self.clock = _Journal(), _Clock()
+        self._connectors = Connectors((connector,), folder, self.journal, self.clock, 30)
 
     def fetch(self, start: int, end: int, max_bytes: int | None = None) -> Fetched:
         return self._connectors.fetch("shop", Stretch(start, end), max_bytes)
@@ -189,16 +191,29 @@ def test_hits_that_are_none_are_a_failure_of_the_source(tmp_path: Path) -> None:
     assert [True, True, True, False] == [failure is not None for failure in failures]
 
 
-def test_documents_at_the_edge_of_a_stretch_come_once(tmp_path: Path) -> None:
-    """A window that begins or ends within a millisecond neither loses nor doubles what lies there."""
+def test_documents_at_the_edge_of_what_is_read_for_good_come_once(tmp_path: Path) -> None:
+    """A millisecond that is cut by the overlap's end is neither lost nor doubled."""
     with elastic_stand_in() as elastic:
         for number in range(20):
-            at = rfc3339(NOW - HOUR + number * 1_000_000)
+            at = rfc3339(NOW - OVERLAP + number * 1_000_000)
             elastic.put({"@timestamp": at, "message": f"line {number}"})
         with _connected(_elastic(elastic), tmp_path) as hand:
-            edges = [NOW - DAY, *(NOW - HOUR + n * 1_300_000 + 456_789 for n in range(12)), NOW]
-            for start, end in pairwise(edges):
-                hand.fetch(start, end)
+            for number in range(15):
+                hand.clock.unix_ns = NOW + number * 1_300_000 + 456_789
+                hand.fetch(NOW - HOUR, NOW)
+            bodies = hand.journal.bodies()
+    assert Counter(f"line {number}" for number in range(20)) == Counter(bodies)
+
+
+def test_events_at_the_edge_of_what_is_read_for_good_come_once(tmp_path: Path) -> None:
+    """A microsecond that is cut by the overlap's end is neither lost nor doubled."""
+    with splunk_stand_in() as splunk:
+        for number in range(20):
+            splunk.put((NOW - OVERLAP) // 1_000_000 + number, f"line {number}")
+        with _connected(_splunk(splunk), tmp_path) as hand:
+            for number in range(7):
+                hand.clock.unix_ns = NOW + number * 3_000_000 + 789
+                hand.fetch(NOW - HOUR, NOW)
             bodies = hand.journal.bodies()
     assert Counter(f"line {number}" for number in range(20)) == Counter(bodies)
 

@@ -106,7 +106,9 @@ class Splunk:
                 result = row.get("result")
                 if not isinstance(result, dict) or row.get("preview"):
                     continue
-                records.append(self._reader.heard(result))
+                record = self._reader.heard(result)
+                if not _lies_beyond(record.time_unix_ns, stretch):
+                    records.append(record)
                 if len(records) > self._most or spend.bytes_read - before > most_bytes:
                     return None
         finally:
@@ -123,7 +125,7 @@ class Splunk:
                 {
                     "search": search,
                     "earliest_time": _seconds(stretch.start_unix_ns),
-                    "latest_time": _seconds(stretch.end_unix_ns),
+                    "latest_time": _seconds(stretch.end_unix_ns + 999),
                     "output_mode": "json",
                     "preview": "false",
                     "adhoc_search_level": "smart",
@@ -169,6 +171,12 @@ def _heed(row: dict[str, Any]) -> None:
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict) and message.get("type") in ("FATAL", "ERROR"):
             raise SourceFailure(f"the search fails: {str(message.get('text', ''))[:300]}")
+
+
+def _lies_beyond(unix_ns: int, stretch: Stretch) -> bool:
+    """Tell whether an event is of the microseconds at the edges, which are asked for whole."""
+    start, end = stretch
+    return start // 1000 * 1000 <= unix_ns < start or end <= unix_ns < end + 1000
 
 
 def _seconds(unix_ns: int) -> str:
