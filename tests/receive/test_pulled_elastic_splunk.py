@@ -251,6 +251,19 @@ def test_a_view_without_all_shards_or_clusters_is_not_taken_for_whole(
     assert (["there"], ()) == (bodies, again.left_out)
 
 
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_told_at_the_start(
+    tmp_path: Path, text: str | None
+) -> None:
+    """A server does not begin with a connector that would never look."""
+    file = tmp_path / "ca.pem"
+    if text is not None:
+        file.write_text(text)
+    connector = Connector("shop", "elasticsearch", "https://127.0.0.1:9", ca_file=str(file))
+    with pytest.raises(BadSetting, match=r"ca\.pem cannot be read"):
+        Connectors((connector,), tmp_path, _Journal(), _Clock(), 30)
+
+
 def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> None:
     """What some shards said alone would be taken for all there is."""
     with elastic_stand_in() as elastic:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from tracepulse.errors import BadSetting
 from tracepulse.receive.pull.spending import Budget
@@ -199,6 +200,16 @@ def _size(where: str, value: Any) -> int:
     return int(match[1]) * _SIZES[match[2].upper()]
 
 
+def _check_address(where: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadSetting(f"{where}: url {url!r}: write http://HOST:PORT or https://HOST:PORT")
+
+
 def _check(where: str, connector: Connector, given: Mapping[str, Any]) -> None:
     if connector.kind == "files":
         if not connector.paths:
@@ -206,6 +217,7 @@ def _check(where: str, connector: Connector, given: Mapping[str, Any]) -> None:
         return
     if not connector.url.startswith(("http://", "https://")):
         raise BadSetting(f"{where}: url {connector.url!r}: write http://… or https://…")
+    _check_address(where, connector.url)
     if "@" in connector.url.partition("://")[2].partition("/")[0]:
         raise BadSetting(f"{where}: url: give user and password as entries of their own")
     if connector.kind in ("loki", "splunk") and "query" not in given:

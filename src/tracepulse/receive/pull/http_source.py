@@ -65,6 +65,7 @@ class HttpSource:
     def __init__(self, place: HttpPlace) -> None:
         """Prepare; nothing is sent yet. Raises BadSetting where the certificates cannot be read."""
         self._place = place
+        self._verify = _verified_by(place)
         self._client: httpx.Client | None = None
         self._base = place.url.rstrip("/")
 
@@ -174,7 +175,7 @@ class HttpSource:
             self._client = httpx.Client(
                 headers=dict(place.headers),
                 auth=(place.user, place.password) if place.user else None,
-                verify=_verified_by(place),
+                verify=self._verify,
                 trust_env=not near,
                 follow_redirects=False,
                 limits=httpx.Limits(max_connections=2),
