@@ -8,7 +8,9 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from tracepulse.errors import Overloaded, Unavailable
 from tracepulse.receive.admission import Receipt
+from tracepulse.receive.pull import passes
 from tracepulse.receive.pull.follower import Follower
 from tracepulse.receive.pull.heard_request import key_of
 from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
@@ -133,6 +135,35 @@ def test_a_source_that_writes_more_than_the_budget_within_the_overlap_is_read_to
         hand.follower.look()
     assert _text(late) in hand.bodies
     assert len(set(hand.bodies)) == len(hand.bodies) == 101
+
+
+@pytest.mark.parametrize("name", ["keep", "drop"])
+def test_notes_that_cannot_be_kept_for_a_moment_are_made_up_for(
+    tmp_path: Path, budget: Budget, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A disk that is full just then neither ends the following nor doubles a line."""
+    source = _Source()
+    hand = _Hand(source, tmp_path, budget)
+    hand.follower.look()
+    source.times = [NOW + each * S for each in range(1, 6)]
+    hand.now = NOW + 300 * S
+
+    def fail(*_: object) -> None:
+        raise Unavailable("database or disk is full")
+
+    def refuse(*_: object) -> None:
+        raise Overloaded("full")
+
+    with monkeypatch.context() as full:
+        full.setattr(hand.pulled, name, fail)
+        if name == "drop":
+            full.setattr(passes, "_PATIENCE_S", 0.0)
+            full.setattr(hand, "append", refuse)
+        with pytest.raises(Unavailable, match="disk is full"):
+            hand.follower.look()
+    source.times.append(NOW + 200 * S)
+    hand.follower.look()
+    assert [_text(at) for at in source.times] == hand.bodies
 
 
 def test_a_look_ends_at_the_next_page_when_the_server_stops(tmp_path: Path, budget: Budget) -> None:

@@ -106,6 +106,8 @@ class Puller:
         self._overlap_ns = overlap_ns
         self._retention_days = retention_days
         self._last_receipt_unix_ns = 0
+        self._unnoted: tuple[Promise, bool] | None = None
+        """A promise of which it could not be noted whether the journal has it, and whether it does."""
         self._turn = threading.Lock()
         """One question at a time: what one is taking, another would not know of."""
         self.stopping = threading.Event()
@@ -127,6 +129,7 @@ class Puller:
             return fetched
 
     def _fetch(self, window: Stretch, budget: Budget, cover: bool) -> Fetched:
+        self._note_promise()
         spend = Spend(budget)
         now_unix_ns = self._clock.now_unix_ns()
         horizon = now_unix_ns - self._overlap_ns if cover else 0
@@ -222,10 +225,22 @@ class Puller:
         try:
             self._append(admitted.body, receipt, admitted.records)
         except Overloaded:
-            self._pulled.drop(promise)
+            self._unnoted = promise, False
+            self._note_promise()
             raise
-        self._pulled.keep(promise)
+        self._unnoted = promise, True
+        self._note_promise()
         taken["records"] += admitted.records
+
+    def _note_promise(self) -> None:
+        """Note what became of the last promise; no other can be made before. Raises Unavailable."""
+        if self._unnoted is not None:
+            promise, is_held = self._unnoted
+            if is_held:
+                self._pulled.keep(promise)
+            else:
+                self._pulled.drop(promise)
+            self._unnoted = None
 
     def _admitted(self, new: list[Heard], now_unix_ns: int, window: TimeWindow) -> Admitted:
         """Return the records as they may be stored; one that is too large costs itself alone."""
