@@ -15,7 +15,7 @@ from tracepulse.receive.pull.follower import Follower
 from tracepulse.receive.pull.heard_request import key_of
 from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
 from tracepulse.receive.pull.interface import Estimate, Heard, Page, Stretch
-from tracepulse.receive.pull.passes import Puller
+from tracepulse.receive.pull.passes import Fetched, Puller
 from tracepulse.receive.pull.progress import Pulled
 from tracepulse.receive.pull.spending import Budget, BudgetSpent, Spend
 from tracepulse.receive.sent_logs import Known
@@ -135,6 +135,23 @@ def test_a_source_that_writes_more_than_the_budget_within_the_overlap_is_read_to
         hand.follower.look()
     assert _text(late) in hand.bodies
     assert len(set(hand.bodies)) == len(hand.bodies) == 101
+
+
+def test_a_question_waits_for_others_no_longer_than_it_may_take(
+    tmp_path: Path, budget: Budget
+) -> None:
+    """It says that nothing was read, and why; many of them hold up nobody else for long."""
+    source = _Source()
+    hand = _Hand(source, tmp_path, budget)
+    source.times = [NOW - S]
+    window = Stretch(NOW - DAY, NOW)
+    told: list[Fetched] = []
+    source.on_page = lambda: told.append(hand.puller.fetch(window, Budget(10**6, 0.05)))
+    first = hand.puller.fetch(window, budget)
+    assert (1, ()) == (first.records, first.left_out)
+    (rest,) = told[0].left_out
+    assert (0, window) == (told[0].records, rest.stretch)
+    assert "other questions to this source" in rest.why
 
 
 @pytest.mark.parametrize("name", ["keep", "drop"])

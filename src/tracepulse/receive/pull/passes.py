@@ -123,10 +123,15 @@ class Puller:
         Raises:
             Unavailable: our own notes cannot be kept.
         """
-        with self._turn:
+        if not self._turn.acquire(timeout=budget.max_s):
+            why = f"other questions to this source took all of the {budget.max_s:g} s"
+            return Fetched(window, 0, 0, 0, 0, 0, (), (LeftOut(window, why, Estimate()),))
+        try:
             fetched = self._fetch(window, budget, cover)
             self._on_fetched(fetched)
             return fetched
+        finally:
+            self._turn.release()
 
     def _fetch(self, window: Stretch, budget: Budget, cover: bool) -> Fetched:
         self._note_promise()
