@@ -2,6 +2,7 @@
 
 import math
 import struct
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.receive.prometheus_messages import (
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.access import Scope
 from tracepulse.receive.native_histograms import HistogramRefused, write_histogram
-from tracepulse.receive.prometheus_series import MetricType, SeriesMemory
+from tracepulse.receive.prometheus_series import Data, MetricType, SeriesMemory
 from tracepulse.receive.remote_write_1 import write_remote_1
 from tracepulse.receive.remote_write_2 import write_remote_2
 
@@ -264,6 +265,35 @@ def test_a_histogram_that_cannot_be_kept_is_counted(
     request.timeseries[0].histograms.append(given_one)
     written = write_remote_1(request.SerializeToString(), SeriesMemory())
     assert (1, 0, {reason: 1}) == (written.samples, written.histograms, written.rejected)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"schema": -53, "positive_spans": [{"offset": 2**31 - 1, "length": 1}],
+         "positive_deltas": [1]},
+        {"schema": 0, "positive_deltas": [1] * 5_000},
+        {"schema": 0, "positive_spans": [{}] * 5_000},
+        {"schema": 0, "positive_counts": [1.0] * 5_000},
+        {"schema": -53, "custom_values": [1.0] * 20_000},
+    ],
+)  # fmt: skip
+def test_a_histogram_takes_no_more_room_than_it_has_buckets(hostile: dict[str, Any]) -> None:
+    """What a histogram claims of its buckets is checked before any room is made for them."""
+    message = memoryview(HistogramMessage(**hostile).SerializeToString())
+    tracemalloc.start()
+    with pytest.raises(HistogramRefused):
+        write_histogram(message, (("__name__", "h"),), 0)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < 2_000_000
+
+
+def test_a_count_of_more_than_64_bits() -> None:
+    """Ten bytes of a number hold 70 bits, of which protobuf keeps 64."""
+    too_large = b"\x08" + b"\xff" * 9 + b"\x7f"
+    kind, point = write_histogram(memoryview(too_large), (("__name__", "h"),), 0)
+    assert (Data.EXPONENTIAL_HISTOGRAM, True) == (kind, b"\x21" + b"\xff" * 8 in point)
 
 
 def test_a_bad_series_costs_itself_alone() -> None:

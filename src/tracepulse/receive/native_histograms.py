@@ -11,7 +11,7 @@ Source:
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 from tracepulse.errors import MalformedBody
@@ -28,6 +28,9 @@ _MAX_BUCKETS = 4_096
 _STALE_BITS = 0x7FF0000000000002
 _LATEST_MS = (2**63 - 1) // 1_000_000
 _UINT64 = range(2**64)
+_64_BITS = 2**64 - 1
+_MAX_BOUNDS = 16_384
+"""Of custom buckets; Prometheus takes some hundred."""
 
 
 class HistogramRefused(Exception):
@@ -79,13 +82,18 @@ class _Given:
                     self._double(number, value)
                 case ((8 | 11), 2):
                     spans[number].append(_span(value))
+                    _check_length(spans[number], _MAX_BUCKETS)
                 case ((9 | 12), 2):
-                    counts[number] += [_signed(each) for each in _varints(value)]
+                    for each in _varints(value):
+                        counts[number].append(_signed(each))
+                        _check_length(counts[number], _MAX_BUCKETS)
                 case ((9 | 12), 0):
                     counts[number].append(_signed(read_varint(value, 0)[0]))
+                    _check_length(counts[number], _MAX_BUCKETS)
                 case ((10 | 13 | 16), 2):
                     if len(value) % 8:
                         raise MalformedBody("a list of numbers that is cut off")
+                    _check_length(value[::8], _MAX_BOUNDS if number == 16 else _MAX_BUCKETS)
                     read = list(struct.unpack(f"<{len(value) // 8}d", value))
                     if number == 16:
                         self.bounds += read
@@ -97,9 +105,9 @@ class _Given:
     def _whole(self, number: int, value: int) -> None:
         match number:
             case 1:
-                self.count = value
+                self.count = value & _64_BITS
             case 6:
-                self.zero_count = value
+                self.zero_count = value & _64_BITS
             case 4:
                 self.schema = _signed(value)
             case 15:
@@ -160,10 +168,10 @@ def _custom(given: _Given) -> bytes:
     if given.is_stale:
         return b"\x50\x01"
     first, counts = given.positive
-    every = [0] * first + counts
     wanted = len(given.bounds) + 1
-    if first < 0 or len(every) > wanted:
+    if first < 0 or first + len(counts) > wanted:
         raise HistogramRefused("native_histogram_buckets", "more buckets than bounds")
+    every = [0] * first + counts
     every += [0] * (wanted - len(every))
     bounds = struct.pack(f"<{len(given.bounds)}d", *given.bounds)
     return b"".join(
@@ -201,6 +209,11 @@ def _buckets(
     if len(filled) > _MAX_BUCKETS:
         raise HistogramRefused("native_histogram_buckets", f"more than {_MAX_BUCKETS} buckets")
     return (spans[0][0] if spans else 0), filled
+
+
+def _check_length(numbers: Sized, most: int) -> None:
+    if len(numbers) > most:
+        raise HistogramRefused("native_histogram_buckets", f"more than {most:,} buckets")
 
 
 def _span(message: memoryview) -> tuple[int, int]:
