@@ -21,6 +21,7 @@ _INT64 = range(-(2**63), 2**63)
 _REMEMBERED = 4_096
 _REMEMBERED_BYTES = 64
 """Longer values are rarely written twice."""
+_REMEMBERED_KEY = 256
 _ONE_BYTE = 126
 """A shorter text's length, and that of the value it is in, takes one byte."""
 
@@ -106,7 +107,7 @@ class AttributeBytes(dict[tuple[str, Any], bytes]):
         head = self._keys.get(key)
         if head is None:
             head = field_bytes(b"\x0a", key.encode()) + b"\x12"
-            if len(self._keys) < _REMEMBERED:
+            if len(self._keys) < _REMEMBERED and len(key) <= _REMEMBERED_KEY:
                 self._keys[key] = head
         size = len(text)
         if size < _ONE_BYTE:
@@ -114,7 +115,7 @@ class AttributeBytes(dict[tuple[str, Any], bytes]):
         else:
             body = head[:-1] + field_bytes(b"\x12", field_bytes(b"\x0a", text))
         written = self._tag + varint(len(body)) + body
-        if size <= _REMEMBERED_BYTES and len(self) < _REMEMBERED:
+        if size <= _REMEMBERED_BYTES and len(self) < _REMEMBERED and len(key) <= _REMEMBERED_KEY:
             self[item] = written
         return written
 

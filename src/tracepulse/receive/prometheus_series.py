@@ -11,6 +11,8 @@ Source:
 
 from collections.abc import Hashable, Sequence
 from enum import IntEnum
+from itertools import islice
+from threading import Lock
 from typing import NamedTuple
 
 from tracepulse.receive.otlp_bytes import (
@@ -25,10 +27,18 @@ from tracepulse.receive.service_names import service_name
 __all__ = ["Data", "Family", "Group", "MetricType", "PointWriter", "Series", "SeriesMemory"]
 
 _SERIES = 100_000
-_MEMORY_BYTES = 48 * 1024 * 1024
-"""Labels take about 200 bytes and what they become 300, so it is the bytes that bound large senders."""
+_MEMORY_BYTES = 96 * 1024 * 1024
+"""A series of ten labels takes about 3 kB, so it is the bytes that bound large senders."""
 _FAMILIES = 20_000
 _HELP_BYTES = 512
+_NAME_CHARACTERS = 256
+"""Of names and units of metrics that are remembered."""
+_REMEMBERED_BYTES = 4096
+"""Of a series' labels; longer ones are rare, and read anew each time."""
+_LABEL_BYTES = 170
+"""About what a label takes beside its bytes: two texts and their pair."""
+_OBJECT_BYTES = 300
+"""About what a series or metric takes beside its texts."""
 _CUMULATIVE = b"\x10\x02"
 _MONOTONIC = b"\x18\x01"
 
@@ -124,15 +134,23 @@ class SeriesMemory:
         self._groups: dict[tuple[bytes, str, Family, Data], Group] = {}
         self._attributes = AttributeBytes(b"\x3a")
         self._bytes = 0
+        self._lock = Lock()
+        """Large requests are read in threads of their own."""
 
     def learn(self, families: dict[str, Family]) -> None:
         """Remember what is told of metrics, by name; what was made of their series is made anew."""
-        new = {name: told for name, told in families.items() if self._families.get(name) != told}
-        if new:
-            if len(self._families) + len(new) > _FAMILIES:
-                self._families.clear()
-            self._families.update(new)
-            self._forget()
+        short = {
+            name: told._replace(help=told.help[:_HELP_BYTES], unit=told.unit[:_NAME_CHARACTERS])
+            for name, told in families.items()
+            if len(name) <= _NAME_CHARACTERS
+        }
+        with self._lock:
+            new = {name: told for name, told in short.items() if self._families.get(name) != told}
+            if new:
+                if len(self._families) + len(new) > _FAMILIES:
+                    self._families.clear()
+                self._families.update(islice(new.items(), _FAMILIES))
+                self._forget()
 
     def family(self, name: str) -> Family:
         """Return what was told of a metric, or of the histogram or summary that it is a part of."""
@@ -147,7 +165,6 @@ class SeriesMemory:
     def series(
         self,
         key: Hashable,
-        key_bytes: int,
         labels: tuple[tuple[str, str], ...],
         family: Family | None = None,
     ) -> Series | None:
@@ -156,35 +173,50 @@ class SeriesMemory:
 
         Args:
             key: by which it is looked up in `known`; None where it cannot be.
-            key_bytes: about how large that is.
             family: what came with the series; by default what was learnt.
         """
         named = dict(labels)
         name = named.get("__name__", "")
         if not name:
             return None
-        told = self.family(name) if family is None else family
-        attributes = b"".join(self._attributes[pair] for pair in labels if pair[0] != "__name__")
-        group = self.group(labels, told, Data.SUM if _is_sum(name, told.type) else Data.GAUGE)
-        head = b"\x0a" + varint(len(attributes) + 18) + attributes + b"\x19"
-        made = Series(group, head, attributes, labels)
-        size = key_bytes + 2 * len(attributes) + 600
-        if len(self.known) >= self._most or self._bytes + size > _MEMORY_BYTES:
-            self._forget()
-        if key is not None:
-            self._bytes += size
-            self.known[key] = made
+        with self._lock:
+            told = self.family(name) if family is None else family
+            attributes = b"".join(
+                self._attributes[pair] for pair in labels if pair[0] != "__name__"
+            )
+            data = Data.SUM if _is_sum(name, told.type) else Data.GAUGE
+            group = self._group(labels, told, data)
+            head = b"\x0a" + varint(len(attributes) + 18) + attributes + b"\x19"
+            made = Series(group, head, attributes, labels)
+            if key is not None and len(head) + len(name) <= _REMEMBERED_BYTES:
+                self._make_room(3 * len(head) + _LABEL_BYTES * len(labels))
+                self.known[key] = made
         return made
 
     def group(self, labels: tuple[tuple[str, str], ...], family: Family, data: Data) -> Group:
         """Return the metric that labels name, of the resource that they name."""
+        with self._lock:
+            return self._group(labels, family, data)
+
+    def _group(self, labels: tuple[tuple[str, str], ...], family: Family, data: Data) -> Group:
         named = dict(labels)
         resource = _resource(named)
         key = (resource, named["__name__"], family, data)
         found = self._groups.get(key)
         if found is None:
-            found = self._groups[key] = Group(resource, named["__name__"], family, data)
+            found = Group(resource, named["__name__"], family, data)
+            self._make_room(2 * len(resource) + 3 * len(found.head))
+            self._groups[key] = found
         return found
+
+    def _make_room(self, size: int) -> None:
+        """Count bytes that are about to be remembered; where there is no room, forget the others."""
+        size += _OBJECT_BYTES
+        if max(len(self.known), len(self._groups)) >= self._most or (
+            self._bytes + size > _MEMORY_BYTES
+        ):
+            self._forget()
+        self._bytes += size
 
     def _forget(self) -> None:
         self.known.clear()

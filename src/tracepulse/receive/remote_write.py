@@ -31,6 +31,9 @@ _STALE = bytes.fromhex("020000000000f07f")
 """The one NaN by which Prometheus says that a series has ended, little-endian."""
 _LATEST_MS = (2**63 - 1) // 1_000_000
 _MAX_LABELS = 256
+_MOST_BYTES = 64 * 1024 * 1024
+"""Of labels written out. Those of a series stand in each of its points, and texts of version 2.0 are
+sent once for any number of series, so that a small request could fill the memory."""
 
 Label = tuple[str | None, str | None]
 """Name and value; None for what is not UTF-8."""
@@ -48,6 +51,8 @@ class Written:
     """Native histograms that were written."""
     rejected: Counter[str] = field(default_factory=Counter)
     example: str = ""
+    spent_bytes: int = 0
+    """What labels and histograms took so far."""
     times: dict[bytes, bytes] = field(default_factory=dict)
     """Instants by their bytes in the request; the samples of a scrape share theirs."""
 
@@ -60,6 +65,15 @@ class Written:
         if records:
             self.rejected[reason] += records
             self.example = self.example or example
+
+    def spend(self, size: int) -> None:
+        """Note bytes that are about to be made; raises LimitExceeded where they are too many."""
+        self.spent_bytes += size
+        if self.spent_bytes > _MOST_BYTES:
+            raise LimitExceeded(
+                f"labels of more than {_MOST_BYTES:,} bytes once written out:"
+                " lower max_samples_per_send"
+            )
 
     def time(self, raw: bytes) -> bytes:
         """Return a varint of ms since 1970 as eight bytes of ns."""
@@ -102,8 +116,7 @@ class Written:
             self.refuse(UNREADABLE, records, "labels that are not UTF-8, or too many")
             return None
         read: tuple[Any, ...] = tuple(labels)
-        size = len(key) if isinstance(key, bytes) else 64 * len(labels)
-        made = self.memory.series(key, size, read, family)
+        made = self.memory.series(key, read, family)
         if made is None:
             self.refuse(NO_NAME, records, "a series without the label __name__")
         return made
@@ -116,7 +129,13 @@ class Written:
         start_unix_ns: int = 0,
         family: Family | None = None,
     ) -> None:
-        """Write what a series holds, whatever it looks like; histograms may be refused."""
+        """
+        Write what a series holds, whatever it looks like; histograms may be refused.
+
+        Raises:
+            LimitExceeded: it takes too much room, as labels stand in every point.
+        """
+        self.spend(len(series.head) * (len(samples) + len(histograms)))
         for sample in samples:
             self.writer.points(series.group).append(self._point(series, sample, start_unix_ns))
             self.samples += 1
@@ -128,6 +147,7 @@ class Written:
             except HistogramRefused as refusal:
                 self.refuse(refusal.reason, 1, f"{name}: {refusal}")
                 continue
+            self.spend(len(point))
             group = self.memory.group(series.labels, told, data)
             self.writer.points(group).append(point)
             self.histograms += 1

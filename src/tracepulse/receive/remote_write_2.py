@@ -21,6 +21,8 @@ from tracepulse.receive.wire_fields import read_varint
 
 __all__ = ["write_remote_2"]
 
+_TEXT_BYTES = 1024
+"""Of help and unit; more of them is not kept anyway."""
 _Metadata = tuple[int, bytes, bytes]
 """Type, help and unit."""
 
@@ -143,6 +145,7 @@ class _Reading:
         if len(texts) % 2:
             self.written.refuse(UNREADABLE, records, "a label without a value")
             return
+        self.written.spend(sum(map(len, texts)))
         family = Family(told[0], text_of(told[1]) or "", text_of(told[2]) or "")
         key = (*told, *texts)
         found = self.written.memory.known.get(key)
@@ -163,9 +166,15 @@ class _Reading:
         help_ref, unit_ref = told.get(3, 0), told.get(4, 0)
         return (
             told.get(1, 0),
-            self._symbols[help_ref] if help_ref else b"",
-            self._symbols[unit_ref] if unit_ref else b"",
+            _short(self._symbols[help_ref]) if help_ref else b"",
+            _short(self._symbols[unit_ref]) if unit_ref else b"",
         )
+
+
+def _short(text: bytes) -> bytes:
+    return (
+        text if len(text) <= _TEXT_BYTES else text[:_TEXT_BYTES].decode("utf-8", "ignore").encode()
+    )
 
 
 def _numbers(packed: bytes) -> list[int]:
