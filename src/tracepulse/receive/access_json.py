@@ -1,7 +1,6 @@
 """Access logs of Envoy and Istio as JSON: under Istio's names, Envoy Gateway's, or much-copied ones."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from tracepulse.receive.access_records import (
@@ -12,6 +11,7 @@ from tracepulse.receive.access_records import (
     access_record,
     ids_of,
 )
+from tracepulse.receive.key_plans import remembered_by_keys
 
 __all__ = ["is_access_record", "read_access_fields"]
 
@@ -47,7 +47,6 @@ _IN_BODY = ("upstream_local_address", "downstream_local_address")
 _NUMBERS_AT = len(TEXT_FIELDS)
 _OTHERS_AT = _NUMBERS_AT + len(NUMBER_FIELDS)
 _IDS_AT = _OTHERS_AT + len(OTHER_FIELDS)
-_MAX_KEYS = 100
 
 
 def is_access_record(fields: Mapping[str, Any]) -> bool:
@@ -78,7 +77,7 @@ def read_access_fields(fields: Mapping[str, Any]) -> AccessRecord:
     return record
 
 
-@lru_cache(maxsize=_MAX_KEYS)
+@remembered_by_keys
 def _places(keys: tuple[str, ...]) -> tuple[int | None, ...]:
     """Return where each field goes: a place in _ORDER, None for among the rest, -1 for nowhere."""
     return tuple(

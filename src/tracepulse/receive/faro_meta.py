@@ -36,6 +36,8 @@ _NAMES = {
 }
 _MAX_DEPTH = 6
 """Levels of objects that become dotted names; what lies deeper is JSON text."""
+_MAX_CHARACTERS = 256
+"""Of a dotted name; what lies under a longer one is JSON text too, or the name would stand in each part."""
 
 
 def read_meta(meta: Any) -> tuple[tuple[tuple[str, Any], ...], Attributes]:
@@ -61,7 +63,7 @@ def leaves(prefix: str, value: Mapping[str, Any], depth: int = 1) -> Iterator[tu
     """Yield what lies in nested objects with its dotted path; null and empty texts are nothing."""
     for key, item in value.items():
         path = f"{prefix}{key}"
-        if isinstance(item, dict) and depth < _MAX_DEPTH:
+        if isinstance(item, dict) and depth < _MAX_DEPTH and len(path) <= _MAX_CHARACTERS:
             yield from leaves(f"{path}.", item, depth + 1)
         elif item is not None and item != "":
             yield path, item

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
+
+from tracepulse.receive.key_plans import remembered_by_keys
 
 __all__ = [
     "FieldRoles",
@@ -53,8 +54,10 @@ _ROLE_OF: dict[str, tuple[Role, int]] = {
     key: (role, place) for role, keys in _ROLE_KEYS.items() for place, key in enumerate(keys)
 }
 _TELLING = ("time", "level", "message")
-_REMEMBERED = 1000
 _FLATTENED_LEVELS = 4
+_PREFIX_CHARACTERS = 256
+"""An object under a longer name stays as it is: the name would stand in each of its fields, where names
+are cut to that anyway."""
 
 _PAIR = re.compile(r"""(?:(?<=\s)|^)([A-Za-z_@][\w.@/-]*+)=("(?:[^"\\]|\\.)*+"|[^\s"]*+)(?=\s|$)""")
 _ESCAPE = re.compile(r"\\(.)")
@@ -66,20 +69,12 @@ _COVERED_RATIO = 0.9
 class FieldRoles:
     """Tells what each field of a record means; worked out once for every set of keys."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], tuple[tuple[str, Role], ...]] = {}
-
     def of(self, fields: Mapping[str, Any]) -> tuple[tuple[str, Role], ...]:
         """Return key and role of the fields that have one: at most one key to a role."""
-        keys = tuple(fields)
-        roles = self._known.get(keys)
-        if roles is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            roles = self._known[keys] = _roles_of(keys)
-        return roles
+        return _roles_of(tuple(fields))
 
 
+@remembered_by_keys
 def _roles_of(keys: tuple[str, ...]) -> tuple[tuple[str, Role], ...]:
     best: dict[Role, tuple[int, str]] = {}
     for key in keys:
@@ -95,7 +90,7 @@ def has_log_fields(fields: Mapping[str, Any]) -> bool:
     return _tells(tuple(fields))
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@remembered_by_keys
 def _tells(keys: tuple[str, ...]) -> bool:
     return any(_ROLE_OF.get(key.lower(), ("", 0))[0] in _TELLING for key in keys)
 
@@ -110,7 +105,7 @@ def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested objects as dotted keys, to 4 levels; deeper ones stay as they are."""
     flat: dict[str, Any] = {}
     for key, value in fields.items():
-        if type(value) is dict and value:
+        if type(value) is dict and value and len(key) <= _PREFIX_CHARACTERS:
             _flatten(flat, key, value, _FLATTENED_LEVELS - 1)
         else:
             flat[key] = value
@@ -119,10 +114,11 @@ def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _flatten(flat: dict[str, Any], prefix: str, fields: Mapping[str, Any], levels: int) -> None:
     for key, value in fields.items():
-        if type(value) is dict and levels > 1 and value:
-            _flatten(flat, f"{prefix}.{key}", value, levels - 1)
+        name = f"{prefix}.{key}"
+        if type(value) is dict and levels > 1 and value and len(name) <= _PREFIX_CHARACTERS:
+            _flatten(flat, name, value, levels - 1)
         else:
-            flat[f"{prefix}.{key}"] = value
+            flat[name] = value
 
 
 def logfmt_fields(line: str) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ _TWO_BYTES = 1 << 14
 _KEPT = frozenset({str, int, bool})
 _KEPT_BYTES = 128
 _KEPT_ENTRIES = 4096
+_KEPT_NAME = 256
 _RESOURCE_BYTES = 1024
 
 
@@ -50,8 +51,16 @@ def _utf8(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-@lru_cache(maxsize=4096)
 def _key(name: str) -> bytes:
+    return _short_key(name) if len(name) <= _KEPT_NAME else _written_key(name)
+
+
+@lru_cache(maxsize=4096)
+def _short_key(name: str) -> bytes:
+    return _written_key(name)
+
+
+def _written_key(name: str) -> bytes:
     data = _utf8(name)
     return b"\x0a" + _length(len(data)) + data
 

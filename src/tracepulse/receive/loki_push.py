@@ -35,8 +35,8 @@ Entry = tuple[Any, Any, Any]
 _LEVEL_LABELS = ("level", "severity", "severity_text", "lvl", "loglevel", "detected_level")
 _TRACE_LABELS = ("trace_id", "traceid", "traceID", "trace.id", "TraceID")
 _SPAN_LABELS = ("span_id", "spanid", "spanID", "span.id", "SpanID")
-_REMEMBERED_CHARACTERS = 4096
-"""Labels longer than this are read each time, so that what is remembered is bounded."""
+_REMEMBERED_LABELS, _REMEMBERED_CHARACTERS = 64, 2048
+"""More or longer ones are read each time, so that what is remembered is bounded."""
 _SOONEST_NS = 10**17
 """Smaller numbers than this (1973) are taken for seconds, milliseconds or microseconds."""
 _LATEST_NS = 2**63
@@ -165,11 +165,11 @@ def _stream(labels: Any) -> Known:
             (key, value if type(value) is str else str(value)) for key, value in labels.items()
         )
         size = sum(len(key) + len(value) for key, value in pairs)
-        of = _stream_of_pairs
-        return of(pairs) if size <= _REMEMBERED_CHARACTERS else of.__wrapped__(pairs)
+        is_small = size <= _REMEMBERED_CHARACTERS and len(pairs) <= _REMEMBERED_LABELS
+        return _stream_of_pairs(pairs) if is_small else _stream_of_pairs.__wrapped__(pairs)
     if isinstance(labels, str):
-        whole = _stream_of_text
-        return whole(labels) if len(labels) <= _REMEMBERED_CHARACTERS else whole.__wrapped__(labels)
+        is_small = len(labels) <= _REMEMBERED_CHARACTERS and labels.count("=") <= _REMEMBERED_LABELS
+        return _stream_of_text(labels) if is_small else _stream_of_text.__wrapped__(labels)
     raise LabelsError("need an object of labels and their values")
 
 

@@ -58,7 +58,7 @@ class _Line(NamedTuple):
 
 _PLACES: dict[tuple[Any, ...], tuple[Resource, str]] = {}
 """Resource and service by keys and texts, those last seen: senders are few, and their records many."""
-_KEPT_PLACES, _PLACE_CHARACTERS = 4096, 1024
+_KEPT_PLACES, _PLACE_KEYS, _PLACE_CHARACTERS = 4096, 64, 2048
 _TEXT = frozenset({str})
 
 
@@ -71,7 +71,10 @@ def _place(plan: FieldPlan, fields: dict[str, Any]) -> tuple[Resource, str]:
     found = _PLACES.get(key)
     if found is None:
         found = _place_of(fields, plan.place_pairs)
-        if len("".join(values)) <= _PLACE_CHARACTERS:
+        if (
+            len(values) <= _PLACE_KEYS
+            and len("".join((*plan.place_keys, *values))) <= _PLACE_CHARACTERS
+        ):
             if len(_PLACES) >= _KEPT_PLACES:
                 _PLACES.clear()
             _PLACES[key] = found

@@ -35,6 +35,8 @@ _WORDS = {
     "EMERG": 24,
     "EMERGENCY": 24,
 }
+_MAX_CHARACTERS = 64
+"""What is longer, with its spaces, is no such word."""
 _LETTERS = {"T": 1, "V": 1, "D": 5, "I": 9, "W": 13, "E": 17, "F": 21, "C": 21}
 
 LEVEL_PATTERN = "|".join(sorted(_WORDS, key=lambda word: (-len(word), word)))
@@ -44,9 +46,13 @@ SYSLOG_SEVERITIES = (24, 21, 21, 17, 13, 10, 9, 5)
 """By the number 0 (emergency) to 7 (debug) of RFC 5424."""
 
 
-@lru_cache(maxsize=1024)
 def severity_of_word(word: str) -> int:
     """Return the severity number (1 to 24) of a word or of its first letter alone; 0 if unknown."""
+    return _of_word(word) if len(word) <= _MAX_CHARACTERS else 0
+
+
+@lru_cache(maxsize=1024)
+def _of_word(word: str) -> int:
     upper = word.strip().upper()
     return _WORDS.get(upper) or (_LETTERS.get(upper, 0) if len(upper) == 1 else 0)
 

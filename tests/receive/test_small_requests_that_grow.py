@@ -1,0 +1,95 @@
+"""Requests of other protocols that are small on the wire: what is made of them and kept stays small too."""
+
+import json
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tracepulse.receive.elastic_bulk import read_bulk
+from tracepulse.receive.faro import convert_faro
+from tracepulse.receive.line_readers import LineReaders
+from tracepulse.receive.loki_push import read_push
+from tracepulse.receive.splunk_events import read_events
+
+NOW_NS = 1_770_000_000 * 10**9
+MB = 1_000_000
+Read = Callable[[bytes], object]
+
+
+def _loki(body: bytes) -> object:
+    return read_push(body, True, LineReaders(), NOW_NS)
+
+
+def _bulk(body: bytes) -> object:
+    return read_bulk(b'{"create":{}}\n' + body + b"\n", "logs", LineReaders(), NOW_NS)
+
+
+def _splunk(body: bytes) -> object:
+    return read_events(body, {}, LineReaders(), NOW_NS)
+
+
+def _pushed(line: str, **labels: str) -> bytes:
+    values = [["1770000000000000000", line]]
+    return json.dumps(
+        {"streams": [{"stream": labels or {"app": "shop"}, "values": values}]}
+    ).encode()
+
+
+@contextmanager
+def _at_most(peak: int = 1_000 * MB, kept: int = 1_000 * MB) -> Iterator[None]:
+    """Fail where more memory is taken meanwhile, or kept afterwards; in bytes."""
+    tracemalloc.start()
+    yield
+    left, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < peak
+    assert left < kept
+
+
+INSIDE = {"n" * 20_000: {f"{number}": 1 for number in range(5_000)}}
+"""An object under a long name: the name in each of its fields would be 100 MB."""
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (_bulk, json.dumps({"message": "x", **INSIDE}).encode()),
+        (_bulk, json.dumps({"message": "x", "a": INSIDE}).encode()),
+        (_splunk, json.dumps({"event": INSIDE}).encode()),
+        (_splunk, json.dumps({"event": "x", "fields": INSIDE}).encode()),
+        (_loki, _pushed(json.dumps(INSIDE))),
+        (convert_faro, json.dumps({"logs": [{"message": "x", "context": INSIDE}]}).encode()),
+    ],
+)
+def test_an_object_under_a_long_name(read: Read, body: bytes) -> None:
+    """A name is not repeated for every field within, once it is longer than names may be."""
+    with _at_most(peak=20 * MB):
+        read(body)
+
+
+def _senders_own(turn: int) -> Iterator[tuple[Read, dict[str, Any]]]:
+    long = f"{turn}" * 20_000
+    many = {f"{turn}.{number}": "" for number in range(3_000)}
+    of_host = {f"host.{key}": "" for key in many}
+    pairs = " ".join(f"k{turn}x{key}=1" for key in many)
+    yield _bulk, {"level": long, "message": "x"}
+    yield _bulk, {long: "x", "message": "x"}
+    yield _bulk, {**of_host, "message": "x"}
+    yield _bulk, {**many, "response_code": 200, "response_flags": "-"}
+    yield _splunk, {"event": many}
+    yield _loki, {"streams": [{"stream": many, "values": [["1770000000000000000", "x"]]}]}
+    yield (
+        _loki,
+        {"streams": [{"stream": {"a": "b"}, "values": [["1770000000000000000", pairs]] * 2}]},
+    )
+
+
+def test_what_is_remembered_of_senders_own_words_is_bounded() -> None:
+    """Names, levels and labels that are never the same, and long or many, are not kept."""
+    with _at_most(kept=4 * MB):
+        for turn in range(30):
+            for read, value in _senders_own(turn):
+                read(json.dumps(value).encode())
