@@ -129,6 +129,14 @@ def test_a_key_is_found_where_each_protocol_puts_it(headers: dict[str, str]) -> 
     assert port.post().status_code == 403
 
 
+@pytest.mark.parametrize("given", ["Basic é", "Basic /w==", "ApiKey \xff\xfe", "Splunk é", "Basic"])
+def test_a_key_in_letters_of_no_key(given: str) -> None:
+    """What cannot be a key is refused as a wrong one, whoever sends it."""
+    headers = {b"authorization": given.encode("latin-1")}
+    answer = Port("k", host="10.0.0.9").client.post("/take", content=b"x", headers=headers)
+    assert 403 == answer.status_code
+
+
 def test_pages_send_only_where_they_are_allowed() -> None:
     """A page that a person on this machine looks at may not write into the server."""
     port = Port(origins=("https://shop.example",))

@@ -22,7 +22,7 @@ LINE = '{"level":"warn","msg":"late","trace_id":"0af7651916cd43dd8448eb211c80319
 ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 1e308, 2**63, 2**64, -(2**63) - 1, "", " ", "\x00", "\ud83d",
     "x" * 300, [], {}, [[]], {"": ""}, {"a": {"b": {"c": {"d": {"e": 1}}}}}, "2026-02-30T25:61:61Z",
-    "NaN", "٣", "0" * 40, "-", "1e9", [1, None], {"name": None}, "9" * 5000,
+    "NaN", "٣", "²", "2026-02-02T02:40:00+99:00", '[2026-02-02T02:40:00.²Z] "GET', "0" * 40, "-", "1e9", [1, None], {"name": None}, "9" * 5000,
 ]  # fmt: skip
 """Values that stand where others are expected."""
 
@@ -89,6 +89,20 @@ def test_odd_values_in_any_place(
     for place in range(places):
         for value in ODD:
             admit(_sound(read, make(value, place)), "logs", SERVER_LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("make", "read", "places"),
+    [(_loki, _read_loki, 5), (_bulk, _read_bulk, len(FIELDS)), (_splunk, _read_splunk, 8)],
+)
+@pytest.mark.parametrize("deep", [b"[" * 900 + b"]" * 900, b'{"a":' * 900 + b"1" + b"}" * 900])
+def test_values_as_deep_as_json_is_read(
+    make: Callable[[object, int], bytes], read: Callable[[bytes], bytes], places: int, deep: bytes
+) -> None:
+    """Lists in lists that can be read can be written too, or are refused in words."""
+    for place in range(places):
+        body = make("DEEP", place).replace(b'"DEEP"', deep)
+        admit(_sound(read, body), "logs", SERVER_LIMITS)
 
 
 PROTOBUF = stream(

@@ -11,6 +11,7 @@ from tracepulse.receive.access_records import (
     access_record,
     ids_of,
 )
+from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.key_plans import remembered_by_keys
 
 __all__ = ["is_access_record", "read_access_fields"]
@@ -66,7 +67,7 @@ def read_access_fields(fields: Mapping[str, Any]) -> AccessRecord:
         if place is None:
             more.append((key, value))
         elif place >= 0:
-            values[place] = value if type(value) is str else str(value)
+            values[place] = value if type(value) is str else plain_text(value)
     record = access_record(
         values[:_NUMBERS_AT],
         values[_NUMBERS_AT:_OTHERS_AT],

@@ -170,6 +170,8 @@ def add_own_attributes(
 
 
 _MAX_DIGITS = 19
+_LATEST_S = 9_223_372_036
+"""In 2262, where nanoseconds end that have 64 bits."""
 _REMEMBERED_CHARACTERS = 300
 """No host name or cluster is longer; what is, is not worth the memory of looking it up again."""
 
@@ -274,4 +276,5 @@ def _whole_seconds(text: str) -> int | None:
         moment = datetime.fromisoformat(text + "+00:00")
     except ValueError:
         return None
-    return int(moment.timestamp())
+    whole_s = int(moment.timestamp())
+    return whole_s if 0 <= whole_s <= _LATEST_S else None

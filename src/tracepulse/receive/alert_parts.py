@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody
+from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.log_times import rfc3339_unix_ns
 
 __all__ = [
@@ -66,7 +67,7 @@ def texts(given: object, place: str) -> dict[str, str]:
     if not isinstance(given, dict):
         raise MalformedBody(f"{place}: must be an object")
     kept = sorted(given.items())[:_MAX_ENTRIES]
-    return {key[:_MAX_TEXT]: str(value)[:_MAX_TEXT] for key, value in kept}
+    return {key[:_MAX_TEXT]: plain_text(value)[:_MAX_TEXT] for key, value in kept}
 
 
 def instant(given: Any, place: str) -> int | None:

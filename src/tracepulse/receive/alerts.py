@@ -20,6 +20,7 @@ from tracepulse.receive.alert_parts import (
     service_of,
     texts,
 )
+from tracepulse.receive.any_value import plain_text
 
 __all__ = ["MAX_BODY_BYTES", "read_alertmanager", "read_grafana"]
 
@@ -41,7 +42,9 @@ def read_alertmanager(
     """
     payload = json_object(body, "Alertmanager's webhook")
     if payload.get("version", "4") != "4":
-        raise MalformedBody(f"version {payload['version']!r}: only version 4 is known")
+        raise MalformedBody(
+            f"version {plain_text(payload['version'])[:40]!r}: only version 4 is known"
+        )
     given = _list(payload, "send Alertmanager's webhook, version 4")
     return tuple(
         _alert("alertmanager", each, f"alerts[{place}]", received_unix_ns, trust)

@@ -14,6 +14,7 @@ __all__ = [
     "add_attributes",
     "compact_json",
     "fill_any_value",
+    "plain_text",
 ]
 
 MAX_DEPTH = 16
@@ -81,5 +82,23 @@ def add_attributes(target: Attributes, items: Iterable[tuple[str, Any]]) -> None
 
 
 def compact_json(value: Any) -> str:
-    """Return a value as JSON text without spaces."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    """Return a value as JSON text without spaces; one that is too deep to be written to MAX_DEPTH."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:  # it reads 1024 levels and writes 254
+        return orjson.dumps(_shallow(value, 1), option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def plain_text(value: Any) -> str:
+    """Return a value decoded from JSON as text: lists and objects as JSON, of any depth."""
+    return compact_json(value) if isinstance(value, Mapping | list | tuple) else str(value)
+
+
+def _shallow(value: Any, depth: int) -> Any:
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth > MAX_DEPTH:
+        return DEPTH_MARK
+    if isinstance(value, Mapping):
+        return {key: _shallow(item, depth + 1) for key, item in value.items()}
+    return [_shallow(item, depth + 1) for item in value]

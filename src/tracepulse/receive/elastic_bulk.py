@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody
+from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.field_values import instant_unix_ns
 from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
 from tracepulse.receive.limits import SERVER_LIMITS
@@ -125,7 +126,7 @@ def _action(line: bytes, number: int, index: str) -> tuple[str, str, str]:
     return (
         action,
         named if type(named) is str and named else index,
-        "" if document_id is None else str(document_id),
+        "" if document_id is None else plain_text(document_id),
     )
 
 
@@ -148,7 +149,7 @@ def _add(
     if fields.get("@timestamp") is not None:
         time_unix_ns = instant_unix_ns(fields["@timestamp"]) or 0
         if not time_unix_ns:
-            shown = str(fields["@timestamp"])[:40]
+            shown = plain_text(fields["@timestamp"])[:40]
             reason = f"failed to parse field [@timestamp] of type [date] with value '{shown}'"
             return _Refused("timestamp", "document_parsing_exception", reason)
         del fields["@timestamp"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.admission import UNREADABLE
+from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.faro_meta import Attributes, leaves, read_meta
 from tracepulse.receive.json_body import decode_json
@@ -186,7 +187,7 @@ def _stack(kind: str, value: str, frames: list[Any]) -> str:
     for frame in frames[:_MAX_FRAMES]:
         if isinstance(frame, dict):
             place = ":".join(
-                str(frame[key]) for key in ("filename", "lineno", "colno") if frame.get(key)
+                plain_text(frame[key]) for key in ("filename", "lineno", "colno") if frame.get(key)
             )
             lines.append(f"    at {_text(frame.get('function')) or '?'} ({place})")
     if len(frames) > _MAX_FRAMES:
@@ -215,7 +216,9 @@ def _measurement(writer: LogWriter, resource: Any, everywhere: Attributes, item:
         told = [("measurement.type", kind or None), *leaves("measurement.", values)]
         told += _context(item)
         name = "measurement"
-    body = " ".join([kind, *(f"{key}={value}" for key, value in values.items())]).strip()
+    body = " ".join(
+        [kind, *(f"{key}={plain_text(value)}" for key, value in values.items())]
+    ).strip()
     _write(
         writer, resource, item, body, [*everywhere, *told],
         _OF_MEASUREMENT, event_name=name,

@@ -206,14 +206,14 @@ class InstantReader:
 
     def _whole_seconds(self, text: str, tail: str) -> int | None:
         zone = self.zone
-        if tail and self.layout.name != "ctime":
-            zone = _zone_of(tail)
-            text = text.removesuffix(tail)
         assert self.layout.civil is not None
-        civil = self.layout.civil(text)
-        if civil is None:
-            return None
         try:
+            if tail and self.layout.name != "ctime":
+                zone = _zone_of(tail)
+                text = text.removesuffix(tail)
+            civil = self.layout.civil(text)
+            if civil is None:
+                return None
             return self._completed_ns(civil, zone)
         except (ValueError, OverflowError):
             return None

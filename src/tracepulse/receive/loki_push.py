@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tracepulse.errors import MalformedBody
+from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.json_body import decode_json_leniently
 from tracepulse.receive.key_plans import remembered_by_keys
 from tracepulse.receive.line_readers import LineReaders
@@ -137,7 +138,9 @@ def _checked(
             continue
         time_unix_ns = time if type(time) is int else _time_in(time)
         if not 0 < time_unix_ns < _LATEST_NS:
-            refusals.add(BAD_TIME, f"timestamp {str(time)[:40]!r} is not nanoseconds since 1970")
+            refusals.add(
+                BAD_TIME, f"timestamp {plain_text(time)[:40]!r} is not nanoseconds since 1970"
+            )
             continue
         if time_unix_ns < _SOONEST_NS:
             time_unix_ns = number_unix_ns(time_unix_ns) or time_unix_ns
@@ -162,7 +165,8 @@ def _stream(labels: Any) -> Known:
     """
     if isinstance(labels, dict):
         pairs = tuple(
-            (key, value if type(value) is str else str(value)) for key, value in labels.items()
+            (key, value if type(value) is str else plain_text(value))
+            for key, value in labels.items()
         )
         size = sum(len(key) + len(value) for key, value in pairs)
         is_small = size <= _REMEMBERED_CHARACTERS and len(pairs) <= _REMEMBERED_LABELS

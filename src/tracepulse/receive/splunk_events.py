@@ -138,7 +138,11 @@ def _known(logs: SentLogs, fields: dict[str, Any]) -> tuple[Known, list[tuple[st
         return logs.known_of(fields)
     number, text = fields.pop(_SEVERITY_NUMBER, 0), fields.pop(_SEVERITY_TEXT, "")
     known, left = logs.known_of(fields)
-    number = int(number) if str(number).isdecimal() and len(str(number)) < 3 else 0
+    number = (
+        int(number)
+        if type(number) in (int, str) and str(number).isdecimal() and len(str(number)) < 3
+        else 0
+    )
     text = text if type(text) is str else ""
     if not 1 <= number <= 24:
         number = severity_of_word(text)

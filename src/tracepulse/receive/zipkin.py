@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tracepulse.errors import MalformedBody
-from tracepulse.receive.any_value import compact_json
+from tracepulse.receive.any_value import compact_json, plain_text
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.json_body import decode_json
 from tracepulse.receive.span_parts import (
@@ -268,7 +268,10 @@ def _span_id(value: Any, what: str) -> bytes:
 
 def _scope(tags: _Object) -> tuple[str, str]:
     """Take the instrumentation scope out of the tags, where OpenTelemetry's exporters write it."""
-    return (str(tags.pop("otel.scope.name", "")), str(tags.pop("otel.scope.version", "")))
+    return (
+        plain_text(tags.pop("otel.scope.name", "")),
+        plain_text(tags.pop("otel.scope.version", "")),
+    )
 
 
 def _status(tags: _Object) -> tuple[int, str]:
@@ -287,16 +290,20 @@ def _status(tags: _Object) -> tuple[int, str]:
         message = description
         del tags["otel.status_description"]
     error = tags.get("error")
-    if error is not None and str(error).lower() != "false":
+    told = plain_text(error)
+    if error is not None and told.lower() != "false":
         code = _ERROR
-        if not message and str(error).lower() != "true":
-            message = str(error)
+        if not message and told.lower() != "true":
+            message = told
         del tags["error"]
     return code, message
 
 
 def _events(source: _Object) -> tuple[tuple[int, str], ...]:
     return tuple(
-        (micros_to_ns(note.get("timestamp"), "annotations.timestamp"), str(note.get("value", "")))
+        (
+            micros_to_ns(note.get("timestamp"), "annotations.timestamp"),
+            plain_text(note.get("value", "")),
+        )
         for note in child_objects(source, "annotations")
     )
