@@ -343,6 +343,31 @@ def test_equal_lines_that_may_be_two_events_are_both_stored(
     assert 1 == loader.status().deduplicated_records
 
 
+@pytest.mark.parametrize(
+    ("origin", "times", "stored"),
+    [
+        ("loki", (T + 1, T + 2), 2),
+        ("elasticsearch", (T, T + 1), 2),
+        ("splunk_hec", (T + 1, 0), 4),  # one without an instant
+        ("splunk_hec", (T, T), 4),  # whole seconds
+        ("syslog", (T + 1, T + 2), 4),
+        ("files", (T + 1, T + 2), 4),
+    ],
+)
+def test_what_senders_of_other_protocols_try_again_is_stored_once(
+    engine: ChdbEngine, tmp_path: Path, origin: str, times: tuple[int, ...], stored: int
+) -> None:
+    """An equal request of a protocol whose senders try again is a repetition, where times are fine."""
+    data_set = f"again-{origin}-{stored}-{times[0] % SECOND}"
+    body = logs(*(log("line", at=at) for at in times)).SerializeToString()
+    request = frame(body, Receipt(T, origin, "loopback", data_set))
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / f"{data_set}.logs.sealed").write_bytes(request * 2)
+    _crash_and_load(engine, tmp_path, f"{data_set}-later")
+    found = rows(engine, f"SELECT Body FROM otel_logs WHERE DataSet = '{data_set}'")
+    assert stored == len(found)
+
+
 # -- what the engine refuses -----------------------------------------------------------------------
 
 

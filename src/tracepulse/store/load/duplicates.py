@@ -5,6 +5,9 @@ Senders repeat a request whose answer they did not get (OTLP asks them to). A sp
 earlier one when data set, trace id, span id and start agree, in whatever request it came; log records
 and metric points have no ids, so for them a whole request is the same when all its bytes are. The
 memory reaches back some minutes, as senders do.
+
+Senders of other protocols try again too. Some write instants in whole seconds, and one record at a
+time: two such requests that are equal may be two events, and are both kept.
 """
 
 from dataclasses import dataclass
@@ -22,6 +25,10 @@ __all__ = ["Duplicates", "Keys", "keys_of"]
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 _EMPTY = np.uint64(0)
 _FIRST_SIZE = 1 << 12
+_TRIED_AGAIN = frozenset({"loki", "elasticsearch", "splunk_hec", "faro", "prometheus"})
+"""Protocols besides OTLP whose senders repeat a request; syslog's and Envoy's do not, and what is read or
+fetched from elsewhere is read once."""
+_SECOND_NS = 10**9
 _ORIGINAL_START = b"tracepulse.original_time_unix_nano"
 """On a span whose start was moved at the door, to a place that depends on when it was received."""
 
@@ -69,12 +76,15 @@ def _can_be_told(decoded: Decoded) -> NDArray[np.bool_]:
     """
     rows = decoded.rows
     origins = [decoded.text_at(p) for p in rows.cell(Row.REQUEST, "origin").tolist()]
-    told = np.array([each.startswith("otlp") for each in origins], np.bool_)
+    is_otlp = np.array([each.startswith("otlp") for each in origins], np.bool_)
+    told = is_otlp | np.array([each in _TRIED_AGAIN for each in origins], np.bool_)
     if decoded.signal == "logs":
-        timeless = (rows.cell(Row.LOG, "time_unix_ns") == 0) & (
-            rows.cell(Row.LOG, "observed_unix_ns") == 0
-        )
+        times = rows.cell(Row.LOG, "time_unix_ns")
         _, _, request = decoded.ancestry(rows.owner(Row.LOG))
+        is_fine = is_otlp.copy()
+        is_fine[request[times % _SECOND_NS != 0]] = True
+        told &= is_fine
+        timeless = (times == 0) & (rows.cell(Row.LOG, "observed_unix_ns") == 0)
         told[request[timeless]] = False
     return told
 
