@@ -21,6 +21,18 @@ def batch(*events: Any, between: str = "", **defaults: str) -> SplunkEvents:
     return read_events(body.encode(), defaults, LineReaders(), NOW_NS)
 
 
+def test_a_sender_of_times_without_a_year_or_date_goes_on_for_days() -> None:
+    """They are completed by when they come, however long ago their sender was first heard of."""
+    readers, day_ns = LineReaders(), 86_400 * 10**9
+    found = []
+    for day, text in enumerate(("02", "03", "04", "05", "06")):
+        lines = [f"Feb {text} 02:40:00 host cron[7]: done", f"02:40:0{day} INFO done"]
+        body = "".join(json.dumps({"event": line, "source": line[:3]}) for line in lines).encode()
+        read = read_events(body, {}, readers, NOW_NS + day * day_ns)
+        found += [(record["time"] - NOW_NS) // day_ns for record in sent_records(read.body)]
+    assert [0, 0, 1, 1, 2, 2, 3, 3, 4, 4] == found
+
+
 def test_metadata_fields_and_event_become_a_record() -> None:
     """Metadata and fields of the place go to the resource, the others stay with the record."""
     event = {

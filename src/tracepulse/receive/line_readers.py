@@ -19,6 +19,8 @@ MAX_LINES = 4000
 """Lines after which a reader forgets the instants that it has seen: at most 0.6 MB each."""
 LEARNT_LINES = 100
 """First lines of a sender from which the layouts of its headers are learnt."""
+_RENEWED_NS = 600 * 10**9
+"""Age of the instant that completes times which lack a year or a date; they may be an hour after it."""
 _LEARNT_CHARACTERS = 1000
 """Headers stand at the beginning of a line; more of one is not kept."""
 
@@ -69,7 +71,8 @@ class LineReaders:
         if lent.learnt < LEARNT_LINES:
             _learn(lent, lines, received_unix_ns)
         lent.lines += len(lines)
-        if lent.lines >= MAX_LINES:
+        is_old = received_unix_ns - lent.reader.reference_unix_ns > _RENEWED_NS
+        if is_old or lent.lines >= MAX_LINES:
             lent.reader.renew(received_unix_ns)
             lent.lines = 0
         return lent
