@@ -57,6 +57,8 @@ def _values(body: bytes) -> Iterator[Any]:
             except orjson.JSONDecodeError:
                 text = text or body.decode("latin-1")  # as many characters as bytes
             try:
+                if text[at] != "{":
+                    raise ValueError  # a value of another kind, of which there may be any number
                 _, end = _decoder.raw_decode(text, at)
             except (ValueError, RecursionError):
                 yield UNREADABLE_VALUE

@@ -59,7 +59,10 @@ _PREFIX_CHARACTERS = 256
 """An object under a longer name stays as it is: the name would stand in each of its fields, where names
 are cut to that anyway."""
 
-_PAIR = re.compile(r"""(?:(?<=\s)|^)([A-Za-z_@][\w.@/-]*+)=("(?:[^"\\]|\\.)*+"|[^\s"]*+)(?=\s|$)""")
+_PAIR = re.compile(
+    r"""(?:(?<=\s)|^)([A-Za-z_@][\w.@/-]*+)=("(?:[^"\\]|\\[\s\S])*+(?:"|\\?\Z)|[^\s"]*+)(?=\s|$)"""
+)
+"""A text without an end goes to the end of the line, so that no line is searched over and over."""
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 _COVERED_RATIO = 0.9
@@ -128,6 +131,8 @@ def logfmt_fields(line: str) -> dict[str, Any] | None:
     for key, value in _PAIR.findall(line):
         covered += len(key) + len(value) + 2
         if value[:1] == '"':
+            if not _is_ended(value):
+                return None
             value = value[1:-1]
             if "\\" in value:
                 value = _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), value)
@@ -135,6 +140,12 @@ def logfmt_fields(line: str) -> dict[str, Any] | None:
     if len(fields) < 2 or covered < _COVERED_RATIO * len(line) or not has_log_fields(fields):
         return None
     return fields
+
+
+def _is_ended(quoted: str) -> bool:
+    """Tell whether a text in quotes has its last one, which no odd number of backslashes stands before."""
+    inner = quoted[1:-1]
+    return len(quoted) > 1 and quoted[-1] == '"' and (len(inner) - len(inner.rstrip("\\"))) % 2 == 0
 
 
 def trace_id(value: Any) -> bytes:

@@ -17,6 +17,9 @@ _GENERIC = re.compile(
     re.IGNORECASE,
 )
 
+_MAX_CHARACTERS = 255
+"""Of a name in any file system; what a sender says may be longer, and have thousands of endings."""
+
 
 def service_of_path(path: PurePath) -> str:
     """
@@ -24,7 +27,7 @@ def service_of_path(path: PurePath) -> str:
 
     `checkout-2024-05-01.log.gz` is of `checkout`; `checkout/error.log` too; `error.log` of ''.
     """
-    for name in (_stem(path.name), path.parent.name):
+    for name in (_stem(path.name[-_MAX_CHARACTERS:]), path.parent.name):
         if name and not _GENERIC.fullmatch(name):
             return name
     return ""

@@ -28,9 +28,9 @@ def parsed_labels(text: str) -> Iterator[tuple[str, str]]:
     inner = text.strip()
     if not (inner.startswith("{") and inner.endswith("}")):
         raise LabelsError(f'{text[:80]!r}: need {{name="value", …}}')
-    inner = inner[1:-1]
+    inner = inner[1:-1].rstrip()
     at = 0
-    while inner[at:].strip() if at < len(inner) else "":
+    while at < len(inner):
         match = _LABEL.match(inner, at)
         if match is None:
             raise LabelsError(f'{text[:80]!r}: need name="value" at character {at + 1}')
