@@ -52,6 +52,14 @@ def _sent(**payload: Any) -> DropInPort:
     return port
 
 
+def test_a_text_that_was_cut_within_a_letter() -> None:
+    """JavaScript cuts a text between the halves of a letter; the rest of the payload is kept."""
+    body = rb'{"logs":[{"message":"cut \ud83d"},{"message":"whole"}]}'
+    port = DropInPort()
+    assert 202 == port.post(PATH, body).status_code
+    assert ["cut ?", "whole"] == [record.body.string_value for record in _records(port)]
+
+
 def test_a_log() -> None:
     """Message, level, time and trace are the record's; what the payload says of its page is with it."""
     log = {

@@ -46,6 +46,15 @@ def test_spans_are_accepted_as_zipkin_accepts_them(packed: bool) -> None:
     assert ["zipkin"] == [receipt.origin for _, _, receipt, _ in port.sink.kept]
 
 
+def test_a_text_that_was_cut_within_a_letter() -> None:
+    """JavaScript cuts a tag between the halves of a letter; the spans are kept."""
+    port = DropInPort()
+    body = json.dumps([{**SPAN, "tags": {"title": "cut \ud83d"}}]).encode()
+    assert 202 == port.post(PATH, body).status_code
+    (span,) = _spans(port)
+    assert "cut ?" == span.attributes[0].value.string_value
+
+
 def test_a_bad_span_costs_itself_alone() -> None:
     """The good ones of its batch are kept, and the door counts it."""
     port = DropInPort()

@@ -18,7 +18,7 @@ from tracepulse.receive.admission import UNREADABLE
 from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.faro_meta import Attributes, leaves, read_meta
-from tracepulse.receive.json_body import decode_json
+from tracepulse.receive.json_body import decode_json_leniently
 from tracepulse.receive.limits import FARO_LIMITS
 from tracepulse.receive.log_times import rfc3339_unix_ns
 from tracepulse.receive.log_writer import LogWriter
@@ -53,7 +53,7 @@ def convert_faro(body: bytes) -> tuple[Converted, ...]:
         MalformedBody: it is no payload of Faro.
         LimitExceeded: it holds more than one page sends at a time.
     """
-    payload = decode_json(body)
+    payload = decode_json_leniently(body)
     if not isinstance(payload, dict):
         raise MalformedBody("Faro: need an object with meta, logs, exceptions, events or traces")
     known = (*_KINDS, "traces", "meta")

@@ -12,7 +12,7 @@ from tracepulse.receive.admission import UNREADABLE
 from tracepulse.receive.complaints import Complaints
 from tracepulse.receive.compression import UnsupportedEncoding
 from tracepulse.receive.drop_in import Answer, Converted, Door, Request, Route
-from tracepulse.receive.json_body import decode_json
+from tracepulse.receive.json_body import decode_json_leniently
 from tracepulse.receive.zipkin import looks_like_zipkin_v1, write_zipkin
 
 __all__ = ["convert_zipkin", "routes"]
@@ -30,7 +30,7 @@ def convert_zipkin(body: bytes) -> Converted:
         MalformedBody: it is no list of spans, or of spans of version 1.
         LimitExceeded: it has more objects and lists than are read.
     """
-    value = decode_json(body)
+    value = decode_json_leniently(body)
     if looks_like_zipkin_v1(value):
         raise MalformedBody("these are spans of version 1: send JSON of version 2")
     if isinstance(value, dict):
