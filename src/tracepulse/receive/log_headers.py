@@ -42,7 +42,9 @@ _SAME_INSTANT_NS = 26 * 3600 * 10**9
 """An epoch number beside a civil time may differ from it by any zone there is, not more."""
 
 _WORD = r"(?:\[[^\]]*\]|[^\s|]+)"
-_GAP = r"(?:[\s|]+|(?<=\])(?=\[))"
+_SKIPPED = r"(?:(?>\[[^\]]*\](?=[\s|\[])|[^\s|]++)(?:[\s|]++|(?<=\])(?=\[)))"
+"""A word and the gap behind it, in one way only: a line of brackets can be divided into eight words in
+millions of ways, and all of them would be tried."""
 _OPEN, _CLOSE = r"[\[(<\"']?", r"[\])>\"']?"
 _AFTER_TIME = r"[\s|,;:]*(?:-\s+)?"
 _AFTER_LEVEL = r"(?=[\s:|,\])>-]|$)[\])>]?(?:\s*(?:[:,](?=\s|$)|\|)|\s+-(?=\s))*\s*"
@@ -219,7 +221,7 @@ def learn_header_layout(
     if place is None:
         return None
     layout, words = place
-    before = rf"\s*(?:{_WORD}{_GAP}){{{words}}}"
+    before = rf"\s*{_SKIPPED}{{{words}}}"
     start = rf"{before}{_OPEN}(?:{layout.pattern})(?!\w){_CLOSE}{_AFTER_TIME}"
     if layout.name == "klog":
         return _compiled(_KLOG.format(time=layout.pattern), layout, 2, reference_unix_ns, zone)
@@ -230,8 +232,8 @@ def learn_header_layout(
     rests = [line[match.end() : _HEADER_CHARACTERS] for line, match in matches]
     early = _place_of_level([line[: match.start(1)] for line, match in matches], words)
     if early is not None:
-        before = rf"\s*(?:{_WORD}{_GAP}){{{early}}}[\[(<]?(?P<level>{_LEVEL})[\])>]?:?\s+"
-        before += rf"(?:{_WORD}{_GAP}){{{words - early - 1}}}"
+        before = rf"\s*{_SKIPPED}{{{early}}}[\[(<]?(?P<level>{_LEVEL})[\])>]?:?\s+"
+        before += rf"{_SKIPPED}{{{words - early - 1}}}"
         start = rf"{before}{_OPEN}(?:{layout.pattern})(?!\w){_CLOSE}{_AFTER_TIME}"
         return _compiled(
             start + _tail(rests, layout, leveled=True), layout, 2, reference_unix_ns, zone
@@ -256,7 +258,7 @@ def _with_late_level(
     # The words seen come first and in their own case: matching without regard to case is slow.
     words = "|".join([word for word, _ in seen.most_common()] + [_LEVEL])
     letters = "" if seen else "|[TVDIWEF](?=[\\s:/])"
-    middle = rf"(?:{_WORD}{_GAP}){{{late}}}"
+    middle = rf"{_SKIPPED}{{{late}}}"
     level = rf"(?P<middle>{middle})[\[(<]?(?P<level>{words}{letters}){_AFTER_LEVEL}"
     fits = re.compile(level, re.ASCII)
     matches = [match for rest in rests if (match := fits.match(rest))]
