@@ -192,6 +192,23 @@ def test_a_metric_alert_of_sentry(open_api: Callable[..., Opened]) -> None:
     assert NOW_UNIX_NS == ended.ends_unix_ns
 
 
+@pytest.mark.parametrize("projects", [7, True, "cart", {"a": 1}, [7, None], [[["cart"]]]])
+def test_projects_of_sentry_that_are_no_list_of_names(projects: object) -> None:
+    """The alert is kept; whose it is stays unknown."""
+    data = {**METRIC_ALERT["data"]}
+    data["metric_alert"] = {**data["metric_alert"], "projects": projects}
+    body = json.dumps({**METRIC_ALERT, "data": data}).encode()
+    (alert,) = read_sentry(body, "metric_alert", NOW_UNIX_NS)
+    assert ("Too many errors", "") == (alert.name, alert.service)
+
+
+def test_alerts_with_numbers_for_ids_are_told_apart() -> None:
+    """Many systems number their alerts; two of one name are two."""
+    alerts = [{"name": "slow", "id": number} for number in (7, 8, "7")]
+    first, second, third = read_generic(json.dumps(alerts).encode(), NOW_UNIX_NS)
+    assert first.fingerprint == third.fingerprint != second.fingerprint
+
+
 def test_other_news_of_sentry_is_passed_over(open_api: Callable[..., Opened]) -> None:
     """An installation is no alert; the webhook is answered well, or Sentry would switch it off."""
     api, given = open_api(sentry_secret=SECRET)

@@ -96,6 +96,6 @@ def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 def fingerprint_of(given: object, labels: Mapping[str, str]) -> str:
     """Return the sender's identity of the alert; its labels are one when it names none."""
-    if isinstance(given, str) and given:
-        return given[:200]
+    if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
+        return str(given)[:200]
     return hashlib.sha256(orjson.dumps(sorted(labels.items()))).hexdigest()[:16]

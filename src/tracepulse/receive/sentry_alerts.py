@@ -19,6 +19,7 @@ __all__ = ["read_sentry"]
 _ISSUE_IN_URL = re.compile(r"/issues/(\d{1,20})(?:/|$)")
 _ISSUE_FIRES = frozenset({"created", "unresolved"})
 _ISSUE_ENDS = frozenset({"resolved", "archived", "ignored"})
+_MAX_PROJECTS = 64
 _PLACES = ("culprit", "level", "platform", "environment", "release")
 _Object = dict[str, Any]
 
@@ -78,7 +79,8 @@ def _metric_alert(data: _Object, action: str, received_unix_ns: int, trust: str)
     alert = _object(data, "metric_alert", "data")
     rule = alert.get("alert_rule")
     rule = rule if isinstance(rule, dict) else {}
-    projects = [text(each) for each in alert.get("projects") or rule.get("projects") or ()]
+    given = alert.get("projects") or rule.get("projects")
+    projects = [text(each) for each in given[:_MAX_PROJECTS]] if isinstance(given, list) else []
     ends = None
     if action == "resolved":
         ends = _at(alert.get("date_closed"), "data.metric_alert.date_closed", received_unix_ns)
