@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from tests.receive.test_loki_push import entry, field, stream
 
+from tracepulse.errors import LimitExceeded
 from tracepulse.receive.elastic_bulk import read_bulk
 from tracepulse.receive.faro import convert_faro
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.loki_push import read_push
-from tracepulse.receive.splunk_events import read_events
+from tracepulse.receive.splunk_events import read_events, read_raw
 
 NOW_NS = 1_770_000_000 * 10**9
 MB = 1_000_000
@@ -21,6 +23,14 @@ Read = Callable[[bytes], object]
 
 def _loki(body: bytes) -> object:
     return read_push(body, True, LineReaders(), NOW_NS)
+
+
+def _protobuf(body: bytes) -> object:
+    return read_push(body, False, LineReaders(), NOW_NS)
+
+
+def _raw(body: bytes) -> object:
+    return read_raw(body, {}, NOW_NS)
 
 
 def _bulk(body: bytes) -> object:
@@ -68,6 +78,33 @@ def test_an_object_under_a_long_name(read: Read, body: bytes) -> None:
     """A name is not repeated for every field within, once it is longer than names may be."""
     with _at_most(peak=20 * MB):
         read(body)
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (_protobuf, stream('{a="b"}', entry(NOW_NS, b"x") + field(3, b"") * 2_000_000)),
+        (_bulk, b"\n" * 10_000_000),
+        (_raw, b"ab\n" * 1_000_000),
+    ],
+)
+def test_many_parts_of_nothing(read: Read, body: bytes) -> None:
+    """What costs two bytes to send and a hundred to hold is counted before it is made."""
+    with _at_most(peak=30 * MB), pytest.raises(LimitExceeded):
+        read(body)
+
+
+@pytest.mark.parametrize("read", [_protobuf, _splunk])
+def test_a_line_that_is_longer_than_records_may_be(read: Read) -> None:
+    """It is refused by itself, before it is read as the JSON that it looks like."""
+    line = json.dumps({"message": "x", "a": [[]] * 200_000})
+    with _at_most(peak=30 * MB):
+        if read is _protobuf:
+            body = stream('{a="b"}', entry(NOW_NS, line.encode()), entry(NOW_NS, b"short"))
+        else:
+            body = json.dumps({"event": line}).encode() + b'{"event":"short"}'
+        read_whole: Any = read(body)
+    assert ({"record_size": 1}, 1) == (read_whole.rejected, read_whole.records)
 
 
 def _senders_own(turn: int) -> Iterator[tuple[Read, dict[str, Any]]]:

@@ -126,10 +126,12 @@ async def _document(readers: LineReaders, request: Request, door: Door) -> Answe
     lines = orjson.dumps(action) + b"\n" + b" ".join(body.splitlines()) + b"\n"
     bulk = read_bulk(lines, index, readers, now_unix_ns)
     converted = Converted("logs", bulk.body, bulk.rejected, bulk.example)
-    await door.put(converted, caller, _ORIGIN)
+    admitted = await door.put(converted, caller, _ORIGIN)
     (item,) = bulk.items
     if item.error is not None:
         return _error(400, *item.error)
+    if not admitted.records:
+        return _error(400, "illegal_argument_exception", admitted.explanation())
     answer = {
         "_index": index,
         "_id": item.document_id or secrets.token_urlsafe(15),

@@ -68,6 +68,8 @@ def read_bulk(body: bytes, index: str, readers: LineReaders, received_unix_ns: i
         LimitExceeded: there are too many.
     """
     check_json_cost(body)
+    if body.count(b"\n") > 4 * SERVER_LIMITS.records:
+        raise LimitExceeded("more lines than actions and documents have: send smaller batches")
     logs = SentLogs()
     items: list[Item] = []
     rejected: Counter[str] = Counter()

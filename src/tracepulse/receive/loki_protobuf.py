@@ -32,6 +32,8 @@ _MESSAGES: dict[str, tuple[tuple[str, int, Any, str], ...]] = {
 }
 _SMALL_BYTES = 256 * 1024
 """The smallest entry has two bytes and takes 80 once parsed; larger bodies are counted first."""
+_MOST_PAIRS = 1_000_000
+"""Of structured metadata; counted by the byte that begins one, which text hardly has."""
 
 
 def _push_class() -> Any:
@@ -70,6 +72,8 @@ def protobuf_streams(
         LimitExceeded: it has more entries and streams than a request may hold.
     """
     if len(body) > _SMALL_BYTES:
+        if body.count(b"\x1a") > _MOST_PAIRS:
+            raise LimitExceeded("too much structured metadata in one request: send smaller batches")
         _count(body)
     try:
         push = _Push.FromString(body)

@@ -15,6 +15,7 @@ from tracepulse.errors import MalformedBody
 from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.json_body import decode_json_leniently
 from tracepulse.receive.key_plans import remembered_by_keys
+from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
@@ -132,6 +133,9 @@ def _checked(
     for time, line, metadata in entries:
         if type(line) is not str:
             refusals.add(BAD_ENTRY, 'an entry is not ["<ns>", "<line>", {metadata}]')
+            continue
+        if len(line) > SERVER_LIMITS.record_bytes:
+            refusals.add("record_size", f"a line of {len(line):,} characters")
             continue
         if metadata is not None and type(metadata) is not dict:
             refusals.add(BAD_ENTRY, "structured metadata is not an object")

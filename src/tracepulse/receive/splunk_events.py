@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from tracepulse.errors import LimitExceeded
 from tracepulse.receive.any_value import compact_json
 from tracepulse.receive.field_values import instant_unix_ns
 from tracepulse.receive.json_sequence import UNREADABLE_VALUE, read_json_sequence
+from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
 from tracepulse.receive.log_lines import LogReader, LogSource
@@ -32,6 +34,8 @@ _REASONS = {
     _BAD_FORMAT: "unreadable",
     _BAD_FIELDS: "fields",
 }
+_MAX_LINES = 4 * SERVER_LIMITS.records
+"""Of raw text; an event may have several."""
 METRIC = "metric_event"
 """Why an event was left out: it holds metrics, which are taken by OTLP and remote write only."""
 _METADATA = {
@@ -98,6 +102,8 @@ def _add_event(logs: SentLogs, event: Any, defaults: Mapping[str, str]) -> None:
     content = event["event"]
     if content is None or content in ("", {}):
         raise _RefusedError(_BLANK_EVENT)
+    if type(content) is str and len(content) > SERVER_LIMITS.record_bytes:
+        raise _RefusedError(_BAD_FORMAT, "record_size")
     time_unix_ns = 0
     if event.get("time") is not None:
         time_unix_ns = instant_unix_ns(event["time"]) or 0
@@ -183,7 +189,14 @@ def _add_object(
 
 
 def read_raw(body: bytes, defaults: Mapping[str, str], received_unix_ns: int) -> SplunkEvents:
-    """Read raw text as that of a file: a line is an event, or continues the one before."""
+    """
+    Read raw text as that of a file: a line is an event, or continues the one before.
+
+    Raises:
+        LimitExceeded: there are too many lines.
+    """
+    if body.count(b"\n") > _MAX_LINES:
+        raise LimitExceeded(f"more than {_MAX_LINES:,} lines: send smaller batches")
     fields: dict[str, Any] = {
         attribute: defaults[name] for name, attribute in _METADATA.items() if defaults.get(name)
     }
