@@ -195,9 +195,9 @@ def test_a_metric_alert_of_sentry(open_api: Callable[..., Opened]) -> None:
 @pytest.mark.parametrize("projects", [7, True, "cart", {"a": 1}, [7, None], [[["cart"]]]])
 def test_projects_of_sentry_that_are_no_list_of_names(projects: object) -> None:
     """The alert is kept; whose it is stays unknown."""
-    data = {**METRIC_ALERT["data"]}
-    data["metric_alert"] = {**data["metric_alert"], "projects": projects}
-    body = json.dumps({**METRIC_ALERT, "data": data}).encode()
+    payload: dict[str, Any] = json.loads(json.dumps(METRIC_ALERT))
+    payload["data"]["metric_alert"]["projects"] = projects
+    body = json.dumps(payload).encode()
     (alert,) = read_sentry(body, "metric_alert", NOW_UNIX_NS)
     assert ("Too many errors", "") == (alert.name, alert.service)
 
