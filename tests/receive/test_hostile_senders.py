@@ -1,5 +1,6 @@
 """Damaged and odd requests of Loki, Elasticsearch and Splunk: refused in words, or read within bounds."""
 
+import contextlib
 import json
 import random
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from tests.receive.test_loki_push import entry, stream
 
 from tracepulse.errors import SenderError
 from tracepulse.receive.admission import admit
+from tracepulse.receive.alerts import read_alertmanager, read_grafana
 from tracepulse.receive.elastic_bulk import read_bulk
+from tracepulse.receive.faro import convert_faro
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.loki_push import read_push
 from tracepulse.receive.splunk_events import read_events, read_raw
+from tracepulse.receive.zipkin_port import convert_zipkin
 
 NOW_NS = 1_770_000_000 * 10**9
 READERS = LineReaders()
@@ -103,6 +107,31 @@ def test_values_as_deep_as_json_is_read(
     for place in range(places):
         body = make("DEEP", place).replace(b'"DEEP"', deep)
         admit(_sound(read, body), "logs", SERVER_LIMITS)
+
+
+@pytest.mark.parametrize("deep", [b"[" * 900 + b"]" * 900, b'{"a":' * 900 + b"1" + b"}" * 900])
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (convert_faro, {"logs": [{"context": 7, "x": 7}], "meta": {"app": {"x": 7}, "view": 7}}),
+        (convert_faro, {"measurements": [{"type": "web-vitals", "values": {"cls": 7}}]}),
+        (convert_faro, {"exceptions": [{"stacktrace": {"frames": [{"filename": 7}]}}]}),
+        (convert_zipkin, [{"traceId": "1", "id": "2", "tags": {"error": 7, "otel.scope.name": 7}}]),
+        (
+            convert_zipkin,
+            [{"traceId": "1", "id": "2", "annotations": [{"timestamp": 1, "value": 7}]}],
+        ),
+        (lambda body: read_alertmanager(body, NOW_NS), {"alerts": [{"labels": {"a": 7}}]}),
+        (lambda body: read_alertmanager(body, NOW_NS), {"version": 7, "alerts": []}),
+        (lambda body: read_grafana(body, NOW_NS), {"alerts": [{"values": {"B": 7}}]}),
+    ],
+)
+def test_deep_values_of_pages_tracers_and_alerts(
+    read: Callable[[bytes], object], body: object, deep: bytes
+) -> None:
+    """They are read, or refused in words."""
+    with contextlib.suppress(SenderError):
+        read(json.dumps(body).encode().replace(b" 7", b" " + deep))
 
 
 PROTOBUF = stream(
