@@ -231,7 +231,10 @@ def test_events_go_over_tls_to_a_server_that_is_trusted(
 
     def serve(connection: socket.socket) -> None:
         connection.settimeout(10)
-        with context.wrap_socket(connection, server_side=True) as tls:
+        with context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        ) as tls:
+            tls.do_handshake()
             while True:
                 received = b""
                 while b"\r\n\r\n" not in received:

@@ -127,7 +127,15 @@ class Transport:
             context.load_verify_locations(self._authorities)
         else:
             context.load_default_certs()
-        return context.wrap_socket(socket, server_hostname=self._host)
+        secured = context.wrap_socket(
+            socket, server_hostname=self._host, do_handshake_on_connect=False
+        )
+        try:
+            secured.do_handshake()
+        except BaseException:
+            secured.close()  # it has taken the connection over
+            raise
+        return secured
 
     def _exchange(self, message: bytes, deadline: float) -> Answer:
         socket = self._socket
