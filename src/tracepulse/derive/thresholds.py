@@ -312,5 +312,53 @@ UNKNOWN_FLOOR = _limit(
     """Something not looked at is never less likely than this.""",
 )
 
+# -- log templates -------------------------------------------------------------------------------
+
+TEMPLATE_WORDS = _limit(
+    "template_words",
+    8,
+    "words",
+    """So many different plain words at one place of otherwise equal lines are
+    values. Fewer may be what was done: started, stopped, failed.""",
+)
+TEMPLATE_NAMES = _limit(
+    "template_names",
+    4,
+    "names",
+    """Likewise where half of them look like names (compounds, dots, capitals within):
+    nobody writes four templates that differ in one identifier.""",
+)
+TEMPLATE_NAMED_VALUES = _limit(
+    "template_named_values",
+    2,
+    "values",
+    """Behind an equals sign two different words are values.""",
+)
+TEMPLATE_FIRST_WORDS = _limit(
+    "template_first_words",
+    16,
+    "words",
+    """The first word of a line is seldom a value: verbs and components stand there.""",
+)
+TEMPLATE_COMMON_WORDS_RATIO = _limit(
+    "template_common_words_ratio",
+    0.6,
+    "ratio",
+    """Lines are compared once this part of their words is common to all; below it
+    they may be of different templates of the same length.""",
+)
+TEMPLATE_FEW_WORDS_RATIO = _limit(
+    "template_few_words_ratio",
+    0.3,
+    "ratio",
+    """Down to this part, lines of few words are compared if they differ in many ways.""",
+)
+TEMPLATE_FEW_WORDS_FACTOR = _limit(
+    "template_few_words_factor",
+    4,
+    "times",
+    """So many times more different words are needed then.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""

@@ -1,0 +1,140 @@
+"""
+What in a log line is a value and what was written by a person, judged by the line itself.
+
+A shape masks words with digits. Here the rest is found that a reader knows for a value: addresses,
+paths, ids, sizes, dates, account names. What only a comparison of lines can tell is left to
+`log_templates`.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+
+from tracepulse.model.log_shape import MASK, MAX_CHARACTERS, VALUES, shape_of, telling_text
+
+__all__ = ["DELIMITERS", "VALUE", "tokens", "value_tokens"]
+
+VALUE = "\x01"
+"""Stands for a value among tokens."""
+DELIMITERS = frozenset(" ,;:=|\"'()[]{}<>!")
+
+_VALUES = re.compile(VALUES, re.ASCII)
+_NAME = re.compile(r"[A-Za-z_]*[A-Za-z][0-9]{1,2}[A-Za-z_]*\Z")
+"""A name that happens to hold a digit: ssh2, HttpServer2, IPv6. Constant while it never changes."""
+
+_STOP = r"\s\"'<>()\[\]{},;|="
+_DOMAINS = (
+    "com|net|org|edu|gov|mil|int|info|biz|io|dev|app|cloud"
+    "|local|internal|lan|localdomain|localhost|[a-z]{2}"
+)
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_KINDS = tuple(
+    re.compile(each)
+    for each in (
+        # URL
+        rf"\b[A-Za-z][A-Za-z0-9+.-]*://[^{_STOP}]+(?:[?=&][^\s\"'<>()\[\]{{}},;]*)?",
+        # path of Windows
+        r"\b[A-Za-z]:\\[^\s\"'<>|,;]*",
+        # mail address
+        r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
+        # UUID
+        r"(?<!\w)[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?!\w)",
+        # network card, IPv6
+        r"\b(?:[0-9A-Fa-f]{1,4}::?){4,}[0-9A-Fa-f]{1,4}\b",
+        # IPv4, with a port, with a host before it
+        r"(?:[A-Za-z0-9][\w.-]*)?/?\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5})?(?![\w.]*\w)",
+        # host name, with a port or an address behind it
+        rf"(?<![\w.$@/-])(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:{_DOMAINS})"
+        r"(?::\d{1,5}|/\d+\.\d+\.\d+\.\d+(?::\d{1,5})?)?(?![\w(-]|\.\w)",
+        r"(?<![\w.$@/:-])[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+:\d{2,5}(?!\w|[:.]\w)",
+        # date in words
+        rf"\b{_DAY},? (?:\d{{1,2}}[ -])?{_MONTH}[ -]\d{{1,4}}"
+        r"(?:[ ,]+\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?)?(?: [A-Z]{3,4}|[+-]\d{4}| \d{4})*\b",
+        # path of Unix
+        r"(?<![\w<>./])/(?:[^\s/,;:=|\"'()\[\]{}!]+/?)+",
+        # hexadecimal id
+        r"(?<!\w)[0-9a-fA-F]{8,}(?!\w)",
+        # truth and absence
+        r"\b(?:true|false|null|nil)\b|\b(?:True|False|TRUE|FALSE|NULL|None)\b(?<=[=:(\[,] ....)"
+        r"|(?<==)None\b",
+        # size for people: its unit changes with it
+        r"(?<![\w.])[+-]?\d[\d.,]*\s?(?:[KMGTP]i?B|B)\b(?!/)",
+        # account that every system has
+        r"(?<=for |ser |ser=| by )(?:root|admin)\b",
+    )
+)
+_NAMED = re.compile(
+    r"(?i)(?:\b(?:\w*user(?:name)?|login|\w*host(?:name)?|ip|addr(?:ess)?|path|ur[li]"
+    r"|e?mail|\w*id|session|token)=|\bfor user )([^\s,;=|\"'()\[\]{}<>]+)"
+)
+"""A value by the name before it."""
+_SIGN = re.compile(rf"(?<![\w{VALUE}])[+-](?={VALUE})")
+_PART = r"[^\s,;:=|\"'()\[\]{}<>!.+@#$%&*-]"
+_WORD_WITH_VALUE = re.compile(rf"{_PART}*{VALUE}{_PART}*")
+_DOTTED = re.compile(rf"{VALUE}(?:\.{VALUE})+")
+_BREAK = rf"\s,;:=|\"'()\[\]{{}}<>!{VALUE}"
+_TOKEN = re.compile(
+    rf"\s+|{VALUE}|[,;:=|\"'()\[\]{{}}<>!]|\.{{2,}}|[^{_BREAK}]+?(?=\.{{2,}}|[{_BREAK}]|$)"
+)
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Return words, single delimiters, and `VALUE`s; every run of blanks is one."""
+    return tuple(_TOKEN.findall(" ".join(text.split())))
+
+
+def value_tokens(examples: Sequence[str]) -> tuple[str, ...]:
+    """
+    Return the tokens of lines of one shape, with `VALUE` for what is a value in them.
+
+    Args:
+        examples: bodies of that shape, some of the distinct ones, in any order.
+    """
+    body = min(examples, key=lambda each: (zlib.crc32(each.encode("utf-8", "replace")), each))
+    shape = shape_of(body)
+    line = telling_text(body).replace(VALUE, "?")
+    if len(line) == MAX_CHARACTERS and " " in line:
+        line = line[: line.rindex(" ")]  # a word cut in two is none
+    if shape.startswith(("at " + MASK, "File " + MASK)) and shape.endswith(MASK):
+        return tokens(shape.replace(MASK, VALUE))
+    spans = _known_kinds(line)
+    masked = [
+        [found.group() for found in _VALUES.finditer(telling_text(each))] for each in examples
+    ]
+    for n, found in enumerate(_VALUES.finditer(line)):
+        begin, end = found.span()
+        if any(a <= begin and end <= b for a, b in spans):
+            continue
+        seen = {each[n] for each in masked if len(each) > n}
+        if len(seen) == 1 and _NAME.match(found.group()):
+            continue
+        for each in [each for each in spans if each[0] < end and begin < each[1]]:
+            spans.remove(each)
+            begin, end = min(begin, each[0]), max(end, each[1])
+        spans.append((begin, end))
+    text = _without(line, spans).replace(MASK, VALUE)
+    text = _WORD_WITH_VALUE.sub(VALUE, _SIGN.sub("", text))
+    return tokens(_DOTTED.sub(VALUE, text))
+
+
+def _known_kinds(line: str) -> list[tuple[int, int]]:
+    """Return where values of known kinds begin and end; none overlaps another."""
+    spans: list[tuple[int, int]] = []
+    for kind in (*_KINDS, _NAMED):
+        for found in kind.finditer(line):
+            begin, end = found.span(kind.groups)
+            if line[end - 1] == ".":
+                end -= 1
+            if begin < end and not any(begin < b and a < end for a, b in spans):
+                spans.append((begin, end))
+    return spans
+
+
+def _without(line: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    at = 0
+    for begin, end in sorted(spans):
+        parts += (line[at:begin], VALUE)
+        at = end
+    return "".join([*parts, line[at:]])
