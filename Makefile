@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt sdk/python/pyproject.toml
 	@echo "Setting up .venv (a few minutes the first time: the storage engine is 150 MB)…"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo]' -e sdk/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,demo,bench]' -e sdk/python
 	@echo "Compiling kernels…"
 	@$(BIN)/python -m tracepulse.derive.warm_up
 	@$(BIN)/python -m tracepulse.store.warm_up
@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt sdk/python/pyproject.toml
 constraints:  ## choose the newest versions that fit, and write them down
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip install --quiet --upgrade pip
-	@build/constraints/bin/python -m pip install --quiet -e '.[dev,demo]' -e sdk/python
+	@build/constraints/bin/python -m pip install --quiet -e '.[dev,demo,bench]' -e sdk/python
 	@{ head -1 constraints.txt; build/constraints/bin/pip freeze --exclude-editable; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt
 

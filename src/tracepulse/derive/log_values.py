@@ -30,45 +30,59 @@ _DOMAINS = (
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _KINDS = tuple(
-    re.compile(each)
-    for each in (
+    (needle, re.compile(each))
+    for needle, each in (
         # URL
-        rf"\b[A-Za-z][A-Za-z0-9+.-]*://[^{_STOP}]+(?:[?=&][^\s\"'<>()\[\]{{}},;]*)?",
+        ("://", rf"\b[A-Za-z][A-Za-z0-9+.-]*://[^{_STOP}]+(?:[?=&][^\s\"'<>()\[\]{{}},;]*)?"),
         # path of Windows
-        r"\b[A-Za-z]:\\[^\s\"'<>|,;]*",
+        (":\\", r"\b[A-Za-z]:\\[^\s\"'<>|,;]*"),
         # mail address
-        r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
+        ("@", r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
         # UUID
-        r"(?<!\w)[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?!\w)",
+        ("-", r"(?<!\w)[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?!\w)"),
         # network card, IPv6
-        r"\b(?:[0-9A-Fa-f]{1,4}::?){4,}[0-9A-Fa-f]{1,4}\b",
+        (":", r"\b(?:[0-9A-Fa-f]{1,4}::?){4,}[0-9A-Fa-f]{1,4}\b"),
         # IPv4, with a port, with a host before it
-        r"(?:[A-Za-z0-9][\w.-]*)?/?\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5})?(?![\w.]*\w)",
+        (
+            ".",
+            r"(?:[A-Za-z0-9][\w.-]*)?/?\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5})?"
+            r"(?![\w.]*\w)",
+        ),
         # host name, with a port or an address behind it
-        rf"(?<![\w.$@/-])(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:{_DOMAINS})"
-        r"(?::\d{1,5}|/\d+\.\d+\.\d+\.\d+(?::\d{1,5})?)?(?![\w(-]|\.\w)",
-        r"(?<![\w.$@/:-])[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+:\d{2,5}(?!\w|[:.]\w)",
+        (
+            ".",
+            rf"(?<![\w.$@/-])(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:{_DOMAINS})"
+            r"(?::\d{1,5}|/\d+\.\d+\.\d+\.\d+(?::\d{1,5})?)?(?![\w(-]|\.\w)",
+        ),
+        (":", r"(?<![\w.$@/:-])[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+:\d{2,5}(?!\w|[:.]\w)"),
         # date in words
-        rf"\b{_DAY},? (?:\d{{1,2}}[ -])?{_MONTH}[ -]\d{{1,4}}"
-        r"(?:[ ,]+\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?)?(?: [A-Z]{3,4}|[+-]\d{4}| \d{4})*\b",
+        (
+            " ",
+            rf"\b{_DAY},? (?:\d{{1,2}}[ -])?{_MONTH}[ -]\d{{1,4}}"
+            r"(?:[ ,]+\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?)?(?: [A-Z]{3,4}|[+-]\d{4}| \d{4})*\b",
+        ),
         # path of Unix
-        r"(?<![\w<>./])/(?:[^\s/,;:=|\"'()\[\]{}!]+/?)+",
+        ("/", r"(?<![\w<>./])/(?:[^\s/,;:=|\"'()\[\]{}!]+/?)+"),
         # hexadecimal id
-        r"(?<!\w)[0-9a-fA-F]{8,}(?!\w)",
+        ("", r"(?<!\w)[0-9a-fA-F]{8,}(?!\w)"),
         # truth and absence
-        r"\b(?:true|false|null|nil)\b|\b(?:True|False|TRUE|FALSE|NULL|None)\b(?<=[=:(\[,] ....)"
-        r"|(?<==)None\b",
+        ("", r"\b(?:true|false|null|nil)\b"),
+        ("", r"\b(?:True|False|TRUE|FALSE|NULL|None)\b(?<=[=:(\[,] ....)"),
+        ("=None", r"(?<==)None\b"),
         # size for people: its unit changes with it
-        r"(?<![\w.])[+-]?\d[\d.,]*\s?(?:[KMGTP]i?B|B)\b(?!/)",
+        ("B", r"(?<![\w.])[+-]?\d[\d.,]*\s?(?:[KMGTP]i?B|B)\b(?!/)"),
         # account that every system has
-        r"(?<=for |ser |ser=| by )(?:root|admin)\b",
+        ("", r"(?<=for |ser |ser=| by )(?:root|admin)\b"),
+        # by the name before it
+        (
+            "=",
+            r"(?i)\b(?:\w*user(?:name)?|login|\w*host(?:name)?|ip|addr(?:ess)?|path|ur[li]|e?mail"
+            r"|\w*id|session|token)=([^\s,;=|\"'()\[\]{}<>]+)",
+        ),
+        ("for user ", r"(?<=\bfor user )[^\s,;=|\"'()\[\]{}<>]+"),
     )
 )
-_NAMED = re.compile(
-    r"(?i)(?:\b(?:\w*user(?:name)?|login|\w*host(?:name)?|ip|addr(?:ess)?|path|ur[li]"
-    r"|e?mail|\w*id|session|token)=|\bfor user )([^\s,;=|\"'()\[\]{}<>]+)"
-)
-"""A value by the name before it."""
+"""A text without which there is none of the kind, and the kind; group 1, if any, is the value."""
 _SIGN = re.compile(rf"(?<![\w{VALUE}])[+-](?={VALUE})")
 _PART = r"[^\s,;:=|\"'()\[\]{}<>!.+@#$%&*-]"
 _WORD_WITH_VALUE = re.compile(rf"{_PART}*{VALUE}{_PART}*")
@@ -99,16 +113,15 @@ def value_tokens(examples: Sequence[str]) -> tuple[str, ...]:
     if shape.startswith(("at " + MASK, "File " + MASK)) and shape.endswith(MASK):
         return tokens(shape.replace(MASK, VALUE))
     spans = _known_kinds(line)
-    masked = [
-        [found.group() for found in _VALUES.finditer(telling_text(each))] for each in examples
-    ]
+    others: list[list[str]] = []
     for n, found in enumerate(_VALUES.finditer(line)):
         begin, end = found.span()
         if any(a <= begin and end <= b for a, b in spans):
             continue
-        seen = {each[n] for each in masked if len(each) > n}
-        if len(seen) == 1 and _NAME.match(found.group()):
-            continue
+        if _NAME.match(found.group()):
+            others = others or [_masked(each) for each in examples]
+            if len({each[n] for each in others if len(each) > n}) == 1:
+                continue
         for each in [each for each in spans if each[0] < end and begin < each[1]]:
             spans.remove(each)
             begin, end = min(begin, each[0]), max(end, each[1])
@@ -118,10 +131,17 @@ def value_tokens(examples: Sequence[str]) -> tuple[str, ...]:
     return tokens(_DOTTED.sub(VALUE, text))
 
 
+def _masked(body: str) -> list[str]:
+    """Return what a shape masks, in order."""
+    return [found.group() for found in _VALUES.finditer(telling_text(body))]
+
+
 def _known_kinds(line: str) -> list[tuple[int, int]]:
     """Return where values of known kinds begin and end; none overlaps another."""
     spans: list[tuple[int, int]] = []
-    for kind in (*_KINDS, _NAMED):
+    for needle, kind in _KINDS:
+        if needle not in line:
+            continue
         for found in kind.finditer(line):
             begin, end = found.span(kind.groups)
             if line[end - 1] == ".":
