@@ -9,10 +9,17 @@ together. A shape depends on its line alone, so it is the same in any order and 
 import re
 
 __all__ = [
+    "FIRST_LINE",
     "FRAME_SHAPES",
+    "JSON_MESSAGE",
+    "JSON_VALUE",
+    "LAST_LINE",
+    "LOGFMT",
+    "LOGFMT_MESSAGE",
     "MASK",
     "MAX_CHARACTERS",
     "MESSAGE_KEYS",
+    "TRACEBACK",
     "VALUES",
     "shape_of",
     "telling_text",
@@ -42,15 +49,22 @@ VALUES = "|".join(
 FRAME_SHAPES = ((r"^[ \t]+at [^ \t\r\n]", "at <*>"), (r'^[ \t]+File "', "File <*>"))
 """Lines of a stack trace that were sent as records of their own: folded into one shape."""
 
+FIRST_LINE = r"[^\r\n]+"
+LAST_LINE = r"([^\r\n]+)[\r\n]*$"
+TRACEBACK = "Traceback (most recent call last)"
+JSON_MESSAGE = rf'"(?:{"|".join(MESSAGE_KEYS)})" *: *"((?:[^"\\\r\n]|\\[^\r\n])+)"'
+JSON_VALUE = r'(: *)(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^",{}\[\] \r\n]+)'
+LOGFMT = r"^[A-Za-z_][0-9A-Za-z_.-]*="
+LOGFMT_MESSAGE = r'(?:^| )(?:msg|message)="((?:[^"\\\r\n]|\\[^\r\n])+)"'
+
 _VALUES = re.compile(VALUES, re.ASCII)
 _FRAMES = tuple((re.compile(pattern), shape) for pattern, shape in FRAME_SHAPES)
-_FIRST_LINE = re.compile(r"[^\r\n]+")
-_LAST_LINE = re.compile(r"([^\r\n]+)[\r\n]*\Z")
-_TRACEBACK = "Traceback (most recent call last)"
-_JSON_MESSAGE = re.compile(rf'"(?:{"|".join(MESSAGE_KEYS)})" *: *"((?:[^"\\\r\n]|\\[^\r\n])+)"')
-_JSON_VALUE = re.compile(r'(: *)(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^",{}\[\] \r\n]+)')
-_LOGFMT = re.compile(r"[A-Za-z_][0-9A-Za-z_.-]*=")
-_LOGFMT_MESSAGE = re.compile(r'(?:^| )(?:msg|message)="((?:[^"\\\r\n]|\\[^\r\n])+)"')
+_FIRST_LINE = re.compile(FIRST_LINE)
+_LAST_LINE = re.compile(LAST_LINE.replace("$", r"\Z"))
+_JSON_MESSAGE = re.compile(JSON_MESSAGE)
+_JSON_VALUE = re.compile(JSON_VALUE)
+_LOGFMT = re.compile(LOGFMT)
+_LOGFMT_MESSAGE = re.compile(LOGFMT_MESSAGE)
 
 
 def telling_text(body: str) -> str:
@@ -67,7 +81,7 @@ def telling_text(body: str) -> str:
     if line.startswith("{"):
         message = _JSON_MESSAGE.search(line)
         line = message.group(1) if message else _JSON_VALUE.sub(rf"\1{MASK}", line)
-    elif line.startswith(_TRACEBACK):
+    elif line.startswith(TRACEBACK):
         last = _LAST_LINE.search(body)
         line = last.group(1) if last else line
     elif _LOGFMT.match(line):

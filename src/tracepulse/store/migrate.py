@@ -14,7 +14,7 @@ from tracepulse.store.settings import (
     TABLE_SETTINGS,
     literal,
 )
-from tracepulse.store.shapes import SHAPE_FROM_WARN
+from tracepulse.store.shapes import SHAPE_FROM_WARN, pattern_shape_sql
 
 __all__ = ["BIN_EXPRESSION", "ROLLUPS", "migrate", "rollup_select"]
 
@@ -28,7 +28,7 @@ BIN_EXPRESSION = {
 }
 """The bin of a row, by roll-up; @bin in the roll-ups' files."""
 
-_MIGRATIONS = ("0001_telemetry.sql", "0002_rollups.sql", "0003_edges.sql")
+_MIGRATIONS = ("0001_telemetry.sql", "0002_rollups.sql", "0003_edges.sql", "0004_log_shapes.sql")
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS tracepulse_migrations
 (
@@ -93,7 +93,8 @@ def _merging(layout: Mapping[str, int | str]) -> dict[str, int | str]:
 
 def _fill(statement: str, engine: Engine, layout: Mapping[str, int | str]) -> str:
     return (
-        statement.replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
+        statement.replace("@pattern_shape", pattern_shape_sql())
+        .replace("@table_settings", _clause({**TABLE_SETTINGS, **layout}))
         .replace("@edge_settings", _clause({**EDGE_SETTINGS, **_merging(layout)}))
         .replace("@rollup_settings", _clause({**ROLLUP_SETTINGS, **_merging(layout)}))
         .replace("@aggregating_engine", engine.table_engine(aggregating=True))

@@ -24,7 +24,7 @@ def drop_expired(engine: Engine, now_unix_ns: int, retention_days: int) -> tuple
     """
     oldest_day = (now_unix_ns - retention_days * _DAY_NS) // _DAY_NS
     dropped = []
-    for table in (*tables("traces"), *tables("logs"), *tables("metrics")):
+    for table in (*tables("traces"), *tables("logs"), "log_shapes", *tables("metrics")):
         found = engine.query(
             "SELECT DISTINCT partition_id, partition FROM system.parts"
             " WHERE database = currentDatabase() AND table = {table:String} AND active"

@@ -192,6 +192,7 @@ def log_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns
     rows = decoded.rows
     scope, group, request = decoded.ancestry(rows.owner(Row.LOG)[chosen])
     instants = log_instants(decoded)[chosen]
+    shape_codes, shape_ids = decoded.shapes
 
     def of_log(name: str) -> Indices:
         return rows.cell(Row.LOG, name)[chosen]
@@ -214,5 +215,6 @@ def log_columns(decoded: Decoded, chosen: Indices, unit_id: str) -> NamedColumns
         ("ScopeAttributes", decoded.attributes(Row.SCOPE_GROUP, scope)),
         ("LogAttributes", decoded.attributes(Row.LOG, chosen)),
         ("EventName", decoded.names(Row.LOG, "event_name", chosen)),
+        ("ShapeId", fixed("UInt64", shape_ids[shape_codes[chosen]])),
         *receipt_columns(decoded, request, unit_id),
     ]

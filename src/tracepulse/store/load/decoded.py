@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tracepulse.journal.framing import Frame
 from tracepulse.receive.signals import Signal
 from tracepulse.store.load.native import Column, array, low_cardinality, mapping, plain_strings
+from tracepulse.store.load.pattern_shapes import pattern_shapes, shape_ids
 from tracepulse.store.load.row_types import Row
 from tracepulse.store.load.rows import LENGTH_MASK, Rows, read_rows
 from tracepulse.store.load.texts import (
@@ -85,6 +86,13 @@ class Decoded:
     def request_of_group(self) -> Indices:
         """The request that each resource group came in."""
         return self.rows.owner(Row.GROUP)
+
+    @cached_property
+    def shapes(self) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+        """The number of each log record's shape, and the ids of the distinct ones."""
+        text, places = pattern_shapes(self.text, self.body_text)
+        codes, distinct = dictionary(text, places)
+        return codes, shape_ids(text, distinct)
 
     def ancestry(self, records: Indices) -> tuple[Indices, Indices, Indices]:
         """Return scope group, resource group and request of rows that lie in scope groups."""

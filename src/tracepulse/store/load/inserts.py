@@ -25,6 +25,7 @@ from tracepulse.store.load.rollup_blocks import (
 )
 from tracepulse.store.load.row_types import Row
 from tracepulse.store.load.rows import LENGTH_MASK
+from tracepulse.store.load.shape_rows import SeenShapes, log_shapes
 from tracepulse.store.load.units import Unit, units
 
 __all__ = ["Contents", "Insert", "UnitLoad", "Vocabularies", "read_segment"]
@@ -36,6 +37,7 @@ class Vocabularies:
 
     operations: ByTrust = field(default_factory=ByTrust)
     shapes: ByTrust = field(default_factory=ByTrust)
+    seen_shapes: SeenShapes = field(default_factory=SeenShapes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,10 @@ class Contents:
         yield _table_insert(table, unit, columns(self.decoded, row, unit.chosen, unit.unit_id))
         for rollup, work_out, marker in _ROLLUPS.get(table, ()):
             yield _rollup_insert(rollup, unit, marker, work_out(self.decoded, unit, vocabularies))
+        if row is Row.LOG:
+            shapes = log_shapes(self.decoded, unit, vocabularies.seen_shapes)
+            if shapes is not None:
+                yield _shapes_insert(unit, shapes)
 
     def _chosen(
         self, row: Row, requests: Indices, is_new: NDArray[np.bool_]
@@ -186,10 +192,20 @@ def _table_insert(table: str, unit: Unit, columns: NamedColumns) -> Insert:
 
 
 def _rollup_insert(table: str, unit: Unit, marker: str, columns: NamedColumns) -> Insert:
-    rows = next(
+    rows = _rows(columns)
+    return Insert(table, unit.unit_id, rows, 1, marker, True, *_block(columns, rows))
+
+
+def _shapes_insert(unit: Unit, columns: NamedColumns) -> Insert:
+    rows = _rows(columns)
+    found = "SegmentId = {id:String}"
+    return Insert("log_shapes", unit.unit_id, rows, rows, found, True, *_block(columns, rows))
+
+
+def _rows(columns: NamedColumns) -> int:
+    return next(
         len(piece) for name, column in columns if name == "ReceivedOn" for piece in column.pieces
     )
-    return Insert(table, unit.unit_id, rows, 1, marker, True, *_block(columns, rows))
 
 
 def _block(

@@ -251,6 +251,7 @@ class Loader:
             if done and done[0].table in ROLLUPS:
                 # The rows are there and made no trouble; without them in a roll-up they can still
                 # be found, so they stay.
+                self._vocabularies.seen_shapes.forget()
                 missing = [each for each in ROLLUPS[done[0].table] if each not in _names(done)]
                 _log.exception("%s could not be added to %s", unit_id, missing)
                 self._note(last_error=f"{unit_id} is missing in {missing}: {error}")
