@@ -7,6 +7,7 @@ import numpy as np
 
 from tracepulse.errors import BadQuestion
 from tracepulse.model.bins import LogBins, SpanBins
+from tracepulse.model.log_pattern import KnownShape
 from tracepulse.model.question import Window
 from tracepulse.store.engine import Engine
 from tracepulse.store.in_place.columns import Role
@@ -65,6 +66,15 @@ class InPlaceTelemetry(Telemetry):
             {"service": service, "bin_unix_ns": at, "calls": c, "errors": e, "lines": n}
             for (service, at), (c, e, n) in sorted(totals.items())
         ]
+
+    def known_shapes(self, service: str = "", data_set: str = "") -> tuple[KnownShape, ...]:
+        """
+        Refuse: shapes are kept while telemetry is stored, which is done by others here.
+
+        Raises:
+            BadQuestion: always.
+        """
+        raise BadQuestion("log patterns are not found where telemetry is read in place")
 
     def data_sets(self) -> tuple[DataSetSummary, ...]:
         """Return how much there is; all of it is one data set, the live one."""

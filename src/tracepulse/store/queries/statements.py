@@ -26,6 +26,7 @@ __all__ = ["TABLES", "Filters", "Queries", "integers", "strings", "window_parame
 TABLES: Mapping[str, str] = {
     "spans": "otel_traces",
     "logs": "otel_logs",
+    "kept_shapes": "log_shapes",
     "gauges": "otel_metrics_gauge",
     "sums": "otel_metrics_sum",
     "histograms": "otel_metrics_histogram",

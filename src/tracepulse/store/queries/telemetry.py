@@ -6,6 +6,7 @@ from tracepulse.store.queries.flows import FlowQueries
 from tracepulse.store.queries.incidents import IncidentQueries
 from tracepulse.store.queries.logs import LogQueries
 from tracepulse.store.queries.metrics import MetricQueries
+from tracepulse.store.queries.patterns import PatternQueries
 from tracepulse.store.queries.rollups import RollupQueries
 from tracepulse.store.queries.traces import TraceQueries
 
@@ -24,7 +25,13 @@ class DataSetSummary:
 
 
 class Telemetry(
-    TraceQueries, LogQueries, FlowQueries, MetricQueries, RollupQueries, IncidentQueries
+    TraceQueries,
+    LogQueries,
+    PatternQueries,
+    FlowQueries,
+    MetricQueries,
+    RollupQueries,
+    IncidentQueries,
 ):
     """Asks the engine; every method is one statement from a file of its name."""
 
