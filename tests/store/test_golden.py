@@ -63,8 +63,8 @@ def _read(engine: Engine, table: str, segment_id: str, order: str) -> list[dict[
     described = engine.query(_COLUMNS, {"table": table})
     columns = []
     for row in described.to_pylist():
-        if row["name"] == "ResourceText":
-            continue  # how the table keeps ResourceAttributes
+        if row["name"] in _NOT_THEIRS:
+            continue
         name, kind = f"`{row['name']}`", row["type"]
         if kind.startswith("DateTime64"):
             columns.append(f"toUnixTimestamp64Nano({name}) AS {name}")
@@ -80,7 +80,7 @@ def _read(engine: Engine, table: str, segment_id: str, order: str) -> list[dict[
         {"id": segment_id},
     ).to_pylist()
     for column in described.to_pylist():
-        if column["name"] == "ResourceText":
+        if column["name"] in _NOT_THEIRS:
             continue
         for row in answer:
             if column["type"].startswith("Map("):
@@ -90,6 +90,8 @@ def _read(engine: Engine, table: str, segment_id: str, order: str) -> list[dict[
     return answer
 
 
+_NOT_THEIRS = ("ResourceText", "ShapeId")
+"""How the table keeps ResourceAttributes; and what `test_pattern_shapes.py` holds to its definition."""
 _COLUMNS = (
     "SELECT name, type FROM system.columns"
     " WHERE database = currentDatabase() AND table = {table:String} ORDER BY position"
