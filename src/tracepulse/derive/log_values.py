@@ -8,7 +8,7 @@ paths, ids, sizes, dates, account names. What only a comparison of lines can tel
 
 import re
 import zlib
-from collections.abc import Sequence
+from functools import lru_cache
 
 from tracepulse.model.log_shape import MASK, MAX_CHARACTERS, VALUES, shape_of, telling_text
 
@@ -38,8 +38,11 @@ _KINDS = tuple(
         (":\\", r"\b[A-Za-z]:\\[^\s\"'<>|,;]*"),
         # mail address
         ("@", r"[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"),
-        # UUID
-        ("-", r"(?<!\w)[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?!\w)"),
+        # UUID, and other groups of four hexadecimal digits or more
+        (
+            "-",
+            r"(?<![\w-])(?=[A-Fa-f-]*[0-9])[0-9A-Fa-f]{4,}(?:-[0-9A-Fa-f]{4,})+(?![\w-])",
+        ),
         # network card, IPv6
         (":", r"\b(?:[0-9A-Fa-f]{1,4}::?){4,}[0-9A-Fa-f]{1,4}\b"),
         # IPv4, with a port, with a host before it
@@ -98,7 +101,8 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(" ".join(text.split())))
 
 
-def value_tokens(examples: Sequence[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=1 << 15)
+def value_tokens(examples: tuple[str, ...]) -> tuple[str, ...]:
     """
     Return the tokens of lines of one shape, with `VALUE` for what is a value in them.
 

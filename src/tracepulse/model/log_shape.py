@@ -38,8 +38,9 @@ VALUES = "|".join(
         r"\b(?:[0-9A-Fa-f]{1,4}::?){4,}[0-9A-Fa-f]{1,4}\b",
         # An absolute path of two parts or more.
         rf"\B(?:/[{_W}.+@%~$-]+){{2,}}/?",
-        # A name that ends in one or two digits keeps its letters: ssh2, node12.
-        r"([A-Za-z_]{2,})[0-9]{1,2}\b",
+        # A name that ends in one or two digits keeps its letters (ssh2, node12), unless it may be
+        # hexadecimal.
+        r"([A-Za-z_]+[G-Zg-z_][A-Za-z_]*|[G-Zg-z_][A-Za-z_]+)[0-9]{1,2}\b",
         # A word that ends in a negative number, and any word with a digit.
         rf"[{_W}]*_-[0-9][{_W}]*",
         rf"[{_W}]*[0-9][{_W}]*",

@@ -199,6 +199,7 @@ def _masked(buf, pos, stop, classes, out, at):  # type: ignore[no-untyped-def]
         if classes[byte] & 1:
             digits = 0
             first_digit = np.int64(-1)
+            is_name = False
             end = pos
             to = at
             while end < stop and classes[buf[end]] & 1:
@@ -207,6 +208,8 @@ def _masked(buf, pos, stop, classes, out, at):  # type: ignore[no-untyped-def]
                     digits += 1
                     if first_digit < 0:
                         first_digit = end
+                elif digits == 0 and not (classes[letter] & 2):
+                    is_name = True
                 out[to] = letter
                 to += 1
                 end += 1
@@ -216,7 +219,12 @@ def _masked(buf, pos, stop, classes, out, at):  # type: ignore[no-untyped-def]
                     at = _mask(out, at)
                     pos = chain
                     continue
-            if digits > 0 and first_digit - pos >= 2 and digits == end - first_digit <= 2:
+            if (
+                is_name
+                and digits > 0
+                and first_digit - pos >= 2
+                and digits == end - first_digit <= 2
+            ):
                 # Two letters or more, then the only digits, one or two, at the end of the word.
                 at = _mask(out, at + first_digit - pos)
             elif (

@@ -1,6 +1,6 @@
 """Rows of `log_shapes`: what is new about the shapes of a unit's log records."""
 
-import threading
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from tracepulse.model.log_shape import telling_text
 from tracepulse.receive.wire_fields import encode_varint
 from tracepulse.store.load.blocks import NamedColumns, log_instants
-from tracepulse.store.load.decoded import Decoded, Indices
+from tracepulse.store.load.decoded import Decoded, Indices, named
 from tracepulse.store.load.groups import group, minima
-from tracepulse.store.load.native import constant, fixed, plain_strings
+from tracepulse.store.load.native import Column, constant, fixed, plain_strings
 from tracepulse.store.load.row_types import Row
+from tracepulse.store.load.rows import LENGTH_MASK
 from tracepulse.store.load.shape_examples import EXAMPLES, NO_HASH, lowest_hashes
 from tracepulse.store.load.texts import bytes_at
 from tracepulse.store.load.units import Unit
@@ -37,18 +38,22 @@ class SeenShapes:
 
     most: int = 50_000
     """Shapes of a day; what is beyond is counted, and has no text. About 9 MB."""
+    most_per_service: int = 5_000
+    """No service takes the room of all others."""
     _day: int = -1
     _numbers: dict[str, dict[_Key, int]] = field(default_factory=dict)
+    _of_service: Counter[tuple[str, bytes]] = field(default_factory=Counter)
     _hashes: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, EXAMPLES), np.uint64))
     _first: Indices = field(default_factory=lambda: np.empty(0, np.int64))
     _used: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self) -> None:
         """Take nothing for stored."""
-        with self._lock:
-            self._numbers = {}
-            self._used = 0
+        self._numbers = {}
+        self._of_service.clear()
+        self._used = 0
+        self._hashes[:] = NO_HASH
+        self._first[:] = _NEVER_UNIX_NS
 
     def numbers(self, data_set: str, day: int, keys: Iterable[_Key]) -> Indices:
         """Return the row of each service and shape, -1 where there is no more room."""
@@ -59,12 +64,18 @@ class SeenShapes:
         found = []
         for key in keys:
             number = known.get(key, -1)
-            if number < 0 and self._used < self.most:
+            if number < 0 and self._has_room(data_set, key[0]):
                 number = known[key] = self._used
                 self._used += 1
+                self._of_service[data_set, key[0]] += 1
             found.append(number)
         self._grow()
         return np.array(found, np.int64)
+
+    def _has_room(self, data_set: str, service: bytes) -> bool:
+        return (
+            self._used < self.most and self._of_service[data_set, service] < self.most_per_service
+        )
 
     def _grow(self) -> None:
         while self._used > len(self._first):
@@ -92,11 +103,12 @@ def log_shapes(decoded: Decoded, unit: Unit, seen: SeenShapes) -> NamedColumns |
     count = len(first_row)
     services = [bytes_at(decoded.text, place) for place in service_places.tolist()]
     ids = shape_ids[shape_codes[chosen[first_row]]]
-    of_group = [services[n] for n in service_codes[resource[first_row]].tolist()]
-    numbers = seen.numbers(unit.data_set, unit.day, zip(of_group, ids.tolist(), strict=True))
+    service_of = service_codes[resource[first_row]]
+    keys = zip([services[n] for n in service_of.tolist()], ids.tolist(), strict=True)
+    numbers = seen.numbers(unit.data_set, unit.day, keys)
     has_room = numbers >= 0
     hashes, earliest = seen.at(numbers)
-    hashes[~has_room] = 0  # takes no line
+    hashes[~has_room] = 0  # lower than any: takes no line
     bodies = decoded.body_text[chosen]
     lines = lowest_hashes(decoded.text, bodies, groups.astype(np.int32), hashes)
     instants = log_instants(decoded)[chosen]
@@ -109,28 +121,32 @@ def log_shapes(decoded: Decoded, unit: Unit, seen: SeenShapes) -> NamedColumns |
     of_row = np.concatenate([in_group, only_earlier])
     if not len(of_row):
         return None
-    examples = [_example(decoded.text, place) for place in bodies[lines[in_group, slot]].tolist()]
-    examples += [b""] * len(only_earlier)
-    row_hashes = np.append(hashes[in_group, slot], np.full(len(only_earlier), NO_HASH, np.uint64))
+    none = np.zeros(len(only_earlier), np.int64)
+    examples = _examples(decoded, np.append(bodies[lines[in_group, slot]], none))
+    row_hashes = np.append(hashes[in_group, slot], np.full(len(none), NO_HASH, np.uint64))
+    of_resource = resource[first_row[of_row]]
     rows = len(of_row)
     return [
         ("DataSet", constant(unit.data_set, rows)),
         ("ReceivedOn", fixed("Date", np.full(rows, min(unit.day, 65_535), np.uint16))),
-        ("ServiceName", plain_strings(_packed(of_group[n] for n in of_row.tolist()))),
+        ("ServiceName", named(decoded.text, service_codes, service_places, of_resource)),
         ("ShapeId", fixed("UInt64", ids[of_row])),
         ("Hash", fixed("UInt64", row_hashes)),
-        ("Example", plain_strings(_packed(examples))),
+        ("Example", examples),
         ("FirstSeen", fixed("DateTime64(9)", first[of_row])),
         ("SegmentId", constant(unit.unit_id, rows)),
     ]
 
 
-def _packed(texts: Iterable[bytes]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(encode_varint(len(each)) + each for each in texts), np.uint8)
+def _examples(decoded: Decoded, places: Indices) -> Column:
+    if not (places & LENGTH_MASK > _MOST_EXAMPLE_BYTES).any():
+        return decoded.strings(places)
+    bodies = (_example(bytes_at(decoded.text, place)) for place in places.tolist())
+    encoded = b"".join(encode_varint(len(each)) + each for each in bodies)
+    return plain_strings(np.frombuffer(encoded, np.uint8))
 
 
-def _example(text: NDArray[np.uint8], place: int) -> bytes:
-    body = bytes_at(text, place)
+def _example(body: bytes) -> bytes:
     if len(body) <= _MOST_EXAMPLE_BYTES:
         return body
     return telling_text(body.decode("utf-8", "replace")).encode()
