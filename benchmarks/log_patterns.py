@@ -110,11 +110,12 @@ def read_systems(folder: Path) -> dict[str, Labelled]:
 
 
 def parse(lines: Sequence[str]) -> tuple[Sequence[int], Sequence[str]]:
-    """Do what the store and the derivation do with lines, one after the other."""
-    encoded = [line.encode("utf-8", "replace") for line in lines]
-    text = np.frombuffer(b"".join(encoded) + bytes(16), np.uint8)
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    places = ((np.cumsum(lengths) - lengths) << 24) | lengths
+    """Do what the store and the derivation do with lines, which hold no NUL."""
+    joined = "\0".join(lines).encode("utf-8", "replace")
+    text = np.frombuffer(joined + bytes(16), np.uint8)
+    ends = np.append(np.flatnonzero(text[: len(joined)] == 0), len(joined))
+    starts = np.append(0, ends[:-1] + 1)
+    places = (starts << 24) | (ends - starts)
     shape_text, shapes = pattern_shapes(text, places)
     codes, distinct = dictionary(shape_text, shapes)
     known = np.full((len(distinct), EXAMPLES), NO_HASH, np.uint64)
@@ -317,7 +318,7 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "tracepulse"
+    mpl.rcParams.update({"svg.hashsalt": "tracepulse", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt
 
     names = list(found["systems"])
