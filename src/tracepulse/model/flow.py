@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["EdgeChange", "FailureOrigin", "FailureSummary", "FlowEdge"]
+__all__ = ["EdgeChange", "FailureOrigin", "FailureSummary", "FlowEdge", "LoggedEdge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +71,17 @@ class FailureSummary:
     failing_traces: int
     """Traces in the sample that hold a failing span under a failing entry."""
     sampled_traces: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEdge:
+    """One service calling another, as plain log lines alone show it."""
+
+    caller: str
+    callee: str
+    evidence: int
+    """Episodes, much like requests, in which both take part with one calling the other."""
+    agreement_ratio: float
+    """Share of them that show this direction."""
+    first_unix_ns: int
+    last_unix_ns: int
