@@ -13,6 +13,7 @@ __all__ = [
     "Flow",
     "FlowGraph",
     "FlowPath",
+    "Lengths",
     "MeshSeries",
     "NameFact",
     "Node",
@@ -26,6 +27,8 @@ EvidenceKind: TypeAlias = Literal["spans", "links", "peer", "mesh", "access_log"
 spans: both sides were seen; links: a span names the one that caused it; peer: one side names the
 other; mesh: a mesh's metrics; access_log: lines of proxies; logs: ids that lines of several services share.
 """
+Lengths: TypeAlias = tuple[tuple[int, int], ...]
+"""(bucket, calls), by bucket; see model/lengths.py."""
 NodeKind: TypeAlias = Literal["service", "database", "queue", "host"]
 """A service is whatever sends telemetry or has a name inside the system; the rest is virtual."""
 
@@ -50,8 +53,7 @@ class AccessHop:
     """http, rpc or tcp."""
     calls: int
     errors: int
-    p50_ns: int
-    p95_ns: int
+    lengths: Lengths
     first_unix_ns: int
     last_unix_ns: int
 
@@ -93,8 +95,7 @@ class Sighting:
     kind: EvidenceKind
     calls: int
     errors: int = 0
-    p50_ns: int | None = None
-    p95_ns: int | None = None
+    lengths: Lengths = ()
     first_unix_ns: int = 0
     last_unix_ns: int = 0
     side: str = ""

@@ -16,7 +16,6 @@ on that minute and its two neighbours alone, however the work is cut:
         -10 s     0                     +60 s
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
@@ -25,6 +24,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tracepulse.model.lengths import BUCKETS_PER_DOUBLING, bucket_middle_ns
 from tracepulse.store.load.groups import group
 
 __all__ = [
@@ -62,7 +62,6 @@ PEER_KEYS = (
     "server.address",
 )
 """Attributes that name whom a calling span calls; the first that is there counts."""
-_BUCKETS_PER_DOUBLING = 16
 
 Column: TypeAlias = NDArray[Any]
 
@@ -249,7 +248,7 @@ def _count(ends: SpanEnds, rows: Column, caller: Column, callee: Column, inferre
     first_minute = int(minute.min()) if len(rows) else 0
     connection = ends.connection[rows].astype(np.int64)
     bucket = np.floor(
-        np.log2(ends.duration_ns[rows].astype(np.float64) + 1) * _BUCKETS_PER_DOUBLING
+        np.log2(ends.duration_ns[rows].astype(np.float64) + 1) * BUCKETS_PER_DOUBLING
     ).astype(np.int64)
     how = (connection << 1 | inferred) << 16 | bucket
     cells, first = group(minute - first_minute, caller, callee, how)
@@ -269,8 +268,3 @@ def _count(ends: SpanEnds, rows: Column, caller: Column, callee: Column, inferre
         calls=calls[order],
         errors=errors[order],
     )
-
-
-def bucket_middle_ns(bucket: int) -> int:
-    """Return a length of time that lies within 2.2% of all those in a bucket."""
-    return round(math.exp2((bucket + 0.5) / _BUCKETS_PER_DOUBLING) - 1)

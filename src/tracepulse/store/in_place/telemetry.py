@@ -23,6 +23,7 @@ _SERVED = ("Server", "Consumer")
 _RESOURCES = {
     "resource": "ResourceAttributes",
     "version_of_resource": "resource['service.version']",
+    "pod_of_resource": "resource['k8s.pod.name']",
 }
 
 

@@ -39,6 +39,7 @@ TABLES: Mapping[str, str] = {
     # Resources of spans and log records, in the form that is cheapest to compare.
     "resource": "ResourceText",
     "version_of_resource": "JSONExtractString(resource, 'service.version')",
+    "pod_of_resource": "JSONExtractString(resource, 'k8s.pod.name')",
     # A minute that was worked out again has two rows until they are merged.
     "edge_minutes": "edge_minutes FINAL",
 }

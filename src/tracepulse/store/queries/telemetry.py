@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tracepulse.store.queries.flow_evidence import FlowEvidenceQueries
 from tracepulse.store.queries.flows import FlowQueries
 from tracepulse.store.queries.incidents import IncidentQueries
 from tracepulse.store.queries.logs import LogQueries
@@ -29,6 +30,7 @@ class Telemetry(
     LogQueries,
     PatternQueries,
     FlowQueries,
+    FlowEvidenceQueries,
     MetricQueries,
     RollupQueries,
     IncidentQueries,

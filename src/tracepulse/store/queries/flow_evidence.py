@@ -1,0 +1,42 @@
+"""What telemetry other than spans says of who calls whom: lines of proxies, and a mesh's metrics."""
+
+from tracepulse.model.flow_graph import AccessHop
+from tracepulse.model.question import Window
+from tracepulse.store.engine import QueryLimits
+from tracepulse.store.queries.statements import Queries, window_parameters
+
+__all__ = ["FlowEvidenceQueries"]
+
+_MOST_HOPS = 100_000
+"""Ways by writer and address. Those with the fewest calls are left out beyond."""
+_LIMITS = QueryLimits(time_s=30, memory_bytes=1024**3, rows=200_000_000)
+_LAYOUT = (
+    r'^(?:\[[^\]]*\] )?"([^"]*)" (\d{1,3}) (\S+) .*?\d+ \d+ (\d+) (?:-|\d+) "[^"]*" ".*?" "([^"]*)"'
+    r' "([^"]*)" "([^"]*)" (\S+) (\S+) (\S+) (\S+) (\S+)'
+)
+"""
+Request line, code, flags, length in ms, request id, authority, upstream host, cluster, the proxy's
+address upstream, its own and the other side's downstream, server name. The lazy parts step over
+what versions differ in, and over quotes within a user agent.
+"""
+
+
+class FlowEvidenceQueries(Queries):
+    """What can be asked of proxies and meshes."""
+
+    def access_hops(self, window: Window, data_set: str = "") -> tuple[AccessHop, ...]:
+        """Return what lines of access logs say, counted, most frequent first."""
+        table = self._ask(
+            "access_hops",
+            {
+                **window_parameters(window),
+                "data_set": data_set,
+                "layout": _LAYOUT,
+                "limit": _MOST_HOPS,
+            },
+            limits=_LIMITS,
+        )
+        return tuple(
+            AccessHop(**{**row, "lengths": tuple(zip(*row["lengths"].values(), strict=True))})
+            for row in table.to_pylist()
+        )
