@@ -108,7 +108,7 @@ def body_of(
     if service.in_attributes and moment != "between":
         attributes, named = named, {}
     if service.form == "json":
-        fields: dict[str, object] = {"msg": _words(sentence, operation.name, "", "")} | named
+        fields: dict[str, object] = {"msg": _words(sentence, operation.name, "", ""), **named}
         if duration:
             name = ("duration_ms", "elapsed", "latency_us", "took_ms", "duration_s")
             fields[name[service.duration_form]] = _number(took_ms, service.duration_form)

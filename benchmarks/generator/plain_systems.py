@@ -22,6 +22,7 @@ from benchmarks.generator.plain_topology import (
     System,
     random_system,
 )
+
 from tracepulse.model.log import LogRecord
 
 __all__ = ["PlainSystem", "plain_system"]

@@ -163,10 +163,8 @@ def _levels(chance: random.Random, kind: str, count: int) -> list[int]:
     """Return how deep each service stands; the first is an entry."""
     if kind == "chain":
         return list(range(count))
-    if kind == "fan-out":
-        return [0] + [chance.choice((1, 1, 1, 2)) for _ in range(count - 1)]
-    if kind == "monolith":
-        return [0, *(chance.choice((1, 1, 2)) for _ in range(count - 1))]
+    if kind in ("fan-out", "monolith"):
+        return [0, 1, *(chance.choice((1, 1, 1, 2)) for _ in range(count - 2))]
     deepest = chance.randint(2, 5)
     levels = [0] + [chance.randint(1, deepest) for _ in range(count - 1)]
     if count > 12 and chance.random() < 0.5:
