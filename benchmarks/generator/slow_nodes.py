@@ -99,13 +99,14 @@ class _System:
     loss: float
 
 
-def slow_case(shape: str, seed: int) -> SlowCase:
+def slow_case(shape: str, seed: int, requests: int = REQUESTS) -> SlowCase:
     """
     Return the spans of a made-up system and what was slowed in it.
 
     Args:
         shape: one of SHAPES.
         seed: decides the system, its load and what is slowed.
+        requests: in each of the two times.
     """
     chooser = random.Random(f"{shape} {seed}")
     while True:
@@ -116,22 +117,22 @@ def slow_case(shape: str, seed: int) -> SlowCase:
     noise = np.random.default_rng(chooser.getrandbits(63))
     changes = shape not in ("intermittent", "nothing") or (shape == "nothing" and seed % 2 == 0)
     truth = chooser.choice(culprits) if culprits else None
-    requests = 2 * REQUESTS
-    run = _Run(system, requests, noise)
+    both = 2 * requests
+    run = _Run(system, both, noise)
     usual_ns = float(np.median(run.root_length_ns()))
     if truth is not None:
-        later = np.arange(requests) >= REQUESTS
-        chosen = noise.random(requests) < chooser.uniform(0.08, 0.25)
+        later = np.arange(both) >= requests
+        chosen = noise.random(both) < chooser.uniform(0.08, 0.25)
         slowed = chosen if shape == "intermittent" else later
         least, most = (0.6, 2.0) if shape == "intermittent" else (0.15, 1.0)
         delay_ns = chooser.uniform(least, most) * usual_ns
-        run = _Run(system, requests, noise, truth, slowed, delay_ns)
+        run = _Run(system, both, noise, truth, slowed, delay_ns)
         while run.slowdown() < LEAST_SLOWDOWN:  # hidden by what goes on beside it
             delay_ns *= 1.5
-            run = _Run(system, requests, noise, truth, slowed, delay_ns)
+            run = _Run(system, both, noise, truth, slowed, delay_ns)
     columns = run.columns(noise)
-    changed = BEGIN_UNIX_NS + REQUESTS * _apart_ns() if changes else None
-    return SlowCase(shape, columns, changed, truth, requests)
+    changed = BEGIN_UNIX_NS + requests * _apart_ns() if changes else None
+    return SlowCase(shape, columns, changed, truth, both)
 
 
 def _apart_ns() -> int:
