@@ -8,10 +8,18 @@ from numpy.typing import NDArray
 
 from tracepulse.derive import span_flags as flags
 from tracepulse.derive.categories import CATEGORIES, Category
+from tracepulse.derive.clock_skew import NOTHING_LEARNED, PairOffsets
+from tracepulse.derive.dependencies import (
+    ASSUMED,
+    Rules,
+    flag_left_behind,
+    learn_dependencies,
+    rules_of,
+)
 from tracepulse.derive.path_notes import Confidence, Note, path_confidence, path_notes
 from tracepulse.derive.path_walk import PathColumns, blocking_paths
-from tracepulse.derive.span_codes import span_codes
-from tracepulse.derive.trace_tree import TraceForest, trace_forest
+from tracepulse.derive.span_codes import SpanCodes, span_codes
+from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 from tracepulse.errors import BadQuestion, NotFound
 from tracepulse.model.span import SpanColumns
 
@@ -62,7 +70,11 @@ class BlockingPath:
 
 
 def blocking_path(
-    columns: SpanColumns, trace_id: str | None = None, root_span_id: str | None = None
+    columns: SpanColumns,
+    trace_id: str | None = None,
+    root_span_id: str | None = None,
+    *,
+    learn: bool = False,
 ) -> BlockingPath:
     """
     Return the spans that decided how long a trace took, as sections of time.
@@ -71,6 +83,8 @@ def blocking_path(
         columns: spans in any order; the same spans give the same answer.
         trace_id: which trace; may be left out where there is but one.
         root_span_id: take this span as the root, for the path below it; else see trace_forest.
+        learn: take from all traces given, rather than from this one alone, which calls wait for
+            each other (dependencies.py) and by how much clocks differ (clock_skew.py).
     Returns:
         Sections by start, half-open, no gap or overlap; lengths sum to the root's.
     Raises:
@@ -79,23 +93,34 @@ def blocking_path(
     Source:
         Last-finishing-child walk; Zhang et al., CRISP, USENIX ATC 2022. See path_walk.py.
     """
-    columns, trace_id = _one_trace(columns, trace_id)
-    codes, _, _ = span_codes(columns)
+    known = span_codes(columns)[0] if learn else None
+    rows, trace_id = _one_trace(columns, trace_id)
+    columns = columns if len(rows) == len(columns) else _taken(columns, rows)
+    codes = span_codes(columns)[0] if known is None else known.one_trace(rows)
     wanted = None
     if root_span_id is not None:
         rows = np.flatnonzero(columns.span_id == root_span_id)
         if not len(rows) or codes.span_id[rows[0]] == 0:
             raise NotFound(f"trace {trace_id} has no span {root_span_id}")
         wanted = codes.span_id[rows[:1]]
-    forest = trace_forest(codes, wanted)
+    clocks = NOTHING_LEARNED if known is None else clock_offsets(known)
+    forest = trace_forest(codes, wanted, clocks)
     root = int(forest.root[0])
     if root < 0 or (wanted is not None and not forest.flags[root] & flags.CHOSEN):
         raise NotFound(f"trace {trace_id}: none of its {len(columns)} spans can be the root")
-    return _record(columns, forest, blocking_paths(forest, codes), trace_id)
+    rules = ASSUMED if known is None else _learned(known, clocks, forest, codes)
+    return _record(columns, forest, blocking_paths(forest, codes, rules), trace_id)
 
 
-def _one_trace(columns: SpanColumns, trace_id: str | None) -> tuple[SpanColumns, str]:
-    """Return the spans of the one trace that is meant, and its id."""
+def _learned(known: SpanCodes, clocks: PairOffsets, forest: TraceForest, codes: SpanCodes) -> Rules:
+    """Return what all traces show of siblings; flag what this one's parents do not wait for."""
+    dependencies = learn_dependencies(trace_forest(known, clocks=clocks), known)
+    flag_left_behind(forest, codes, dependencies)
+    return rules_of(dependencies)
+
+
+def _one_trace(columns: SpanColumns, trace_id: str | None) -> tuple[NDArray[np.int64], str]:
+    """Return the rows of the one trace that is meant, and its id."""
     present = sorted(set(columns.trace_id.tolist()))
     if not present:
         raise NotFound("there are no spans" if trace_id is None else f"no trace {trace_id}")
@@ -103,10 +128,9 @@ def _one_trace(columns: SpanColumns, trace_id: str | None) -> tuple[SpanColumns,
         raise BadQuestion(f"spans of {len(present)} traces were given: name one as trace_id")
     if trace_id is not None and trace_id not in present:
         raise NotFound(f"no trace {trace_id} among the spans given")
-    if len(present) == 1:
-        return columns, present[0]
-    assert trace_id is not None
-    return _taken(columns, np.flatnonzero(columns.trace_id == trace_id)), trace_id
+    wanted = present[0] if len(present) == 1 else trace_id
+    assert wanted is not None
+    return np.flatnonzero(columns.trace_id == wanted), wanted
 
 
 def _taken(columns: SpanColumns, rows: NDArray[np.int64]) -> SpanColumns:

@@ -9,9 +9,11 @@ the client's by anything from `low` to `high`:
     server          |===========|                 low = server end - client end
              <-high->           <--low--->        high = server start - client start
 
-The offset taken is the one that most pairs of the two hosts in this trace allow, 0 if none beats
-it, else the middle of what they allow (both directions of the network taken as equally long, the
-rule of NTP). A whole host is moved, never one span: order within a host is a fact.
+The offset taken is the one that most pairs of the two hosts allow, 0 if none beats it; of those
+that as many allow, the median of what each pair would have alone (both directions of the network
+taken as equally long, the rule of NTP). Pairs are those of this trace, or of many traces where
+these were learned from first: then one server that works on after its answer no longer looks like
+a clock. A whole host is moved, never one span: order within a host is a fact.
 A message (producer, consumer) proves nothing, as nobody waits for it; nor does anything on one
 host. A server that ran longer than its client waited, or whose client failed, as after a
 time-out, is evidence by its start alone.
@@ -25,7 +27,14 @@ from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.sorting import sort_by_keys, sort_room
 from tracepulse.derive.span_codes import CLIENT, SERVER
 
-__all__ = ["ClockReadings", "Trees", "moved_clocks"]
+__all__ = [
+    "NOTHING_LEARNED",
+    "ClockReadings",
+    "PairOffsets",
+    "Trees",
+    "moved_clocks",
+    "pair_offsets",
+]
 
 _FAR_NS = 1 << 62
 """Stands for a side that is not bounded."""
@@ -56,24 +65,58 @@ class Trees(NamedTuple):
     child: Cells
 
 
-def moved_clocks(trees: Trees, said: ClockReadings) -> Cells:
-    """Return what to take off each span's start and end, in ns, to read it by the root's clock."""
-    off = _traces_off(trees, said)
+class PairOffsets(NamedTuple):
+    """By how much the clocks of pairs of hosts differ, as many traces show."""
+
+    pairs: Cells
+    """smaller host code * number of hosts + larger host code; ascending."""
+    ahead: Cells
+    """By how many ns the larger's clock is ahead of the smaller's."""
+
+
+NOTHING_LEARNED = PairOffsets(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def pair_offsets(trees: Trees, said: ClockReadings) -> PairOffsets:
+    """Return what the calls of all these traces show together, for every pair of hosts."""
+    hosts = int(said.host.max(initial=-1)) + 1
+    calls = np.flatnonzero((said.kind == SERVER) & (trees.parent >= 0))
+    if not hosts or not len(calls):
+        return NOTHING_LEARNED
+    return PairOffsets(*_pair_offsets(calls, trees.parent, said, hosts))
+
+
+def moved_clocks(
+    trees: Trees, said: ClockReadings, learned: PairOffsets = NOTHING_LEARNED
+) -> Cells:
+    """
+    Return what to take off each span's start and end, in ns, to read it by the root's clock.
+
+    Args:
+        learned: what is known of pairs of hosts; of others each trace must tell by itself.
+    """
+    off = _traces_off(trees, said, learned, int(said.host.max(initial=-1)) + 1)
     if not len(off):
         return np.zeros(len(trees.parent), np.int64)
-    return _move(off, trees, said, int(said.host.max()) + 1)
+    return _move(off, trees, said, int(said.host.max()) + 1, learned)
 
 
 @kernel
-def _traces_off(trees: Trees, said: ClockReadings) -> Cells:
-    """Return the traces in which some call is impossible with the clocks as they are."""
+def _traces_off(trees: Trees, said: ClockReadings, learned: PairOffsets, hosts: int) -> Cells:
+    """Return the traces in which some clock is off, as was learned or as a call there proves."""
     first, parent, kind = trees.first, trees.parent, said.kind
     off, count = np.empty(len(trees.root), np.int64), 0
     for t in range(len(trees.root)):
         for p in range(first[t], first[t + 1]):
             if kind[p] == SERVER and _is_remote_call(p, parent[p], said):
-                low, high = _allowed(p, parent[p], said)
-                if low > 0 or high < 0:
+                q = parent[p]
+                place = _pair_place(learned.pairs, said.host[q], said.host[p], hosts)
+                if place >= 0:
+                    is_off = learned.ahead[place] != 0
+                else:
+                    low, high = _allowed(p, q, said)
+                    is_off = low > 0 or high < 0
+                if is_off:
                     off[count] = t
                     count += 1
                     break
@@ -81,7 +124,15 @@ def _traces_off(trees: Trees, said: ClockReadings) -> Cells:
 
 
 @kernel
-def _move(off: Cells, trees: Trees, said: ClockReadings, hosts: int) -> Cells:
+def _pair_place(pairs: Cells, a: int, b: int, hosts: int) -> int:
+    """Return where a pair of hosts stands among the pairs, -1 if it does not."""
+    wanted = int(min(a, b) * np.int64(hosts) + max(a, b))
+    place = _place(pairs, len(pairs), wanted)
+    return place if place < len(pairs) and pairs[place] == wanted else -1
+
+
+@kernel
+def _move(off: Cells, trees: Trees, said: ClockReadings, hosts: int, learned: PairOffsets) -> Cells:
     """Estimate the hosts of each trace in `off`, from its root outwards; move their spans."""
     parent, host = trees.parent, said.host
     moved = np.zeros(len(parent), np.int64)
@@ -90,6 +141,10 @@ def _move(off: Cells, trees: Trees, said: ClockReadings, hosts: int) -> Cells:
     for t in off:
         reached = _reach(t, trees)
         pairs, ahead = _pair_offsets(reached, parent, said, hosts)
+        for i in range(len(pairs)):
+            place = _place(learned.pairs, len(learned.pairs), pairs[i])
+            if place < len(learned.pairs) and learned.pairs[place] == pairs[i]:
+                ahead[i] = learned.ahead[place]
         for p in reached:
             if host[p] >= 0:
                 known[host[p]] = False
@@ -194,7 +249,7 @@ def _agreed(lows: Cells, highs: Cells, members: Cells) -> int:
     sort_by_keys(low, unused, unused, size, spare)
     sort_by_keys(high, unused, unused, size, spare)
     best = _place(low, size, 1) - _place(high, size, 0)
-    answer, distance = 0, 0
+    distance, chosen_least, chosen_most = 0, 0, 0
     for i in range(size):
         # The most are allowed from some lower bound on, up to the next upper bound.
         ended = _place(high, size, low[i])
@@ -203,13 +258,27 @@ def _agreed(lows: Cells, highs: Cells, members: Cells) -> int:
         away = least if least > 0 else -most
         if count > best or (count == best and distance > 0 and away < distance):
             best, distance = count, away
-            if least == -_FAR_NS:
-                answer = most
-            elif most == _FAR_NS:
-                answer = least
-            else:
-                answer = least + (most - least) // 2
-    return answer
+            chosen_least, chosen_most = least, most
+    return _middle(chosen_least, chosen_most, lows, highs, members) if distance else 0
+
+
+@kernel
+def _middle(least: int, most: int, lows: Cells, highs: Cells, members: Cells) -> int:
+    """Return the median of the middles of what each allows, cut to [least, most]."""
+    if least == -_FAR_NS:
+        return most
+    if most == _FAR_NS:
+        return least
+    middles, count = np.empty(len(members), np.int64), 0
+    for i in members:
+        if lows[i] != -_FAR_NS and highs[i] != _FAR_NS:
+            middles[count] = lows[i] + (highs[i] - lows[i]) // 2
+            count += 1
+    if count == 0:
+        return least + (most - least) // 2
+    middles[:count].sort()
+    one, other = middles[(count - 1) // 2], middles[count // 2]
+    return int(min(max(one + (other - one) // 2, least), most))
 
 
 @kernel

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     """Spans cut to the end of their parent, which did not wait for the rest."""
     ASYNCHRONOUS = "asynchronous"
     """Spans that take a message in: nobody waited for them or for what is below."""
+    LEFT_BEHIND = "left_behind"
+    """Spans that their parent does not wait for, as other traces show."""
     CLOCK_CORRECTED = "clock_corrected"
     """Spans of a host whose clock was off, read by the clock of the root's host."""
 
@@ -75,6 +77,7 @@ _TEXTS = {
     Reason.STARTS_BEFORE_PARENT: "counted from its parent's start on",
     Reason.OUTLIVES_PARENT: "counted up to its parent's end; its work went on after that",
     Reason.ASYNCHRONOUS: "takes a message in: its sender did not wait; off the path",
+    Reason.LEFT_BEHIND: "its parent does not wait for it, as other traces show; off the path",
 }
 
 
@@ -114,7 +117,8 @@ def path_notes(columns: SpanColumns, forest: TraceForest) -> tuple[Note, ...]:
 def _span_notes(columns: SpanColumns, forest: TraceForest) -> Iterator[Note]:
     root = forest.root[0]
     joined, is_top = forest.top == root, forest.parent == _NO_PARENT
-    in_place = forest.flags & (flags.OUTSIDE_PARENT | flags.ASYNCHRONOUS) == 0
+    off_path = flags.OUTSIDE_PARENT | flags.ASYNCHRONOUS | flags.LEFT_BEHIND
+    in_place = forest.flags & off_path == 0
     asked_for_root = bool(forest.flags[root] & flags.CHOSEN)
     among = {
         Reason.ORPHAN: (flags.ORPHAN, is_top),
@@ -126,6 +130,7 @@ def _span_notes(columns: SpanColumns, forest: TraceForest) -> Iterator[Note]:
         Reason.STARTS_BEFORE_PARENT: (flags.STARTS_BEFORE_PARENT, joined & in_place),
         Reason.OUTLIVES_PARENT: (flags.OUTLIVES_PARENT, joined & in_place),
         Reason.ASYNCHRONOUS: (flags.ASYNCHRONOUS, joined),
+        Reason.LEFT_BEHIND: (flags.LEFT_BEHIND, joined),
     }
     for reason, (flag, candidates) in among.items():
         positions = np.flatnonzero((forest.flags & flag != 0) & candidates)

@@ -14,6 +14,10 @@ A child may end at the very instant at which the next begins. Of children that e
 one that began first is taken, then the smaller span id. A child counts from its parent's start to
 its parent's end only; one without time in common, and one that takes a message in, never counts.
 
+Where it was learned over many traces (dependencies.py), order in time is not taken for dependency:
+a child does not wait for a sibling that is made at the same time, though that one happened to end
+first here, and a parent does not wait for work that it leaves behind.
+
 Source:
     Last-finishing-child walk; Zhang et al., CRISP, USENIX ATC 2022.
 """
@@ -26,13 +30,15 @@ from numpy.typing import NDArray
 
 from tracepulse.derive.categories import CATEGORIES, Category
 from tracepulse.derive.compiled import Cells, kernel
+from tracepulse.derive.dependencies import ASSUMED, Rules, is_concurrent
 from tracepulse.derive.span_codes import SpanCodes
-from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER
+from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER, LEFT_BEHIND
 from tracepulse.derive.trace_tree import TraceForest
 
 __all__ = ["PathColumns", "blame_ns", "blocking_paths"]
 
 _NETWORK = CATEGORIES.index(Category.NETWORK)
+_NOT_WAITED_FOR = ASYNCHRONOUS | LEFT_BEHIND
 
 Integers = NDArray[np.int64]
 Codes = NDArray[np.uint8]
@@ -55,20 +61,22 @@ class PathColumns:
         return len(self.position)
 
 
-def blocking_paths(forest: TraceForest, codes: SpanCodes) -> PathColumns:
+def blocking_paths(forest: TraceForest, codes: SpanCodes, rules: Rules = ASSUMED) -> PathColumns:
     """
     Return the sections of time that decided how long each trace took.
 
     Args:
         forest: what `trace_forest(codes)` returned.
         codes: for the category of each span's own time.
+        rules: what was learned of siblings, by this input's codes of nodes.
     Returns:
         Sections in Unix ns by the root's clock, half-open, none empty, that tile each root.
     """
     trees = _Trees(
         forest.start_unix_ns, forest.end_unix_ns, forest.first_child, forest.child, forest.flags
     )
-    first, start, end, position = _walk_all(forest.first, forest.root, trees)
+    node = codes.node[forest.row] if len(rules.concurrent) else codes.node[:0]
+    first, start, end, position = _walk_all(forest.first, forest.root, trees, node, rules)
     own = codes.category[forest.row[position]]
     answered = forest.flags[position] & CALLS_SERVER != 0
     category = np.where(answered, np.uint8(_NETWORK), own)
@@ -138,15 +146,20 @@ class _Stack(NamedTuple):
     """The instant down to which its time is explained."""
     following: Cells
     """The next child to look at."""
+    after: Cells
+    """The child that began at the cursor; -1 while that is the span's end."""
 
 
 @kernel
-def _walk_all(first: Cells, root: Cells, trees: _Trees) -> tuple[Cells, Cells, Cells, Cells]:
+def _walk_all(
+    first: Cells, root: Cells, trees: _Trees, node: Cells, rules: Rules
+) -> tuple[Cells, Cells, Cells, Cells]:
     """Walk every trace; returns where its sections begin, and the sections."""
     longest = 1
     for t in range(len(root)):
         longest = max(longest, first[t + 1] - first[t] + 1)
     stack = _Stack(
+        np.empty(longest, np.int64),
         np.empty(longest, np.int64),
         np.empty(longest, np.int64),
         np.empty(longest, np.int64),
@@ -165,7 +178,7 @@ def _walk_all(first: Cells, root: Cells, trees: _Trees) -> tuple[Cells, Cells, C
                 start, end = _grown(start, count, room), _grown(end, count, room)
                 position = _grown(position, count, room)
             sections = _Sections(start[count:], end[count:], position[count:])
-            count += _walk(root[t], trees, sections, stack)
+            count += _walk(root[t], trees, sections, stack, node, rules)
         first_section[t + 1] = count
     return first_section, start[:count], end[:count], position[:count]
 
@@ -180,18 +193,26 @@ def _grown(values: Cells, count: int, room: int) -> Cells:
 
 
 @kernel
-def _walk(root: int, trees: _Trees, sections: _Sections, stack: _Stack) -> int:
+def _walk(
+    root: int, trees: _Trees, sections: _Sections, stack: _Stack, node: Cells, rules: Rules
+) -> int:
     """Write the sections of one tree, by start, and return how many there are."""
     start, end, first_child, child, flags = trees
     section_start, section_end, position = sections
-    span, lowest, cursor, following = stack
+    span, lowest, cursor, following, after = stack
     count, depth = 0, 0
     span[0], lowest[0], cursor[0], following[0] = root, start[root], end[root], first_child[root]
+    after[0] = -1
     while depth >= 0:
         p, low, now = span[depth], lowest[depth], cursor[depth]
         c, following[depth] = _waited_for(
             p, low, now, following[depth], start, end, first_child, child, flags
         )
+        if len(rules.concurrent):
+            while c >= 0 and after[depth] >= 0 and is_concurrent(p, c, after[depth], node, rules):
+                c, following[depth] = _waited_for(
+                    p, low, now, following[depth], start, end, first_child, child, flags
+                )
         until = low if c < 0 else min(end[c], now)
         if until < now:
             section_start[count], section_end[count], position[count] = until, now, p
@@ -200,8 +221,9 @@ def _walk(root: int, trees: _Trees, sections: _Sections, stack: _Stack) -> int:
             depth -= 1
             continue
         begun = max(start[c], low)
-        cursor[depth] = begun
+        cursor[depth], after[depth] = begun, c
         depth += 1
+        after[depth] = -1
         span[depth], lowest[depth], cursor[depth] = c, begun, until
         following[depth] = first_child[c]
     _reverse(sections, count)
@@ -236,7 +258,7 @@ def _waited_for(
         best = -1
         while i < beyond and end[child[i]] >= now:
             c = child[i]
-            waited = start[c] < min(now, end[c]) and flags[c] & ASYNCHRONOUS == 0
+            waited = start[c] < min(now, end[c]) and flags[c] & _NOT_WAITED_FOR == 0
             if waited and (best < 0 or (start[c], c) < (start[best], best)):
                 best = c
             i += 1
@@ -247,6 +269,6 @@ def _waited_for(
         i += 1
         if end[c] <= low:
             break
-        if end[c] <= now and start[c] < end[c] and flags[c] & ASYNCHRONOUS == 0:
+        if end[c] <= now and start[c] < end[c] and flags[c] & _NOT_WAITED_FOR == 0:
             return c, i
     return -1, i

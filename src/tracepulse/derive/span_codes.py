@@ -84,6 +84,15 @@ class SpanCodes:
     def __len__(self) -> int:
         return len(self.trace)
 
+    def one_trace(self, rows: Integers) -> "SpanCodes":
+        """Return some rows, all of one trace, with the same codes."""
+        taken = {
+            name: getattr(self, name)[rows]
+            for name in self.__slots__
+            if name not in ("trace", "trace_count")
+        }
+        return SpanCodes(trace=np.zeros(len(rows), np.int64), trace_count=1, **taken)
+
 
 def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[Node, ...]]:
     """Return spans as numbers, the trace ids in order of their codes, and the nodes likewise."""

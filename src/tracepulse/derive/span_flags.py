@@ -6,6 +6,7 @@ __all__ = [
     "CHOSEN",
     "CYCLE",
     "DUPLICATE",
+    "LEFT_BEHIND",
     "ORPHAN",
     "OUTLIVES_PARENT",
     "OUTSIDE_PARENT",
@@ -34,3 +35,5 @@ CALLS_SERVER = 512
 """A client span whose server span is there."""
 CHOSEN = 1024
 """The caller asked for this span as the root."""
+LEFT_BEHIND = 2048
+"""Many traces show that its parent does not wait for it."""

@@ -360,5 +360,43 @@ TEMPLATE_FEW_WORDS_FACTOR = _limit(
     """So many times more different words are needed then.""",
 )
 
+# -- dependencies --------------------------------------------------------------------------------
+
+LEFT_BEHIND_MIN_TRACES = _limit(
+    "left_behind_min_traces",
+    3,
+    "calls",
+    """One call that goes on after its parent may be a span that
+    was closed late; a parent that does not wait leaves calls behind again and again.""",
+)
+LEFT_BEHIND_LENGTH_RATIO = _limit(
+    "left_behind_length_ratio",
+    0.1,
+    "ratio",
+    """A child span is often closed a moment after its parent. Only one that
+    goes on for more than a tenth of its own length is work that nobody waited for.""",
+)
+LEFT_BEHIND_ALWAYS_RATIO = _limit(
+    "left_behind_always_ratio",
+    0.5,
+    "ratio",
+    """Where half of such calls go on after their parent, the others
+    ended in time by chance and were not waited for either; where fewer do, as when the first of
+    several answers wins, those that ended in time may have been.""",
+)
+MAX_SIBLINGS_COMPARED = _limit(
+    "max_siblings_compared",
+    64,
+    "spans",
+    """Of the children of one span those that ended last are compared with
+    each other: 2,016 pairs; a loop of thousands says no more of its order.""",
+)
+MAX_DEPENDENCIES = _limit(
+    "max_dependencies",
+    1 << 19,
+    "pairs",
+    """Room for pairs of operations, 37 MB; further ones are counted as left out.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""

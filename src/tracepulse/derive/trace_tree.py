@@ -19,7 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.clock_skew import ClockReadings, Trees, moved_clocks
+from tracepulse.derive.clock_skew import (
+    NOTHING_LEARNED,
+    ClockReadings,
+    PairOffsets,
+    Trees,
+    moved_clocks,
+    pair_offsets,
+)
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.sorting import sort_by_keys, sort_room
 from tracepulse.derive.span_codes import CLIENT, CONSUMER, PRODUCER, SERVER, SpanCodes
@@ -36,7 +43,7 @@ from tracepulse.derive.span_flags import (
 )
 from tracepulse.derive.span_links import NO_SPAN, SET_ASIDE, span_links
 
-__all__ = ["TraceForest", "trace_forest"]
+__all__ = ["TraceForest", "clock_offsets", "trace_forest"]
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.uint16]
@@ -69,7 +76,9 @@ class TraceForest:
     """By end, the last first; then by start, the first first; then by span id."""
 
 
-def trace_forest(codes: SpanCodes, root_ids: Ids | None = None) -> TraceForest:
+def trace_forest(
+    codes: SpanCodes, root_ids: Ids | None = None, clocks: PairOffsets = NOTHING_LEARNED
+) -> TraceForest:
     """
     Link the spans of many traces into trees.
 
@@ -79,6 +88,7 @@ def trace_forest(codes: SpanCodes, root_ids: Ids | None = None) -> TraceForest:
             that name no parent the one that starts first, then the longest, then the smallest
             id; without such a span the same among those whose parent is missing, then among
             those where a cycle was cut.
+        clocks: what many traces showed of pairs of hosts, by this input's codes of hosts.
     Returns:
         A forest, in which each span is in one tree or was set aside.
     """
@@ -90,11 +100,22 @@ def trace_forest(codes: SpanCodes, root_ids: Ids | None = None) -> TraceForest:
     first_child, child = _children(parent)
     kind = codes.kind[row]
     readings = ClockReadings(start, end, kind, codes.host[row], codes.failed[row])
-    moved = moved_clocks(Trees(first, root, parent, first_child, child), readings)
+    moved = moved_clocks(Trees(first, root, parent, first_child, child), readings, clocks)
     start, end = start - moved, end - moved
     _sort_children(first_child, child, start, end)
     _fit(parent, start, end, kind, codes.service[row], flags)
     return TraceForest(row, first, parent, top, root, start, end, moved, flags, first_child, child)
+
+
+def clock_offsets(codes: SpanCodes) -> PairOffsets:
+    """Return by how much clocks of pairs of hosts differ, as all these traces show together."""
+    row, first, parent, flags = span_links(codes, None)
+    start = codes.start_unix_ns[row]
+    end = start + np.where(parent == SET_ASIDE, 0, codes.duration_ns[row])
+    _tops(parent, start, end, flags)
+    readings = ClockReadings(start, end, codes.kind[row], codes.host[row], codes.failed[row])
+    nothing = np.empty(0, np.int64)
+    return pair_offsets(Trees(first, nothing, parent, nothing, nothing), readings)
 
 
 @kernel
