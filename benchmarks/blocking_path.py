@@ -145,7 +145,8 @@ def _fields(columns: SpanColumns, rows: Any) -> Iterator[Sequence[Any]]:
     """Yield chosen rows of each column, in order of the record's fields."""
     for field in fields(SpanColumns):
         column = getattr(columns, field.name)
-        yield [column[row] for row in rows]
+        if len(column):  # links were not read
+            yield [column[row] for row in rows]
 
 
 def measure_large_traces() -> dict[str, float]:

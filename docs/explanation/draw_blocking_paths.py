@@ -11,6 +11,7 @@ exit status is 1 if something would change.
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -21,7 +22,7 @@ if __name__ == "__main__":
 
 from tracepulse.derive.blocking_path import BlockingPath, blocking_path  # noqa: E402
 from tracepulse.derive.waterfall import WaterfallRow, waterfall  # noqa: E402
-from tracepulse.testing import DrawnSpan, case_parts, draw_spans, span_columns  # noqa: E402
+from tracepulse.testing import DrawnSpan, case_parts, case_spans, draw_spans, span_columns  # noqa: E402
 
 CASES = ROOT / "tests" / "cases" / "blocking_path"
 COLOURS = {
@@ -64,10 +65,15 @@ class Scale:
         return f"{max(share * BAR_AREA_PX, 1.5):.1f}"
 
 
-def drawing(spans: tuple[DrawnSpan, ...], title: str) -> str:
-    """Return the waterfall of a trace with its blocking path lit, as SVG."""
-    columns = span_columns(spans)
-    path, rows = blocking_path(columns), waterfall(columns)
+def drawing(parts: dict[str, str], title: str) -> str:
+    """Return the waterfall of a case's trace with its blocking path lit, as SVG."""
+    spans = draw_spans(parts["spans"])
+    learn = "others" in parts
+    path = blocking_path(
+        span_columns(case_spans(parts)), spans[0].trace_id if learn else None, learn=learn
+    )
+    rows = waterfall(span_columns(spans))
+    rows = _by_learned_clocks(spans, rows, path) if learn else rows
     scale = _scale(spans, rows, path)
     height = ROW_PX * len(rows) + 2 * MARGIN_PX + 42
     width = LABEL_PX + BAR_AREA_PX + 2 * MARGIN_PX
@@ -82,6 +88,23 @@ def drawing(spans: tuple[DrawnSpan, ...], title: str) -> str:
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _by_learned_clocks(
+    spans: tuple[DrawnSpan, ...], rows: tuple[WaterfallRow, ...], path: BlockingPath
+) -> tuple[WaterfallRow, ...]:
+    """Return rows with the times that the path went by."""
+    moved = {
+        span_id: note.amount_ns or 0
+        for note in path.notes
+        if note.reason == "clock_corrected"
+        for span_id in note.span_ids
+    }
+    starts = [spans[row.row].start_unix_ns - moved.get(spans[row.row].span_id, 0) for row in rows]
+    return tuple(
+        replace(row, start_unix_ns=start, end_unix_ns=start + spans[row.row].duration_ns)
+        for row, start in zip(rows, starts, strict=True)
+    )
 
 
 def _scale(
@@ -177,7 +200,7 @@ def outputs() -> dict[Path, str]:
             continue
         title = case.stem.replace("_", " ")
         files[HERE / "blocking-path" / f"{case.stem}.svg"] = drawing(
-            draw_spans(parts["spans"]), parts["text"].split("\n\n")[0]
+            parts, parts["text"].split("\n\n")[0]
         )
         page += [f"## {title.capitalize()}", "", escape(parts["text"], quote=False), ""]
         page += [f"![{title}](blocking-path/{case.stem}.svg)", ""]

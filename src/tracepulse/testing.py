@@ -12,14 +12,14 @@ last `=` (half-open). `|` alone is a span of no length. Where a drawing would be
 
 Between id and colon, in any order: a kind (Server, Client, Producer, Consumer, Internal), a word
 for the service (else its parent's, else `shop`), `@host` (`@` alone for none), `error`, `name=…`,
-`parent=…` (in place of the indentation), `resource.key=value` for a resource attribute, and any
+`parent=…` (in place of the indentation), `link=…` (a span it is linked to), `resource.key=value` for a resource attribute, and any
 other `key=value` for one of the span. Host and resource are the parent's where nothing is said.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,11 +33,13 @@ __all__ = [
     "bar_extent",
     "canonical_bytes",
     "case_parts",
+    "case_spans",
     "draw_spans",
     "span_columns",
 ]
 
 _KINDS = frozenset({"Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"})
+_OTHERS = re.compile(r"(.+?)^--(?: × (\d+))?$", re.DOTALL | re.MULTILINE)
 _NUMBERS = re.compile(r"\[(-?\d+),(-?\d+)\)")
 
 
@@ -86,6 +88,8 @@ class DrawnSpan:
     resource: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Resource attributes beside service and host."""
     trace_id: str = "0000000000000000000000000000000a"
+    links: tuple[str, ...] = ()
+    """Ids of spans of the same trace."""
 
 
 def draw_spans(drawing: str) -> tuple[DrawnSpan, ...]:
@@ -121,6 +125,7 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
         "host": parent.host if parent else "",
     }
     attributes: dict[str, str] = {}
+    links: list[str] = []
     resource = dict(parent.resource) if parent else {}
     for word in words:
         key, is_pair, value = word.partition("=")
@@ -132,6 +137,8 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
             said["host"] = word[1:]
         elif is_pair and key in ("name", "parent"):
             said["name" if key == "name" else "parent_span_id"] = value
+        elif is_pair and key == "link":
+            links.append(value)
         elif is_pair and key.startswith("resource."):
             resource[key.removeprefix("resource.")] = value
         elif is_pair:
@@ -140,7 +147,7 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
             said["service"] = word
             resource = {}
     start, end = bar_extent(bar[1:])
-    said |= {"attributes": attributes, "resource": resource}
+    said |= {"attributes": attributes, "resource": resource, "links": tuple(links)}
     return DrawnSpan(span_id, start_unix_ns=start, duration_ns=end - start, **said)
 
 
@@ -177,6 +184,7 @@ def span_columns(spans: Iterable[DrawnSpan]) -> SpanColumns:
         resource=tuple(
             {"service.name": span.service, "host.name": span.host, **span.resource} for span in rows
         ),
+        linked_span_ids=tuple(span.links for span in rows),
     )
 
 
@@ -188,6 +196,24 @@ def case_parts(text: str) -> dict[str, str]:
     """
     pieces = re.split(r"^([a-z]+)\n", text, flags=re.MULTILINE)
     return {"text": pieces[0].strip(), **dict(zip(pieces[1::2], pieces[2::2], strict=True))}
+
+
+def case_spans(parts: Mapping[str, str]) -> tuple[DrawnSpan, ...]:
+    """
+    Return the spans of a case: of its trace, then those of other traces that it learns from.
+
+    The part `others` holds one drawing each between lines of two dashes; `× 9` behind the dashes
+    that end it says that so many traces were alike.
+    """
+    spans = list(draw_spans(parts["spans"]))
+    number = 0
+    for drawing, times in _OTHERS.findall(parts.get("others", "")):
+        for _ in range(int(times or 1)):
+            number += 1
+            spans += [
+                replace(each, trace_id=f"{256 + number:032x}") for each in draw_spans(drawing)
+            ]
+    return tuple(spans)
 
 
 def canonical_bytes(record: object) -> bytes:

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tracepulse.testing import (
     bar_extent,
     canonical_bytes,
     case_parts,
-    draw_spans,
+    case_spans,
     span_columns,
 )
 
@@ -44,7 +45,13 @@ def _expected_notes(part: str) -> list[str]:
 
 
 def _path(name: str) -> BlockingPath:
-    return blocking_path(span_columns(draw_spans(FOUND[name]["spans"])))
+    return _path_of(case_spans(FOUND[name]), name)
+
+
+def _path_of(spans: Sequence[DrawnSpan], name: str) -> BlockingPath:
+    """Return the path of the case's own trace, learned from its other ones where it has such."""
+    trace_id = DrawnSpan("").trace_id if "others" in FOUND[name] else None
+    return blocking_path(span_columns(spans), trace_id, learn="others" in FOUND[name])
 
 
 def test_every_situation_has_a_case() -> None:
@@ -88,18 +95,17 @@ def test_sections_tile_the_root(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_PATH)
 def test_any_order_gives_the_same_bytes(name: str) -> None:
     """However the spans are ordered, the serialised answer is the same."""
-    spans = list(draw_spans(FOUND[name]["spans"]))
+    spans = list(case_spans(FOUND[name]))
     expected = canonical_bytes(_path(name))
     for seed in range(8):
         random.Random(seed).shuffle(spans)
-        assert canonical_bytes(blocking_path(span_columns(spans))) == expected
+        assert canonical_bytes(_path_of(spans, name)) == expected
 
 
 @pytest.mark.parametrize("name", WITH_PATH)
 def test_hexadecimal_ids_change_nothing(name: str) -> None:
     """Ids of 16 hex digits take a faster way and lead to the same place."""
-    spans = draw_spans(FOUND[name]["spans"])
-    by_hex = blocking_path(span_columns(_in_hex(span) for span in spans))
+    by_hex = _path_of([_in_hex(span) for span in case_spans(FOUND[name])], name)
     expected = [
         (s.start_unix_ns, s.end_unix_ns, _hex(s.span_id), s.category) for s in _path(name).sections
     ]
@@ -113,7 +119,8 @@ def _hex(span_id: str) -> str:
 
 def _in_hex(span: DrawnSpan) -> DrawnSpan:
     ids = {"span_id": _hex(span.span_id), "parent_span_id": _hex(span.parent_span_id)}
-    return replace(span, **ids, name=span.name or span.span_id)  # type: ignore[arg-type]
+    links = tuple(_hex(link) for link in span.links)
+    return replace(span, **ids, links=links, name=span.name or span.span_id)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", [name for name, parts in FOUND.items() if "error" in parts])

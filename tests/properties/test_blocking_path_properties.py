@@ -131,3 +131,23 @@ def test_clocks_that_are_off_are_put_right(spans: list[DrawnSpan], ahead: list[i
     present = {span.host for span in spans}
     expected = [by_host[host] for host in sorted(present) if by_host[host]]
     assert [note.amount_ns for note in path.notes if note.reason == "clock_corrected"] == expected
+
+
+@given(st.lists(trees(HOSTS) | tangled(HOSTS), min_size=1, max_size=4), st.randoms())
+@settings(max_examples=120, deadline=None)
+def test_what_is_learned_breaks_nothing(traces: list[list[DrawnSpan]], random: object) -> None:
+    """With what many traces show, sections still tile the root, whatever order spans come in."""
+    spans = [
+        replace(span, trace_id=f"{number:032x}")
+        for number, trace in enumerate(traces)
+        for span in trace
+    ]
+    shuffled = list(spans)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    for number in range(len(traces)):
+        path = blocking_path(span_columns(spans), f"{number:032x}", learn=True)
+        edges = [path.start_unix_ns, *(section.end_unix_ns for section in path.sections)]
+        assert [section.start_unix_ns for section in path.sections] == edges[:-1]
+        assert edges[-1] == path.end_unix_ns
+        again = blocking_path(span_columns(shuffled), f"{number:032x}", learn=True)
+        assert canonical_bytes(again) == canonical_bytes(path)

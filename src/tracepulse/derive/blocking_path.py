@@ -138,8 +138,10 @@ def _taken(columns: SpanColumns, rows: NDArray[np.int64]) -> SpanColumns:
     chosen: dict[str, Any] = {}
     for column in fields(columns):
         values = getattr(columns, column.name)
-        is_tuple = isinstance(values, tuple)
-        chosen[column.name] = tuple(values[row] for row in rows) if is_tuple else values[rows]
+        if not isinstance(values, tuple):
+            chosen[column.name] = values[rows]
+        elif len(values):
+            chosen[column.name] = tuple(values[row] for row in rows)
     return SpanColumns(**chosen)
 
 

@@ -126,7 +126,10 @@ def _span_notes(columns: SpanColumns, forest: TraceForest) -> Iterator[Note]:
         Reason.CYCLE: (flags.CYCLE, is_top),
         Reason.DUPLICATE: (flags.DUPLICATE, ~is_top),
         Reason.UNUSABLE: (flags.UNUSABLE, ~is_top),
-        Reason.OUTSIDE_PARENT: (flags.OUTSIDE_PARENT, joined),
+        Reason.OUTSIDE_PARENT: (
+            flags.OUTSIDE_PARENT,
+            joined & (forest.flags & flags.ASYNCHRONOUS == 0),
+        ),
         Reason.STARTS_BEFORE_PARENT: (flags.STARTS_BEFORE_PARENT, joined & in_place),
         Reason.OUTLIVES_PARENT: (flags.OUTLIVES_PARENT, joined & in_place),
         Reason.ASYNCHRONOUS: (flags.ASYNCHRONOUS, joined),

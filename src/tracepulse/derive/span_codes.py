@@ -99,6 +99,7 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
     trace, trace_ids = _ranks(columns.trace_id.tolist())
     span_id, parent_id = _id_codes(columns.span_id.tolist(), columns.parent_span_id.tolist())
     parent_id = _under_pages(columns, trace, span_id, parent_id)
+    parent_id = _under_senders(columns, span_id, parent_id)
     service, services = _ranks(columns.service.tolist())
     category = category_codes(columns)
     node, nodes = _nodes(service, services, columns.name.tolist(), category)
@@ -151,6 +152,36 @@ def _under_pages(
     joined = parent_id.copy()
     for row in tops[columns.kind[tops] == "Server"].tolist():
         joined[row] = fetch_of.get(int(trace[row]), 0)
+    return joined
+
+
+def _under_senders(
+    columns: SpanColumns, span_id: NDArray[np.uint64], parent_id: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """
+    Put a consumer that names no parent under the span of its trace that it is linked to.
+
+    Consumers of messages name the span that sent one by a link where they took several at once, or
+    where their instrumentation keeps processing apart from sending. The smallest id of several.
+
+    Source:
+        OpenTelemetry semantic conventions, messaging spans: span relationships.
+    """
+    if not columns.linked_span_ids:
+        return parent_id
+    rows = np.flatnonzero((parent_id == 0) & (columns.kind == "Consumer")).tolist()
+    senders = {row: min(columns.linked_span_ids[row], default="") for row in rows}
+    wanted = set(senders.values()) - {""}
+    if not wanted:
+        return parent_id
+    known = {
+        text: code
+        for text, code in zip(columns.span_id.tolist(), span_id.tolist(), strict=True)
+        if text in wanted
+    }
+    joined = parent_id.copy()
+    for row, sender in senders.items():
+        joined[row] = known.get(sender, 0)
     return joined
 
 

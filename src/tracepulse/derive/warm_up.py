@@ -11,9 +11,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from tracepulse.derive.dependencies import flag_left_behind, learn_dependencies, rules_of
 from tracepulse.derive.path_walk import blame_ns, blocking_paths
 from tracepulse.derive.span_codes import span_codes
-from tracepulse.derive.trace_tree import trace_forest
+from tracepulse.derive.trace_tree import clock_offsets, trace_forest
 from tracepulse.model.span import SpanColumns
 
 __all__ = ["warm_up"]
@@ -38,10 +39,15 @@ def warm_up() -> None:
         duration_ns=np.array([100, 50, 20], np.int64),
         attributes=(here, here, here),
         resource=(here, here, there),
+        linked_span_ids=(),
     )
     codes, _, _ = span_codes(columns)
     forest = trace_forest(codes)
     blame_ns(blocking_paths(forest, codes), forest, codes)
+    learned = learn_dependencies(forest, codes)
+    flag_left_behind(forest, codes, learned)
+    forest = trace_forest(codes, clocks=clock_offsets(codes))
+    blocking_paths(forest, codes, rules_of(learned))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class SpanColumns:
     """Span attributes, values as text."""
     resource: tuple[Mapping[str, str], ...]
     """Resource attributes, values as text."""
+    linked_span_ids: tuple[tuple[str, ...], ...] = ()
+    """Per span: the spans of its own trace that it is linked to. Empty where links were not read."""
 
     def __len__(self) -> int:
         return len(self.span_id)

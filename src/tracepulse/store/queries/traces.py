@@ -236,4 +236,18 @@ def _span_columns(table: pa.Table) -> SpanColumns:
         duration_ns=integers(table, "duration_ns"),
         attributes=tuple(dict(pairs) for pairs in table.column("attributes").to_pylist()),
         resource=tuple(dict(pairs) for pairs in table.column("resource").to_pylist()),
+        linked_span_ids=_linked_within(table),
+    )
+
+
+def _linked_within(table: pa.Table) -> tuple[tuple[str, ...], ...]:
+    """Return, for each span, the spans of its own trace that it names by links."""
+    columns = ("trace_id", "link_trace_id", "link_span_id")
+    return tuple(
+        tuple(
+            span_id for other, span_id in zip(trace_ids, span_ids, strict=True) if other == trace_id
+        )
+        for trace_id, trace_ids, span_ids in zip(
+            *(table.column(name).to_pylist() for name in columns), strict=True
+        )
     )
