@@ -199,7 +199,19 @@ def test_json_sequence(body: bytes, expected: list[Any]) -> None:
 
 def test_a_hostile_sequence_takes_no_more_than_its_share() -> None:
     """Unterminated texts behind each brace are not each searched to the end."""
-    body = b'{"a":"}{' * 100_000
-    assert 100 >= sum(value is UNREADABLE_VALUE for value in read_json_sequence(body))
+    body = b'{"a":"}{' * 40_000
+    assert 40_000 <= sum(value is UNREADABLE_VALUE for value in read_json_sequence(body))
     with pytest.raises(LimitExceeded, match="events"):
         list(read_json_sequence(b"{}" * 60_000))
+
+
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_every_unreadable_event_is_counted(between: str) -> None:
+    """However many there are, and the good ones among and behind them are kept."""
+    events = ['{"event": cut}' if n % 2 else {"event": f"good {n}"} for n in range(600)]
+
+    read = batch(*events, {"event": "the last"}, between=between)
+
+    bodies = [record["body"] for record in sent_records(read.body)]
+    assert ["the last"] == bodies[-1:]
+    assert (301, {"unreadable": 300}) == (len(bodies), dict(read.rejected))

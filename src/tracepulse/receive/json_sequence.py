@@ -18,8 +18,10 @@ UNREADABLE_VALUE = object()
 
 _BETWEEN = re.compile(rb"\}\s*\{")
 _SPACE = re.compile(rb"\s*")
-_MAX_UNREADABLE = 100
-"""After so many the rest of a body is one more: each may have been searched to the body's end."""
+_NEXT_LINE = re.compile(rb"\n(?=\{)")
+_MAX_SEARCHED = 100
+"""Values that cannot be read for which an end is searched, each up to the body's end. After so many,
+a value ends where the next `}{` or line begins."""
 _decoder = json.JSONDecoder(strict=False)
 
 
@@ -29,7 +31,8 @@ def read_json_sequence(body: bytes) -> Iterator[Any]:
 
     What lies between two `}{` is a value whenever it parses as one, because no beginning of an
     object is an object. Where it does not, such a pair stands within a text, and the end is found
-    by reading on; where that fails too, reading goes on behind the pair, or on the next line.
+    by reading on; where that fails too, reading goes on behind the pair, or on the next line. Every
+    value that cannot be read is yielded, however many there are.
 
     Raises:
         LimitExceeded: there are more values than a request may hold.
@@ -49,7 +52,8 @@ def read_json_sequence(body: bytes) -> Iterator[Any]:
 def _values(body: bytes) -> Iterator[Any]:
     at, text, unreadable = 0, "", 0
     for stop, following in _pieces(body):
-        while at < stop:  # not within a value that was read to its end
+        # Nothing is done within a value that was read to its end.
+        while at < stop and unreadable < _MAX_SEARCHED:
             try:
                 yield orjson.loads(body[at:stop])
                 at = following
@@ -63,13 +67,14 @@ def _values(body: bytes) -> Iterator[Any]:
             except (ValueError, RecursionError):
                 yield UNREADABLE_VALUE
                 unreadable += 1
-                if unreadable >= _MAX_UNREADABLE:
-                    return
                 line = body.find(b"\n{", at, stop)
                 at = following if line < 0 else line + 1
             else:
                 yield _loads(body[at:end])
                 at = _SPACE.match(body, end).end()  # type: ignore[union-attr]
+        if at < stop:
+            yield from map(_loads_at_once, _NEXT_LINE.split(body[at:stop]))
+            at = following
 
 
 def _pieces(body: bytes) -> Iterator[tuple[int, int]]:
@@ -78,6 +83,13 @@ def _pieces(body: bytes) -> Iterator[tuple[int, int]]:
         yield match.start() + 1, match.end() - 1
     if body:
         yield len(body), len(body)
+
+
+def _loads_at_once(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return UNREADABLE_VALUE
 
 
 def _loads(data: bytes) -> Any:
