@@ -5,6 +5,7 @@ TracePulseError
   SenderError             what a client sent is at fault: answered 4xx, never logged as ours
     MalformedBody           it cannot be parsed as what it claims to be
     LimitExceeded           it is larger, deeper or more than is allowed
+    TooSlow                 its end did not come in time
     Unauthorized            no key, a wrong key, or a key without the scope
     NotFound                the named object does not exist
     BadQuestion             a query that cannot be answered as asked
@@ -29,6 +30,7 @@ __all__ = [
     "Overloaded",
     "SenderError",
     "SourceFailure",
+    "TooSlow",
     "TracePulseError",
     "Unauthorized",
     "Unavailable",
@@ -49,6 +51,10 @@ class MalformedBody(SenderError):
 
 class LimitExceeded(SenderError):
     """The body is larger, deeper or more numerous than is allowed."""
+
+
+class TooSlow(SenderError):
+    """The end of the body did not come in the time that a body may take."""
 
 
 class Unauthorized(SenderError):

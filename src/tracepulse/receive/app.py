@@ -19,27 +19,24 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracepulse.clock import Clock
-from tracepulse.errors import (
-    LimitExceeded,
-    MalformedBody,
-    Overloaded,
-    SenderError,
-    Unauthorized,
-)
+from tracepulse.errors import MalformedBody, Overloaded, SenderError, Unauthorized
 from tracepulse.receive.access import Caller, Gate
 from tracepulse.receive.access import Scope as KeyScope
 from tracepulse.receive.admission import Admitted, Sink, data_set_name_fault
-from tracepulse.receive.compression import UnsupportedEncoding
 from tracepulse.receive.drop_in import Door, Route, Routes, answer_route
 from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.http_requests import (
+    PLAIN_TEXT,
     Answer,
     Disconnected,
     Request,
+    UnsupportedMediaType,
+    again_headers,
     caller_of,
     check_page,
     cors_headers,
     read_body,
+    status_of,
 )
 from tracepulse.receive.receiver import IngestCounters, Receiver, limits_of
 from tracepulse.receive.signals import Signal
@@ -55,11 +52,7 @@ _RESPONSES = {
     "logs": (logs_service_pb2.ExportLogsServiceResponse, "rejected_log_records"),
     "metrics": (metrics_service_pb2.ExportMetricsServiceResponse, "rejected_data_points"),
 }
-_GRPC_CODE = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 429: 8, 503: 14}
-
-
-class UnsupportedMediaType(SenderError):
-    """The Content-Type is neither protobuf nor JSON."""
+_GRPC_CODE = {400: 3, 401: 16, 408: 4, 413: 8, 415: 3, 503: 14}
 
 
 def partial_success(signal: Signal, admitted: Admitted) -> ProtobufMessage:
@@ -115,7 +108,7 @@ def otlp_app(
             elif request.method == "OPTIONS":
                 answer = Answer(204, [])
             else:
-                answer = Answer(405, [(b"allow", b"OPTIONS, POST"), *_PLAIN], b"Not Allowed")
+                answer = Answer(405, [(b"allow", b"OPTIONS, POST"), *PLAIN_TEXT], b"Not Allowed")
         except Disconnected:
             return
         sent = answer.headers
@@ -140,7 +133,6 @@ _SIGNALS: dict[str, Signal] = {
     "/otlp/v1/logs": "logs",  # where Loki takes OTLP
     "/v1/metrics": "metrics",
 }
-_PLAIN = [(b"content-type", b"text/plain; charset=utf-8")]
 _CONTENT_TYPE = {
     False: [(b"content-type", _PROTOBUF.encode())],
     True: [(b"content-type", _JSON.encode())],
@@ -172,11 +164,11 @@ async def _other(request: Request, door: Door, routes: Routes) -> Answer:
             door.receiver.counters.refuse(route.origin, "disconnected")
             raise
     if not is_known:
-        return Answer(404, _PLAIN, b"Not Found")
+        return Answer(404, PLAIN_TEXT, b"Not Found")
     if request.method == "OPTIONS":
         return Answer(204, [])
     allow = routes.methods(request.path).encode()
-    return Answer(405, [(b"allow", allow), *_PLAIN], b"Not Allowed")
+    return Answer(405, [(b"allow", allow), *PLAIN_TEXT], b"Not Allowed")
 
 
 async def _export(request: Request, signal: Signal, door: Door) -> Answer:
@@ -229,22 +221,10 @@ def _data_set(request: Request, caller: Caller) -> str:
 
 
 def _refusal(error: SenderError | Overloaded, as_json: bool) -> Answer:
-    again = []
-    match error:
-        case Overloaded():
-            code = 503
-            again = [(b"retry-after", b"%d" % error.retry_after_s)]
-        case Unauthorized():
-            code = 401
-        case LimitExceeded():
-            code = 413
-        case UnsupportedEncoding() | UnsupportedMediaType():
-            code = 415
-        case _:
-            code = 400
+    code = status_of(error)
     status = Status(code=_GRPC_CODE[code], message=str(error))
     code, headers, body = _encode(status, code, as_json)
-    return Answer(code, headers + again, body)
+    return Answer(code, headers + again_headers(error), body)
 
 
 def _encode(message: ProtobufMessage, code: int, as_json: bool) -> Answer:

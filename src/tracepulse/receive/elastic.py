@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from tracepulse.errors import LimitExceeded, Overloaded, SenderError, Unauthorized
-from tracepulse.receive.compression import UnsupportedEncoding
+from tracepulse.errors import Overloaded, SenderError
 from tracepulse.receive.drop_in import Answer, Converted, Door, Handler, Request, Route
 from tracepulse.receive.elastic_bulk import Bulk, Item, read_bulk
+from tracepulse.receive.http_requests import again_headers, status_of
 from tracepulse.receive.line_readers import LineReaders
 
 __all__ = ["routes"]
@@ -29,6 +29,14 @@ _CHALLENGES = [
     (b"www-authenticate", b'Bearer realm="security"'),
     (b"www-authenticate", b"ApiKey"),
 ]
+_KINDS = {
+    401: "security_exception",
+    408: "timeout_exception",
+    413: "content_too_long_exception",
+    415: "media_type_header_exception",
+    429: "es_rejected_execution_exception",
+}
+"""What a refusal is called, by its status."""
 _VERSION = "8.19.0"
 """What is told to those that do not say what they need."""
 _BEAT = re.compile(r"Elastic-[\w-]+/(\d{1,3}\.\d{1,3}\.\d{1,3})")
@@ -244,19 +252,10 @@ async def _given(request: Request, door: Door) -> Answer:
 
 
 def _refuse(error: SenderError | Overloaded) -> Answer:
-    match error:
-        case Overloaded():
-            answer = _error(429, "es_rejected_execution_exception", str(error))
-            again = (b"retry-after", b"%d" % error.retry_after_s)
-            return answer._replace(headers=[*answer.headers, again])
-        case Unauthorized():
-            answer = _error(401, "security_exception", str(error))
-            return answer._replace(headers=[*answer.headers, *_CHALLENGES])
-        case LimitExceeded():
-            return _error(413, "content_too_long_exception", str(error))
-        case UnsupportedEncoding():
-            return _error(415, "media_type_header_exception", str(error))
-    return _error(400, "illegal_argument_exception", str(error))
+    status = status_of(error, overloaded=429)
+    answer = _error(status, _KINDS.get(status, "illegal_argument_exception"), str(error))
+    challenges = _CHALLENGES if status == 401 else []
+    return answer._replace(headers=[*answer.headers, *challenges, *again_headers(error)])
 
 
 def _error(status: int, kind: str, reason: str) -> Answer:

@@ -8,18 +8,17 @@ Source:
 """
 
 from dataclasses import replace
+from functools import partial
 
-from tracepulse.errors import LimitExceeded, Overloaded, SenderError, Unauthorized
 from tracepulse.receive.access import BROWSER_CALLER
-from tracepulse.receive.compression import UnsupportedEncoding
 from tracepulse.receive.drop_in import Answer, Door, Request, Route
 from tracepulse.receive.faro import convert_faro
+from tracepulse.receive.http_requests import PLAIN_TEXT, refuse_in_words
 from tracepulse.receive.limits import FARO_LIMITS
 
 __all__ = ["routes"]
 
 _ORIGIN = "faro"
-_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 async def _take(request: Request, door: Door) -> Answer:
@@ -29,26 +28,11 @@ async def _take(request: Request, door: Door) -> Answer:
     for converted in await door.convert(convert_faro, body):
         admitted = await door.put(converted, caller, _ORIGIN)
         told = told or admitted.explanation()
-    return Answer(202, _TEXT, told.encode() or b"ok")
-
-
-def _refuse(error: SenderError | Overloaded) -> Answer:
-    match error:
-        case Overloaded():
-            # The one refusal that Faro's SDK knows: it waits as long as it is told to.
-            again = (b"retry-after", b"%d" % error.retry_after_s)
-            return Answer(429, [*_TEXT, again], str(error).encode())
-        case Unauthorized():
-            status = 401
-        case LimitExceeded():
-            status = 413
-        case UnsupportedEncoding():
-            status = 415
-        case _:
-            status = 400
-    return Answer(status, _TEXT, str(error).encode())
+    return Answer(202, PLAIN_TEXT, told.encode() or b"ok")
 
 
 def routes() -> tuple[Route, ...]:
     """Return where Faro's SDK posts to."""
-    return (Route(_ORIGIN, ("POST",), "/collect", _take, _refuse),)
+    # 429 is the one refusal that Faro's SDK knows: it waits as long as it is told to.
+    refuse = partial(refuse_in_words, overloaded=429)
+    return (Route(_ORIGIN, ("POST",), "/collect", _take, refuse),)

@@ -1,5 +1,6 @@
-"""What every HTTP door needs: who sends, the body within its bounds, an answer, CORS."""
+"""What every HTTP door needs: who sends, the body within its bounds, an answer, a refusal, CORS."""
 
+import asyncio
 import ipaddress
 from base64 import b64decode
 from collections.abc import Mapping
@@ -9,20 +10,29 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
-from tracepulse.errors import LimitExceeded, Unauthorized
+from tracepulse.errors import LimitExceeded, Overloaded, SenderError, TooSlow, Unauthorized
 from tracepulse.receive.access import BROWSER_CALLER, Caller, Gate
 from tracepulse.receive.access import Scope as KeyScope
+from tracepulse.receive.compression import UnsupportedEncoding
+from tracepulse.receive.limits import BODY_S
 
 __all__ = [
+    "PLAIN_TEXT",
     "Answer",
     "Disconnected",
     "Request",
+    "UnsupportedMediaType",
+    "again_headers",
     "caller_of",
     "check_page",
     "cors_headers",
     "is_loopback",
     "read_body",
+    "refuse_in_words",
+    "status_of",
 ]
+
+PLAIN_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 
 
 _UNANNOUNCED_BYTES = 1024 * 1024
@@ -164,6 +174,7 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 
     Raises:
         LimitExceeded: it is longer; no more than that was read.
+        TooSlow: it takes longer than BODY_S.
         Disconnected: its end did not come.
     """
     announced = request.header(b"content-length")
@@ -172,6 +183,16 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
             f"body of {int(announced):,} bytes; at most {most_bytes:,} are accepted,"
             " send smaller batches"
         )
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await _whole(request, most_bytes)
+    except TimeoutError:
+        raise TooSlow(
+            f"the body was not here {BODY_S:g} s after its head; send smaller batches"
+        ) from None
+
+
+async def _whole(request: Request, most_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -185,6 +206,44 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class UnsupportedMediaType(SenderError):
+    """The Content-Type is none that is read here."""
+
+
+def status_of(error: SenderError | Overloaded, overloaded: int = 503) -> int:
+    """Return the status that says why nothing of a request was kept; `overloaded`: come back later."""
+    match error:
+        case Overloaded():
+            return overloaded
+        case Unauthorized():
+            return 401
+        case TooSlow():
+            return 408
+        case LimitExceeded():
+            return 413
+        case UnsupportedEncoding() | UnsupportedMediaType():
+            return 415
+        case _:
+            return 400
+
+
+def again_headers(error: SenderError | Overloaded) -> list[tuple[bytes, bytes]]:
+    """Return what a refusal says of the next try, whatever its status."""
+    match error:
+        case Overloaded():
+            return [(b"retry-after", b"%d" % error.retry_after_s)]
+        case TooSlow():
+            return [(b"connection", b"close")]  # the rest of this body is not waited for
+        case _:
+            return []
+
+
+def refuse_in_words(error: SenderError | Overloaded, overloaded: int = 503) -> Answer:
+    """Return a refusal as plain text, for senders that look at the status alone."""
+    headers = [*PLAIN_TEXT, *again_headers(error)]
+    return Answer(status_of(error, overloaded), headers, str(error).encode())
 
 
 def cors_headers(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 __all__ = [
     "ANY_TIME",
+    "BODY_S",
     "BROWSER_LIMITS",
     "FARO_LIMITS",
     "SERVER_LIMITS",
@@ -12,6 +13,9 @@ __all__ = [
     "live_window",
 ]
 
+BODY_S = 30.0
+"""How long the body of a request over HTTP may take to come (408). No sender that we know waits longer
+for its answer, and while a body comes it holds room that others may need."""
 KIB = 1024
 MIB = 1024 * KIB
 

@@ -8,10 +8,11 @@ https://grafana.com/docs/loki/latest/reference/loki-http-api/
 
 from functools import partial
 
-from tracepulse.errors import LimitExceeded, Overloaded, SenderError, Unauthorized
+from tracepulse.errors import Overloaded, SenderError
 from tracepulse.receive.access import Caller
 from tracepulse.receive.compression import decompress
 from tracepulse.receive.drop_in import Answer, Converted, Door, Request, Route
+from tracepulse.receive.http_requests import PLAIN_TEXT, again_headers, status_of
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.loki_push import LokiPush, read_push
 from tracepulse.receive.receiver import limits_of
@@ -19,10 +20,7 @@ from tracepulse.receive.receiver import limits_of
 __all__ = ["routes"]
 
 _ORIGIN = "loki"
-_TEXT = [
-    (b"content-type", b"text/plain; charset=utf-8"),
-    (b"x-content-type-options", b"nosniff"),
-]
+_TEXT = [*PLAIN_TEXT, (b"x-content-type-options", b"nosniff")]
 _TAKEN = Answer(204, [])
 _READY = Answer(200, _TEXT, b"ready\n")
 
@@ -79,18 +77,11 @@ async def _body(request: Request, door: Door, caller: Caller) -> tuple[bytes, bo
 
 
 def _refuse(error: SenderError | Overloaded) -> Answer:
-    match error:
-        case Overloaded():
-            # 503 and not 429, at which some senders may be set to throw a batch away.
-            answer = _in_words(503, str(error))
-            return answer._replace(
-                headers=[*answer.headers, (b"retry-after", b"%d" % error.retry_after_s)]
-            )
-        case Unauthorized():
-            return _in_words(401, str(error))
-        case LimitExceeded():
-            return _in_words(413, str(error))
-    return _in_words(400, str(error))
+    # 503 where there is no room and not 429, at which some senders may be set to throw a batch away;
+    # 400 for all that Loki itself has no other status for.
+    status = status_of(error)
+    answer = _in_words(400 if status == 415 else status, str(error))
+    return answer._replace(headers=[*answer.headers, *again_headers(error)])
 
 
 def _in_words(status: int, text: str) -> Answer:

@@ -8,9 +8,9 @@ Source:
 from collections.abc import Callable
 from functools import partial
 
-from tracepulse.errors import LimitExceeded, Overloaded, SenderError, Unauthorized
-from tracepulse.receive.compression import UnsupportedEncoding
+from tracepulse.errors import Unauthorized
 from tracepulse.receive.drop_in import Answer, Door, Request, Route
+from tracepulse.receive.http_requests import PLAIN_TEXT, UnsupportedMediaType, refuse_in_words
 from tracepulse.receive.prometheus_series import SeriesMemory
 from tracepulse.receive.remote_write import Written
 from tracepulse.receive.remote_write_1 import write_remote_1
@@ -19,17 +19,12 @@ from tracepulse.receive.remote_write_2 import write_remote_2
 __all__ = ["routes"]
 
 _ORIGIN = "prometheus"
-_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 _READERS: dict[str, Callable[[bytes, SeriesMemory], Written]] = {
     "": write_remote_1,
     "prometheus.writerequest": write_remote_1,
     "io.prometheus.write.v2.request": write_remote_2,
 }
 _COUNTED = b"x-prometheus-remote-write-%b-written"
-
-
-class UnsupportedMessage(SenderError):
-    """The Content-Type names no message that is read here."""
 
 
 async def _take(memory: SeriesMemory, request: Request, door: Door) -> Answer:
@@ -49,7 +44,7 @@ async def _take(memory: SeriesMemory, request: Request, door: Door) -> Answer:
     ]
     if admitted.rejected:
         # What is good was kept; 400 tells the sender that the rest will never be.
-        return Answer(400, headers + _TEXT, admitted.explanation().encode())
+        return Answer(400, headers + PLAIN_TEXT, admitted.explanation().encode())
     return Answer(204, headers)
 
 
@@ -57,34 +52,18 @@ def _reader(request: Request) -> Callable[[bytes, SeriesMemory], Written]:
     """Return what reads the message that the Content-Type names."""
     words = [word.strip().lower() for word in request.header(b"content-type").split(";")]
     if words[0] != "application/x-protobuf":
-        raise UnsupportedMessage(f"Content-Type {words[0]!r}: send application/x-protobuf")
+        raise UnsupportedMediaType(f"Content-Type {words[0]!r}: send application/x-protobuf")
     named = [word.removeprefix("proto=") for word in words[1:] if word.startswith("proto=")]
     found = _READERS.get(named[0] if named else "")
     if found is None:
-        raise UnsupportedMessage(
+        raise UnsupportedMediaType(
             f"message {named[0]!r}: send prometheus.WriteRequest or io.prometheus.write.v2.Request"
         )
     return found
 
 
-def _refuse(error: SenderError | Overloaded) -> Answer:
-    match error:
-        case Overloaded():
-            # Prometheus tries again after 5xx; after 429 only where it was told to.
-            again = (b"retry-after", b"%d" % error.retry_after_s)
-            return Answer(503, [*_TEXT, again], str(error).encode())
-        case Unauthorized():
-            status = 401
-        case LimitExceeded():
-            status = 413
-        case UnsupportedEncoding() | UnsupportedMessage():
-            status = 415
-        case _:
-            status = 400
-    return Answer(status, _TEXT, str(error).encode())
-
-
 def routes() -> tuple[Route, ...]:
     """Return where remote write is taken; all requests share what is known of series."""
     take = partial(_take, SeriesMemory())
-    return (Route(_ORIGIN, ("POST",), "/api/v1/write", take, _refuse),)
+    # 503 and not 429, after which Prometheus tries again only where it was told to.
+    return (Route(_ORIGIN, ("POST",), "/api/v1/write", take, refuse_in_words),)

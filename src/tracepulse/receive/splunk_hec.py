@@ -7,15 +7,17 @@ A success is answered when the events are durable, so an acknowledgement that is
 come already. Good events of a batch with bad ones are kept; senders do not try a 400 again.
 """
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from typing import Any
 
 import orjson
 
-from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, SenderError, Unauthorized
+from tracepulse.errors import MalformedBody, Overloaded, SenderError, Unauthorized
 from tracepulse.receive.access import Caller
 from tracepulse.receive.drop_in import Answer, Converted, Door, Handler, Request, Route
+from tracepulse.receive.http_requests import again_headers, status_of
 from tracepulse.receive.json_body import decode_json
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.splunk_events import SplunkEvents, read_events, read_raw
@@ -49,7 +51,11 @@ _SCHEMES = ("splunk", "basic", "bearer")
 def routes() -> tuple[Route, ...]:
     """Return the routes of the collector, under all their names."""
     readers, ack_ids = LineReaders(), count()
-    events, raw = partial(_events, readers, ack_ids), partial(_raw, ack_ids)
+
+    def in_objects(body: bytes, defaults: Mapping[str, str], now_unix_ns: int) -> SplunkEvents:
+        return read_events(body, defaults, readers, now_unix_ns)
+
+    events, raw = partial(_take, in_objects, ack_ids), partial(_take, read_raw, ack_ids)
     handlers: dict[str, tuple[tuple[str, ...], Handler]] = {
         "/services/collector": (("POST",), events),
         "/services/collector/event": (("POST",), events),
@@ -68,34 +74,19 @@ def routes() -> tuple[Route, ...]:
     )
 
 
-async def _events(
-    readers: LineReaders, ack_ids: "count[int]", request: Request, door: Door
-) -> Answer:
+Reader = Callable[[bytes, Mapping[str, str], int], SplunkEvents]
+"""Reads a body, with host, source and so on for events without, received at an instant in Unix ns."""
+
+
+async def _take(read: Reader, ack_ids: "count[int]", request: Request, door: Door) -> Answer:
     caller = _caller(request, door)
     body = await door.body(request, caller)
     if not body.strip():
         return _coded(5)
     defaults = _defaults(request)
     now_unix_ns = door.receiver.clock.now_unix_ns()
-
-    def convert(plain: bytes) -> SplunkEvents:
-        return read_events(plain, defaults, readers, now_unix_ns)
-
-    return await _kept(await door.convert(convert, body), caller, ack_ids, request, door)
-
-
-async def _raw(ack_ids: "count[int]", request: Request, door: Door) -> Answer:
-    caller = _caller(request, door)
-    body = await door.body(request, caller)
-    if not body.strip():
-        return _coded(5)
-    defaults = _defaults(request)
-    now_unix_ns = door.receiver.clock.now_unix_ns()
-
-    def convert(plain: bytes) -> SplunkEvents:
-        return read_raw(plain, defaults, now_unix_ns)
-
-    return await _kept(await door.convert(convert, body), caller, ack_ids, request, door)
+    events = await door.convert(lambda plain: read(plain, defaults, now_unix_ns), body)
+    return await _kept(events, caller, ack_ids, request, door)
 
 
 async def _kept(
@@ -179,11 +170,11 @@ def _coded(code: int, further: dict[str, Any] | None = None) -> Answer:
 def _refuse(error: SenderError | Overloaded) -> Answer:
     match error:
         case _AnsweredError():
-            return _coded(error.code)
+            answer = _coded(error.code)
         case Overloaded():
             answer = _coded(9)
-            again = (b"retry-after", b"%d" % error.retry_after_s)
-            return answer._replace(headers=[*answer.headers, again])
-        case LimitExceeded():
-            return Answer(413, _JSON, orjson.dumps({"text": str(error), "code": 6}))
-    return _coded(6, {"message": str(error)})
+        case _ if (status := status_of(error)) in (408, 413):
+            answer = Answer(status, _JSON, orjson.dumps({"text": str(error), "code": 6}))
+        case _:
+            answer = _coded(6, {"message": str(error)})
+    return answer._replace(headers=[*answer.headers, *again_headers(error)])

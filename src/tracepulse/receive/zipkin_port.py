@@ -7,18 +7,17 @@ Source:
 
 from collections import Counter
 
-from tracepulse.errors import LimitExceeded, MalformedBody, Overloaded, SenderError, Unauthorized
+from tracepulse.errors import MalformedBody
 from tracepulse.receive.admission import UNREADABLE
 from tracepulse.receive.complaints import Complaints
-from tracepulse.receive.compression import UnsupportedEncoding
 from tracepulse.receive.drop_in import Answer, Converted, Door, Request, Route
+from tracepulse.receive.http_requests import PLAIN_TEXT, refuse_in_words
 from tracepulse.receive.json_body import decode_json_leniently
 from tracepulse.receive.zipkin import looks_like_zipkin_v1, write_zipkin
 
 __all__ = ["convert_zipkin", "routes"]
 
 _ORIGIN = "zipkin"
-_TEXT = [(b"content-type", b"text/plain; charset=utf-8")]
 _BINARY = frozenset({"application/x-protobuf", "application/x-thrift"})
 
 
@@ -50,7 +49,7 @@ async def _take(request: Request, door: Door) -> Answer:
     converted = await door.convert(convert_zipkin, body)
     admitted = await door.put(converted, caller, _ORIGIN)
     # Zipkin has no way to say that a part was refused; reporters do not look at what is answered.
-    return Answer(202, _TEXT, admitted.explanation().encode())
+    return Answer(202, PLAIN_TEXT, admitted.explanation().encode())
 
 
 async def _version_1(request: Request, door: Door) -> Answer:
@@ -58,25 +57,9 @@ async def _version_1(request: Request, door: Door) -> Answer:
     raise MalformedBody("version 1 of Zipkin's API is not taken: send JSON to /api/v2/spans")
 
 
-def _refuse(error: SenderError | Overloaded) -> Answer:
-    match error:
-        case Overloaded():
-            again = (b"retry-after", b"%d" % error.retry_after_s)
-            return Answer(503, [*_TEXT, again], str(error).encode())
-        case Unauthorized():
-            status = 401
-        case LimitExceeded():
-            status = 413
-        case UnsupportedEncoding():
-            status = 415
-        case _:
-            status = 400
-    return Answer(status, _TEXT, str(error).encode())
-
-
 def routes() -> tuple[Route, ...]:
     """Return the paths that Zipkin's reporters post to."""
     return (
-        Route(_ORIGIN, ("POST",), "/api/v2/spans", _take, _refuse),
-        Route(_ORIGIN, ("POST",), "/api/v1/spans", _version_1, _refuse),
+        Route(_ORIGIN, ("POST",), "/api/v2/spans", _take, refuse_in_words),
+        Route(_ORIGIN, ("POST",), "/api/v1/spans", _version_1, refuse_in_words),
     )
