@@ -1,119 +1,22 @@
 """The browser SDK in Debian's Chromium: what arrives, and what the page and its visitor do not notice."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from tests.e2e.web_site import Site, web_site
-from tests.running_server import RunningServer, running_server, wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "sdk" / "js"
-CHROMIUM = Path("/usr/bin/chromium")
-VECTORS = ROOT / "tests" / "redaction" / "vectors.json"
-BUNDLE = "import { bundleBrowser } from './tools/browser.mjs'; process.stdout.write(await bundleBrowser())"
-
-
-def _needs(is_there: bool, what: str) -> None:
-    if not is_there:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(what)
-
-
-@pytest.fixture(scope="module")
-def bundle() -> str:
-    """The bundle as it is published."""
-    _needs(shutil.which("node") is not None, "Node.js is not installed")
-    _needs((PACKAGE / "node_modules").is_dir(), "packages of sdk/js are missing; `make setup`")
-    command = ["node", "--input-type=module", "-e", BUNDLE]
-    return subprocess.run(command, cwd=PACKAGE, check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture(scope="module")
-def shop(bundle: str) -> Iterator[Site]:
-    """The site, listening for as long as the tests of this file run."""
-    with web_site(bundle) as site:
-        yield site
-
-
-@pytest.fixture
-def site(shop: Site) -> Site:
-    """The site as new, sending to a receiver under its other origin."""
-    shop.forget()
-    shop.endpoint = shop.receiver
-    return shop
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, with its memory of pages that are gone back to."""
-    _needs(CHROMIUM.exists(), "chromium is not installed; `make system-deps` installs it")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--no-sandbox"],
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh profile."""
-    made = browser.new_context()
-    yield made
-    made.close()
-
-
-Watched = tuple[Page, list[str]]
-T = TypeVar("T")
-
-
-@pytest.fixture
-def watched(context: BrowserContext) -> Watched:
-    """A tab, and what it complained of."""
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-    page.add_init_script(
-        "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.blockedURI))"
-    )
-    return page, complaints
-
-
-def _fields(record: dict[str, Any]) -> dict[str, Any]:
-    return {each["key"]: next(iter(each["value"].values())) for each in record["attributes"]}
-
-
-def _arrived(find: Callable[[], T], what: str) -> T:
-    return wait_until(find, bool, what)
-
-
-def _call(page: Page, code: str) -> None:
-    page.evaluate(
-        f"import('/sdk.mjs').then(({{ DebugQueue, start, stop, consent }}) => {{ {code} }})"
-    )
-
-
-def _tags(site: Site) -> list[str]:
-    return [record["eventName"] for record in site.logs()]
-
+from tests.e2e.visits import VECTORS, Watched, arrived, call, fields, tags
+from tests.e2e.web_site import Site
+from tests.running_server import RunningServer, running_server
 
 # -- on a real server ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def server(shop: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(served: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A running server that lets the pages of the site send."""
     folder = tmp_path_factory.mktemp("server")
-    with running_server(folder, None, "--allowed-origins", shop.origin) as running:
+    with running_server(folder, None, "--allowed-origins", served.origin) as running:
         yield running
 
 
@@ -133,7 +36,7 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
     page.wait_for_timeout(150)
     page.click("#fail")
     page.wait_for_timeout(600)
-    _call(page, "DebugQueue.warning('CART_SLOW', { items: 3, password: 'hunter2' })")
+    call(page, "DebugQueue.warning('CART_SLOW', { items: 3, password: 'hunter2' })")
     page.wait_for_timeout(100)
     page.goto("about:blank")
 
@@ -212,7 +115,7 @@ def test_the_trace_may_be_named_in_the_page(site: Site, watched: Watched) -> Non
     watched[0].goto(site.origin)
     watched[0].wait_for_timeout(900)
     watched[0].goto("about:blank")
-    load = _arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "a page")[0]
+    load = arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "a page")[0]
     assert load["traceId"] == site.pages[0][0]
 
 
@@ -226,7 +129,7 @@ def test_only_allowed_origins_are_told_the_trace(
     page, complaints = watched
     page.goto(site.origin)
     page.click("#across")
-    ((_, path, traceparent),) = _arrived(lambda: site.asked, "the request")
+    ((_, path, traceparent),) = arrived(lambda: site.asked, "the request")
     assert (path, bool(traceparent), complaints) == ("/api/allowed", allowed, [])
 
 
@@ -285,7 +188,7 @@ def test_a_frame_that_keeps_a_click_waiting_is_a_part_of_it(site: Site, watched:
     page.mouse.click(box["x"] + 5, box["y"] + 5)
     page.wait_for_timeout(500)
     page.goto("about:blank")
-    (click,) = _arrived(lambda: [s for s in site.spans() if s["name"] == "click"], "the click")
+    (click,) = arrived(lambda: [s for s in site.spans() if s["name"] == "click"], "the click")
     (frame,) = [
         s
         for s in site.spans()
@@ -293,138 +196,6 @@ def test_a_frame_that_keeps_a_click_waiting_is_a_part_of_it(site: Site, watched:
     ]
     assert int(frame["startTimeUnixNano"]) < int(click["startTimeUnixNano"])
     assert frame["parentSpanId"] == click["spanId"]
-
-
-# -- delivery --------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["navigate", "close"])
-def test_what_is_left_is_sent_when_the_page_goes(site: Site, watched: Watched, how: str) -> None:
-    """A page that is closed at once tells its load, its vitals and its last words."""
-    page, complaints = watched
-    page.goto(site.origin)
-    _call(page, "DebugQueue.log('LAST_WORDS', 'bye')")
-    page.wait_for_timeout(50)
-    if how == "close":
-        page.close(run_before_unload=True)
-    else:
-        page.goto("about:blank")
-    _arrived(lambda: "LAST_WORDS" in _tags(site), "last words")
-    _arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
-    assert {"ttfb", "lcp", "cls"} <= {r["body"]["stringValue"] for r in site.logs()}
-    assert complaints == []
-
-
-@pytest.mark.slow
-def test_a_page_that_comes_back_is_a_new_view(site: Site, watched: Watched) -> None:
-    """The back-forward cache keeps pages with the SDK, and what follows is measured anew."""
-    page, complaints = watched
-    page.goto(site.origin)
-    page.wait_for_timeout(300)
-    page.evaluate("window.kept = true")
-    page.goto(f"{site.other_origin}/")
-    page.evaluate("history.back()")
-    page.wait_for_timeout(900)
-    assert page.evaluate("window.kept") is True, "the page was kept, not loaded again"
-    page.goto("about:blank")
-    (restored,) = _arrived(
-        lambda: [s for s in site.spans() if s["name"] == "pageRestore"], "a view"
-    )
-    loads = [s["traceId"] for s in site.spans() if s["name"] == "documentLoad"]
-    assert restored["traceId"] not in loads
-    vitals = [
-        r["body"]["stringValue"] for r in site.logs() if r.get("traceId") == restored["traceId"]
-    ]
-    assert sorted(vitals) == ["cls", "fcp", "lcp", "ttfb"]
-    assert complaints == []
-
-
-@pytest.mark.slow
-def test_offline_everything_waits(site: Site, watched: Watched, context: BrowserContext) -> None:
-    """Nothing is tried without a network, and everything arrives once with it."""
-    page, complaints = watched
-    page.goto(site.origin)
-    page.wait_for_timeout(800)
-    context.set_offline(True)
-    _call(page, "for (let n = 0; n < 20; n++) DebugQueue.error('OFFLINE', { n })")
-    page.wait_for_timeout(500)
-    assert "OFFLINE" not in _tags(site)
-    context.set_offline(False)
-    _arrived(lambda: _tags(site).count("OFFLINE") >= 20, "the events")
-    assert (_tags(site).count("OFFLINE"), complaints) == (20, [])
-
-
-@pytest.mark.slow
-def test_a_receiver_in_trouble_is_tried_again(site: Site, watched: Watched) -> None:
-    """503, 429 and a closed connection cost no event, and none comes twice."""
-    site.answers[:] = [503, None, 429]
-    page, _ = watched
-    page.goto(site.origin)
-    _call(page, "for (let n = 0; n < 30; n++) DebugQueue.error('ONCE', { n })")
-    _arrived(lambda: _tags(site).count("ONCE") >= 30, "the events")
-    assert _tags(site).count("ONCE") == 30
-    assert site.answers == []
-
-
-@pytest.mark.slow
-def test_a_receiver_that_refuses_the_page_is_left_alone(site: Site, watched: Watched) -> None:
-    """A key that is revoked must not fill every visitor's console."""
-    site.answers[:] = [401] * 9
-    page, complaints = watched
-    page.goto(site.origin)
-    for _ in range(3):
-        _call(page, "DebugQueue.error('REFUSED')")
-        page.wait_for_timeout(200)
-    assert (len(site.answers), len(complaints)) == (8, 1)
-
-
-def test_200_kib_are_sent_in_bodies_that_fit(site: Site, watched: Watched) -> None:
-    """A burst goes out piece by piece: requests that outlive a page share 64 KiB."""
-    page, complaints = watched
-    page.goto(site.origin)
-    _call(
-        page,
-        "for (let n = 0; n < 320; n++) DebugQueue.error('BURST', { n, text: 'x'.repeat(380) })",
-    )
-    _arrived(lambda: _tags(site).count("BURST") >= 320, "the events")
-    numbers = [_fields(r)["n"] for r in site.logs() if r["eventName"] == "BURST"]
-    sizes = [len(body) for _, body in site.bodies]
-    assert (numbers, max(sizes) <= 65_536, complaints) == (list(range(320)), True, [])
-    assert sum(sizes) > 200 * 1024
-
-
-@pytest.mark.slow
-def test_what_does_not_fit_is_counted(site: Site, watched: Watched) -> None:
-    """Sent and dropped are together what was made, and the drop is told with the next batch."""
-    site.answers[:] = [503]
-    page, _ = watched
-    page.goto(site.origin)
-    _call(
-        page, "for (let n = 0; n < 900; n++) DebugQueue.error('MANY', { n, text: 'x'.repeat(400) })"
-    )
-    _arrived(lambda: "debugqueue.dropped" in _tags(site), "the count")
-    page.wait_for_timeout(300)
-    (dropped,) = [_fields(r) for r in site.logs() if r["eventName"] == "debugqueue.dropped"]
-    assert dropped["debugqueue.dropped.reason"] == "queue_full"
-    kept = [_fields(r)["n"] for r in site.logs() if r["eventName"] == "MANY"]
-    assert list(range(len(kept))) == kept, "the newest are dropped, and nothing else is lost"
-    # Of what the SDK itself wanted to tell at that time some may be among them.
-    assert 900 <= len(kept) + dropped["debugqueue.dropped.count"] < 930
-
-
-def test_errors_go_before_what_fills_the_last_request(site: Site, watched: Watched) -> None:
-    """A page that is closed with more than may be under way has told its errors, however late they came."""
-    page, _ = watched
-    page.goto(site.origin)
-    _call(
-        page,
-        "for (let n = 0; n < 250; n++) DebugQueue.log('MANY', { n, text: 'x'.repeat(300) });"
-        "DebugQueue.error('GRAVE')",
-    )
-    page.goto("about:blank")
-    _arrived(lambda: "GRAVE" in _tags(site), "the error")
-    assert _tags(site).index("GRAVE") < _tags(site).index("MANY")
 
 
 # -- the visitor -----------------------------------------------------------------------------------
@@ -439,8 +210,8 @@ def test_a_visit_that_was_not_drawn_is_sent_once_it_fails(site: Site, watched: W
     page.wait_for_timeout(900)
     assert site.bodies == []
     page.click("#throw")
-    _arrived(lambda: "exception" in _tags(site), "the exception")
-    _arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
+    arrived(lambda: "exception" in tags(site), "the exception")
+    arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
 
 
 def test_without_consent_nothing_is_sent_or_stored(site: Site, watched: Watched) -> None:
@@ -448,23 +219,23 @@ def test_without_consent_nothing_is_sent_or_stored(site: Site, watched: Watched)
     site.settings["consent"] = "false"
     page, complaints = watched
     page.goto(site.origin)
-    _call(page, "DebugQueue.error('BEFORE')")
+    call(page, "DebugQueue.error('BEFORE')")
     page.wait_for_timeout(300)
     assert (site.bodies, page.evaluate("sessionStorage.length")) == ([], 0)
-    _call(page, "consent(true); DebugQueue.error('AFTER')")
-    _arrived(lambda: _tags(site) == ["browser.web_vital", "AFTER"] or "AFTER" in _tags(site), "it")
+    call(page, "consent(true); DebugQueue.error('AFTER')")
+    arrived(lambda: tags(site) == ["browser.web_vital", "AFTER"] or "AFTER" in tags(site), "it")
     (event,) = [r for r in site.logs() if r["eventName"] == "AFTER"]
-    session = _fields(event)["session.id"]
+    session = fields(event)["session.id"]
     assert page.evaluate("sessionStorage.debugqueue") == session
-    assert "BEFORE" not in _tags(site)
+    assert "BEFORE" not in tags(site)
     site.settings["consent"] = "true"
     page.goto(f"{site.origin}/next")
-    _call(page, "DebugQueue.error('NEXT')")
-    _arrived(lambda: "NEXT" in _tags(site), "the next page")
-    assert {_fields(r)["session.id"] for r in site.logs() if r["eventName"] == "NEXT"} == {session}
-    _call(page, "consent(false); DebugQueue.error('NEVER')")
+    call(page, "DebugQueue.error('NEXT')")
+    arrived(lambda: "NEXT" in tags(site), "the next page")
+    assert {fields(r)["session.id"] for r in site.logs() if r["eventName"] == "NEXT"} == {session}
+    call(page, "consent(false); DebugQueue.error('NEVER')")
     page.wait_for_timeout(300)
-    assert ("NEVER" in _tags(site), page.evaluate("sessionStorage.length")) == (False, 0)
+    assert ("NEVER" in tags(site), page.evaluate("sessionStorage.length")) == (False, 0)
     assert complaints == []
 
 
@@ -483,7 +254,7 @@ def test_no_cookie_no_storage_no_shift(site: Site, watched: Watched) -> None:
         }"""
     )
     page.goto("about:blank")
-    _arrived(lambda: site.bodies, "something")
+    arrived(lambda: site.bodies, "something")
     page.goto(f"{site.origin}/")
     stored = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
     assert (shifts, stored, set(site.cookies), complaints) == (0, [0, 0, "mine=1"], {""}, [])
@@ -494,7 +265,7 @@ def test_details_can_be_anything(site: Site, watched: Watched) -> None:
     """Nothing that a page hands over makes a call raise; what can be read of it arrives."""
     page, complaints = watched
     page.goto(site.origin)
-    _call(
+    call(
         page,
         r"""
         const cycle = { a: 1 }; cycle.cycle = cycle;
@@ -511,8 +282,8 @@ def test_details_can_be_anything(site: Site, watched: Watched) -> None:
         DebugQueue.error('END');
         """,
     )
-    _arrived(lambda: "END" in _tags(site), "the end")
-    assert _tags(site).count("HOSTILE") >= 14
+    arrived(lambda: "END" in tags(site), "the end")
+    assert tags(site).count("HOSTILE") >= 14
     assert max(len(r["attributes"]) for r in site.logs()) <= 64
     assert complaints == []
 
@@ -523,23 +294,23 @@ def test_secrets_are_taken_out_by_the_shared_rules(site: Site, watched: Watched)
     texts = vectors["text"] + vectors["asked"]["email"]
     cases = [["".join(case["in"]), case["out"]] for case in texts]
     named = [case for case in vectors["fields"] if case["in"] and not isinstance(case["in"], dict)]
-    fields = [[case["name"], case["in"]] for case in named]
+    named_fields = [[case["name"], case["in"]] for case in named]
     page, _ = watched
     page.goto(site.origin)
-    _call(page, f"for (const [text] of {json.dumps(cases)}) DebugQueue.info('TEXT', {{ text }})")
-    _call(
+    call(page, f"for (const [text] of {json.dumps(cases)}) DebugQueue.info('TEXT', {{ text }})")
+    call(
         page,
-        f"for (const [name, v] of {json.dumps(fields)}) DebugQueue.info('FIELD', {{ [name]: v }})",
+        f"for (const [name, v] of {json.dumps(named_fields)}) DebugQueue.info('FIELD', {{ [name]: v }})",
     )
-    _call(page, "DebugQueue.error('END')")
-    _arrived(lambda: "END" in _tags(site), "the end")
+    call(page, "DebugQueue.error('END')")
+    arrived(lambda: "END" in tags(site), "the end")
 
-    got = [_fields(r).get("text", "") for r in site.logs() if r["eventName"] == "TEXT"]
+    got = [fields(r).get("text", "") for r in site.logs() if r["eventName"] == "TEXT"]
     # Pages go further: no queries of addresses, no mail addresses.
     query = re.compile(r"(https?://[^\s?#]*)\?\S*")
     email = re.compile(r"(?<![\w.%])\w[\w.%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
     assert got == [email.sub("[redacted:email]", query.sub(r"\1", out)) for _, out in cases]
-    got_fields = [next(iter(_fields(r).items())) for r in site.logs() if r["eventName"] == "FIELD"]
+    got_fields = [next(iter(fields(r).items())) for r in site.logs() if r["eventName"] == "FIELD"]
     assert got_fields == [(case["name"], case["out"]) for case in named]
 
 
@@ -562,6 +333,6 @@ def test_it_works_where_little_is_allowed(site: Site, watched: Watched) -> None:
     )
     page.wait_for_timeout(700)
     page.goto("about:blank")
-    loads = _arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "loads")
-    assert site.origin + "/" in [_fields(s)["url.full"] for s in loads]
+    loads = arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "loads")
+    assert site.origin + "/" in [fields(s)["url.full"] for s in loads]
     assert [c for c in complaints if "fram" not in c] == []

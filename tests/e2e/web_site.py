@@ -28,6 +28,8 @@ def _picture(width: int, height: int) -> bytes:
     )
 
 
+PATIENCE_S = 10.0
+"""For so long at most an answer is kept back."""
 PICTURE = _picture(120, 80)
 STYLE = "body{margin:0;font:16px sans-serif}.dark{background:#333}#hero{width:600px;height:400px}.block{height:200px}"
 POLICY = (
@@ -90,6 +92,8 @@ class Site:
     answers: list[int | None] = field(default_factory=list)
     """What the receiver answers next; None hangs up. Then 200."""
     retry_after_s: int = 0
+    answering: threading.Event = field(default_factory=threading.Event)
+    """While it is clear the receiver takes bodies and keeps its answers to itself."""
     pages: list[tuple[str, str]] = field(default_factory=list)
     """Trace and span id of the server for each page."""
     asked: list[tuple[str, str, str]] = field(default_factory=list)
@@ -131,121 +135,133 @@ class Site:
         self.visits += 1
         self.settings = {}
         self.sdk, self.by_meta, self.retry_after_s = True, False, 0
+        self.answering.set()
         for each in (self.answers, self.pages, self.asked, self.bodies, self.cookies):
             each.clear()
 
 
-def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    """One origin of the site."""
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def __init__(self, site: Site) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.site = site
 
-        def do_GET(self) -> None:
-            path = urlsplit(self.path).path
-            match path:
-                case "/sdk.mjs":
-                    self.reply(site.bundle.encode(), "text/javascript")
-                case "/style.css":
-                    time.sleep(0.05)
-                    self.reply(STYLE.encode(), "text/css")
-                case "/shop.js":
-                    self.reply(SCRIPT.encode(), "text/javascript")
-                case "/hero.png":
-                    time.sleep(0.1)
-                    self.reply(PICTURE, "image/png")
-                case "/icon.png":
-                    self.reply(PICTURE, "image/png")
-                case "/missing.png":
-                    self.reply(b"", "image/png", 404)
-                case _ if path.startswith("/api/"):
-                    self.api(path)
-                case _ if path.startswith("/many/"):
-                    self.reply(b"", "text/plain")
-                case _:
-                    self.page()
 
-        def do_POST(self) -> None:
-            path = urlsplit(self.path).path
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if not path.startswith("/receiver-"):
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        match path:
+            case "/sdk.mjs":
+                self.reply(self.server.site.bundle.encode(), "text/javascript")
+            case "/style.css":
+                time.sleep(0.05)
+                self.reply(STYLE.encode(), "text/css")
+            case "/shop.js":
+                self.reply(SCRIPT.encode(), "text/javascript")
+            case "/hero.png":
+                time.sleep(0.1)
+                self.reply(PICTURE, "image/png")
+            case "/icon.png":
+                self.reply(PICTURE, "image/png")
+            case "/missing.png":
+                self.reply(b"", "image/png", 404)
+            case _ if path.startswith("/api/"):
                 self.api(path)
-                return
-            receiver, _, signal = path.removeprefix("/").partition("/")
-            if not site.receiver.endswith("/" + receiver):
-                self.reply(b"{}", "application/json")
-                return
-            site.cookies.append(self.headers.get("cookie") or "")
-            status = site.answers.pop(0) if site.answers else 200
-            if status is None:
-                self.close_connection = True
-                return
-            if status == 200:
-                site.bodies.append((f"/{signal}", body))
-            again = {"Retry-After": str(site.retry_after_s)} if site.retry_after_s else {}
-            self.reply(b"{}", "application/json", status, again)
+            case _ if path.startswith("/many/"):
+                self.reply(b"", "text/plain")
+            case _:
+                self.page()
 
-        def do_PUT(self) -> None:
-            self.do_POST()
+    def do_POST(self) -> None:
+        path = urlsplit(self.path).path
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if path.startswith("/receiver-"):
+            self.receive(path, body)
+        else:
+            self.api(path)
 
-        def do_OPTIONS(self) -> None:
-            self.reply(b"", "text/plain", 204)
+    def do_PUT(self) -> None:
+        self.do_POST()
 
-        def api(self, path: str) -> None:
-            site.asked.append((self.command, path, self.headers.get("traceparent") or ""))
-            time.sleep(0.03)
-            self.reply(b"{}", "application/json", 500 if path == "/api/fail" else 200)
+    def do_OPTIONS(self) -> None:
+        self.reply(b"", "text/plain", 204)
 
-        def page(self) -> None:
-            trace, span = secrets.token_hex(16), secrets.token_hex(8)
-            site.pages.append((trace, span))
-            parent = f"00-{trace}-{span}-01"
-            data = "".join(f' data-{k}="{v}"' for k, v in site.settings.items())
-            sdk = f'<script type="module" src="/sdk.mjs" data-debugqueue="{site.endpoint}"{data}></script>'
-            meta = f'<meta name="traceparent" content="{parent}">' if site.by_meta else ""
-            text = SHOP.format(meta=meta, sdk=sdk if site.sdk else "")
-            text = text.replace("<html", f'<html data-other="{site.other_origin}"')
-            headers = {
-                "Content-Security-Policy": POLICY.format(
-                    others=f"{site.endpoint} {site.other_origin}"
-                )
-            }
-            if not site.by_meta:
-                headers["Server-Timing"] = f'db;dur=3, traceparent;desc="{parent}"'
-            self.reply(text.encode(), "text/html; charset=utf-8", 200, headers)
+    def api(self, path: str) -> None:
+        asked = (self.command, path, self.headers.get("traceparent") or "")
+        self.server.site.asked.append(asked)
+        time.sleep(0.03)
+        self.reply(b"{}", "application/json", 500 if path == "/api/fail" else 200)
 
-        def reply(
-            self,
-            body: bytes,
-            content_type: str,
-            status: int = 200,
-            headers: dict[str, str] | None = None,
-        ) -> None:
-            origin = self.headers.get("origin")
-            try:
-                self.send_response(status)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(body)))
-                for name, value in (headers or {}).items():
-                    self.send_header(name, value)
-                if origin:
-                    self.send_header("Access-Control-Allow-Origin", origin)
-                    self.send_header("Access-Control-Allow-Headers", "traceparent, content-type")
-                    self.send_header("Access-Control-Expose-Headers", "retry-after")
-                self.end_headers()
-                self.wfile.write(body)
-            except OSError:
-                self.close_connection = True
+    def receive(self, path: str, body: bytes) -> None:
+        site = self.server.site
+        receiver, _, signal = path.removeprefix("/").partition("/")
+        if not site.receiver.endswith("/" + receiver):
+            self.reply(b"{}", "application/json")
+            return
+        site.cookies.append(self.headers.get("cookie") or "")
+        status = site.answers.pop(0) if site.answers else 200
+        if status is None:
+            self.close_connection = True
+            return
+        if status == 200:
+            site.bodies.append((f"/{signal}", body))
+        site.answering.wait(PATIENCE_S)
+        again = {"Retry-After": str(site.retry_after_s)} if site.retry_after_s else {}
+        self.reply(b"{}", "application/json", status, again)
 
-    return Handler
+    def page(self) -> None:
+        site = self.server.site
+        trace, span = secrets.token_hex(16), secrets.token_hex(8)
+        site.pages.append((trace, span))
+        parent = f"00-{trace}-{span}-01"
+        data = "".join(f' data-{k}="{v}"' for k, v in site.settings.items())
+        sdk = f'<script type="module" src="/sdk.mjs" data-debugqueue="{site.endpoint}"{data}></script>'
+        meta = f'<meta name="traceparent" content="{parent}">' if site.by_meta else ""
+        text = SHOP.format(meta=meta, sdk=sdk if site.sdk else "")
+        text = text.replace("<html", f'<html data-other="{site.other_origin}"')
+        others = f"{site.endpoint} {site.other_origin}"
+        headers = {"Content-Security-Policy": POLICY.format(others=others)}
+        if not site.by_meta:
+            headers["Server-Timing"] = f'db;dur=3, traceparent;desc="{parent}"'
+        self.reply(text.encode(), "text/html; charset=utf-8", 200, headers)
+
+    def reply(
+        self,
+        body: bytes,
+        content_type: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        origin = self.headers.get("origin")
+        try:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            if origin:
+                self.send_header("Access-Control-Allow-Origin", origin)
+                self.send_header("Access-Control-Allow-Headers", "traceparent, content-type")
+                self.send_header("Access-Control-Expose-Headers", "retry-after")
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True
 
 
 @contextmanager
 def web_site(bundle: str) -> Iterator[Site]:
     """Serve a site under two origins until the end of the block."""
     site = Site(bundle=bundle)
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(site)) for _ in range(2)]
+    site.answering.set()
+    servers = [_Server(site) for _ in range(2)]
     threads = [threading.Thread(target=each.serve_forever, daemon=True) for each in servers]
     for thread in threads:
         thread.start()
@@ -253,6 +269,7 @@ def web_site(bundle: str) -> Iterator[Site]:
     try:
         yield site
     finally:
+        site.answering.set()
         for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
             server.server_close()
