@@ -19,6 +19,7 @@ one JSON object.
 import argparse
 import json
 import os
+import random
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,10 +28,118 @@ from typing import Any
 if __package__ in {None, ""}:
     sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
 
+from benchmarks.flow_systems import (
+    Edges,
+    NezhaCase,
+    bench,
+    line_requests,
+    nezha_truth,
+    score,
+    span_requests,
+    summary,
+)
 from benchmarks.flows_plain_logs import plain_logs
+from benchmarks.generator.call_systems import made_system
+from benchmarks.generator.istio_lines import Mesh
+
+from tracepulse.model.flow_graph import FlowGraph
 
 Part = Callable[[bool, Path | None, int], dict[str, Any]]
-PARTS: dict[str, Part] = {"plain_logs": plain_logs}
+GATEWAY = "istio-ingressgateway"
+NO_DATA = "no recorded data there; set TRACEPULSE_DATA or --data to the folder that has `nezha`"
+
+
+def spans(quick: bool, data: Path | None, seed: int) -> dict[str, Any]:
+    """Return how the graph of spans fares: recorded traces, and made-up systems."""
+    with bench() as store:
+        scores = []
+        for number in range(6 if quick else 30):
+            system = made_system(seed * 1_000 + number)
+            shuffled = list(system.spans)
+            random.Random(seed).shuffle(shuffled)
+            store.load(f"made-{number}", "traces", span_requests(shuffled))
+            scores.append(score(_called(store.graph(f"made-{number}")), system.walked))
+        found: dict[str, Any] = {"made_up": _whole(scores)}
+        if data is None or not (data / "nezha").is_dir():
+            return found["made_up"] | found | {"recorded": {"skipped": NO_DATA}}
+        cases = _cases(data, quick)
+        for case in cases:
+            store.load("nezha", "traces", span_requests(case.spans()))
+        edges = _called(store.graph("nezha"))
+        recorded = score(edges, nezha_truth(data))
+        held = {(c.caller, c.callee) for case in cases for c in case.calls() if c.caller}
+        recorded["of_edges_in_the_traces"] = score(edges, held)
+        recorded["cases"] = len(cases)
+        return summary([*scores, recorded]) | {"recorded": recorded} | found
+
+
+def access_logs(quick: bool, data: Path | None, seed: int) -> dict[str, Any]:
+    """Return how the graph of access logs alone fares."""
+    with bench() as store:
+        scores = []
+        for number in range(6 if quick else 30):
+            system = made_system(seed * 1_000 + 500 + number)
+            mesh = Mesh(seed + number, mtls=number % 3 != 0)
+            store.load(f"lines-{number}", "logs", line_requests(mesh.lines(system.calls)))
+            true = {(call.caller, call.callee) for call in system.calls}
+            scores.append(score(_called(store.graph(f"lines-{number}")), true))
+        found: dict[str, Any] = {"made_up": _whole(scores)}
+        if data is None or not (data / "nezha").is_dir():
+            return found["made_up"] | found | {"recorded": {"skipped": NO_DATA}}
+        mesh = Mesh(seed)
+        true: Edges = set()
+        for case in _cases(data, quick):
+            calls = list(case.calls())
+            true |= {(call.caller, call.callee) for call in calls if call.caller}
+            store.load("nezha-lines", "logs", line_requests(mesh.lines(calls)))
+        recorded = score(_called(store.graph("nezha-lines")), true)
+        return summary([*scores, recorded]) | {"recorded": recorded} | found
+
+
+def half_instrumented(quick: bool, data: Path | None, seed: int) -> dict[str, Any]:
+    """Return how the graph fares where some services send no spans: without a mesh, and in one."""
+    del data
+    with bench() as store:
+        parts: dict[str, list[dict[str, Any]]] = {"spans_alone": [], "in_a_mesh": []}
+        for number in range(8 if quick else 40):
+            system = made_system(seed * 1_000 + 700 + number, silent_share=0.35)
+            for part, scores in parts.items():
+                name = f"half-{part}-{number}"
+                store.load(name, "traces", span_requests(system.spans))
+                if part == "in_a_mesh":
+                    lines = Mesh(seed + number).lines(system.calls)
+                    store.load(name, "logs", line_requests(lines))
+                scores.append(score(_called(store.graph(name)), system.walked))
+        every = [each for scores in parts.values() for each in scores]
+        return summary(every) | {part: _whole(scores) for part, scores in parts.items()}
+
+
+def _called(graph: FlowGraph) -> Edges:
+    """Return the graph's edges but for those from outside and past a queue that stands between."""
+    return {
+        (edge.caller, edge.callee)
+        for edge in graph.edges
+        if edge.caller not in ("", GATEWAY) and not edge.via
+    }
+
+
+def _whole(scores: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the summary of some systems, and what is wrong in the worst of them."""
+    worst = min(scores, key=lambda each: each["precision"] + each["recall"])
+    return summary(scores) | {"worst": worst}
+
+
+def _cases(data: Path, quick: bool) -> list[NezhaCase]:
+    folders = sorted((data / "nezha").glob("*/online-boutique-*/traces"))
+    return [NezhaCase(each.parent) for each in (folders[::6] if quick else folders)]
+
+
+PARTS: dict[str, Part] = {
+    "spans": spans,
+    "access_logs": access_logs,
+    "plain_logs": plain_logs,
+    "half_instrumented": half_instrumented,
+}
 
 
 def data_folder(asked: str | None) -> Path | None:

@@ -153,6 +153,8 @@ class Edge:
     evidence: tuple[Evidence, ...]
     """By kind, in the order of `EvidenceKind`."""
     disagreements: tuple[Disagreement, ...] = ()
+    via: tuple[str, ...] = ()
+    """Queues between the two, where there are any: the same calls are on the edges to and from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ class FlowGraph:
     """By name."""
     edges: tuple[Edge, ...]
     """By calls, falling, then caller, callee."""
+    doubtful: tuple[Edge, ...] = ()
+    """What lines alone suggest between services whose calls are otherwise known, and not among them."""
 
 
 @dataclass(frozen=True, slots=True)

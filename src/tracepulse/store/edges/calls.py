@@ -5,7 +5,9 @@ A call is counted in the minute in which its span begins, and is
 
 - from outside, when a serving span has no parent;
 - between services, when the parent of a span is of another service;
-- to what sends no spans ("peer"), when a calling span names whom it calls and nobody answered.
+- to what sends no spans ("peer"), when a calling span names whom it calls and nobody answered;
+- to a queue ("sends") and from it ("takes"), when a span of messaging names it, also where the two
+  ends meet as parent and child.
 
 Parent and child must begin near one another (`LOOK_NS`, `SKEW_NS`), so that a minute's calls depend
 on that minute and its two neighbours alone, however the work is cut:
@@ -30,6 +32,7 @@ from tracepulse.store.load.groups import group
 __all__ = [
     "CALLING",
     "CONNECTIONS",
+    "INFERRED",
     "LOOK_NS",
     "MINUTE_NS",
     "PEER_KEYS",
@@ -52,14 +55,21 @@ SKEW_NS = 10_000_000_000
 OTHER, SERVING, CALLING = 0, 1, 2
 """Kinds: Server and Consumer are serving, Client and Producer calling."""
 CONNECTIONS = ("http", "rpc", "database", "messaging")
+INFERRED = ("spans", "peer", "sends", "takes")
+_MESSAGING = CONNECTIONS.index("messaging")
 PEER_KEYS = (
     "db.namespace",
     "db.name",
     "db.system.name",
     "db.system",
     "messaging.destination.name",
+    "messaging.destination",
     "peer.service",
     "server.address",
+    "net.peer.name",
+    "network.peer.address",
+    "net.sock.peer.addr",
+    "net.peer.ip",
 )
 """Attributes that name whom a calling span calls; the first that is there counts."""
 
@@ -100,7 +110,7 @@ class Cells:
     callee: Column
     connection: Column
     inferred_from: Column
-    """'spans' or 'peer'."""
+    """One of INFERRED."""
     bucket: Column
     """Sixteenths of a power of two in which the lengths in ns lie."""
     calls: Column
@@ -154,14 +164,34 @@ def find_calls(ends: SpanEnds) -> Cells:
     )
     children = np.flatnonzero(caller >= 0)
     wanted = inside & keep
-    entries = np.flatnonzero(wanted & (kind == SERVING) & (parent == 0) & (service != 0))
-    unanswered = np.flatnonzero(wanted & (kind == CALLING) & (ends.peer != 0) & ~answered[head])
+    calling, serving, named = kind == CALLING, kind == SERVING, wanted & (ends.peer != 0)
+    queued = named & (ends.connection == _MESSAGING)
+    entries = np.flatnonzero(wanted & serving & (parent == 0) & (service != 0) & ~queued)
+    unanswered = np.flatnonzero(named & calling & ~queued & ~answered[head])
+    sent, taken = np.flatnonzero(queued & calling), np.flatnonzero(queued & serving)
+    rows = (children, entries, unanswered, sent, taken)
     return _count(
         ends,
-        np.concatenate([children, entries, unanswered]),
-        np.concatenate([caller[children], np.zeros(len(entries), np.int64), service[unanswered]]),
-        np.concatenate([service[children], service[entries], ends.peer[unanswered]]),
-        np.repeat([0, 0, 1], [len(children), len(entries), len(unanswered)]),
+        np.concatenate(rows),
+        np.concatenate(
+            [
+                caller[children],
+                np.zeros(len(entries), np.int64),
+                service[unanswered],
+                service[sent],
+                ends.peer[taken],
+            ]
+        ),
+        np.concatenate(
+            [
+                service[children],
+                service[entries],
+                ends.peer[unanswered],
+                ends.peer[sent],
+                service[taken],
+            ]
+        ),
+        np.repeat([0, 0, 1, 2, 3], [len(each) for each in rows]),
     )
 
 
@@ -250,7 +280,7 @@ def _count(ends: SpanEnds, rows: Column, caller: Column, callee: Column, inferre
     bucket = np.floor(
         np.log2(ends.duration_ns[rows].astype(np.float64) + 1) * BUCKETS_PER_DOUBLING
     ).astype(np.int64)
-    how = (connection << 1 | inferred) << 16 | bucket
+    how = (connection << 2 | inferred) << 16 | bucket
     cells, first = group(minute - first_minute, caller, callee, how)
     calls = np.bincount(cells, minlength=len(first))
     errors = np.bincount(cells[ends.failed[rows] != 0], minlength=len(first))
@@ -263,7 +293,7 @@ def _count(ends: SpanEnds, rows: Column, caller: Column, callee: Column, inferre
         caller=names[callers],
         callee=names[callees],
         connection=np.array(CONNECTIONS, dtype=object)[connections],
-        inferred_from=np.array(["spans", "peer"], dtype=object)[sources],
+        inferred_from=np.array(INFERRED, dtype=object)[sources],
         bucket=bucket[first][order],
         calls=calls[order],
         errors=errors[order],

@@ -51,6 +51,7 @@ _PEER_RANKS = np.array(
 _SYSTEM_RANKS = np.array([_SYSTEM_KEYS.get(k, 0) for k in _TELLING_KEYS], np.uint8)
 _KIND_CODES = np.array([0, 0, SERVING, CALLING, CALLING, SERVING], np.uint8)
 """By index in SPAN_KINDS."""
+_CONSUMER = 5
 _ERROR = 2
 _ENDS = np.dtype(
     [
@@ -204,9 +205,11 @@ def _ends_of(decoded: Decoded, chosen: Indices) -> tuple[NDArray[np.void], list[
     rows = decoded.rows
     _, scope_group, _ = decoded.ancestry(rows.owner(Row.SPAN)[chosen])
     service_codes, service_places = decoded.service_codes()
-    kinds = _KIND_CODES[span_kind_codes(decoded)[chosen]]
+    span_kinds = span_kind_codes(decoded)[chosen]
+    kinds = _KIND_CODES[span_kinds]
+    names_another = (kinds == CALLING) | (span_kinds == _CONSUMER)
     told = _told_by_attributes(decoded)
-    peer_codes, peer_places = decoded.numbered(np.where(kinds == CALLING, told.peer[chosen], 0))
+    peer_codes, peer_places = decoded.numbered(np.where(names_another, told.peer[chosen], 0))
     ends = np.empty(len(chosen), _ENDS)
     key, parent = (np.empty(len(chosen), np.uint64) for _ in range(2))
     ids = (rows.cell(Row.SPAN, name)[chosen] for name in ("trace_id", "span_id", "parent_span_id"))
@@ -315,7 +318,7 @@ def _as_columns(ends: NDArray[np.void], window: Window, names: list[bytes]) -> S
     """Return columns as the tables give them: what lies outside has but what brings it together."""
     at = ends["at_unix_ns"]
     inside = (at >= window.start_unix_ns) & (at < window.end_unix_ns)
-    peer = np.where(inside & (ends["kind"] == CALLING), ends["peer"], 0)
+    peer = np.where(inside, ends["peer"], 0)
     used = np.unique(np.concatenate([[0], ends["service"], peer]))
     texts = {int(number): names[number].decode() for number in used.tolist()}
     ordered = sorted(texts, key=texts.__getitem__)

@@ -51,6 +51,11 @@ class InPlaceTelemetry(Telemetry):
             return super().log_bins(window, data_set)
         return self._log_bins.read(window)
 
+    def service_names(self, window: Window, data_set: str = "") -> tuple[str, ...]:
+        """Return the services that sent spans or lines, by name; counted among the rows."""
+        found = {row["service"] for row in self.coverage(window, data_set)}
+        return tuple(sorted(found - {""}))
+
     def rates(self, window: Window) -> list[dict[str, Any]]:
         """Return calls, errors and lines by service and 5-second bin, from the bins."""
         totals: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])

@@ -40,3 +40,8 @@ class FlowEvidenceQueries(Queries):
             AccessHop(**{**row, "lengths": tuple(zip(*row["lengths"].values(), strict=True))})
             for row in table.to_pylist()
         )
+
+    def service_names(self, window: Window, data_set: str = "") -> tuple[str, ...]:
+        """Return the services that sent spans or lines, as the roll-ups have them, by name."""
+        table = self._ask("service_names", {**window_parameters(window), "data_set": data_set})
+        return tuple(table.column("service").to_pylist())

@@ -14,20 +14,29 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from tracepulse.model.flow_graph import Lengths
+from tracepulse.model.lengths import quantile_ns
 from tracepulse.model.question import Window
 from tracepulse.store.edges.calls import (
     LOOK_NS,
     MINUTE_NS,
     Cells,
     SpanEnds,
-    bucket_middle_ns,
     find_calls,
 )
 from tracepulse.store.edges.recent import RecentEnds
 from tracepulse.store.engine import QueryLimits
 from tracepulse.store.queries.statements import Queries, integers, window_parameters
 
-__all__ = ["FlowQueries", "GraphEdge", "MinuteSpans", "ServiceGraph", "span_counts"]
+__all__ = [
+    "FlowQueries",
+    "GraphEdge",
+    "KnownCalls",
+    "MinuteSpans",
+    "ServiceGraph",
+    "SpanCalls",
+    "span_counts",
+]
 
 _LAST_SECOND = 2**32 - 1
 _MAX_LIVE_SPANS = 1_500_000
@@ -67,6 +76,34 @@ class ServiceGraph:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanCalls:
+    """Calls that spans tell of, by edge and by what tells of them."""
+
+    caller: str
+    callee: str
+    connection: str
+    inferred_from: str
+    """spans: both sides were seen; peer: only the caller; sends, takes: to a queue and from it."""
+    calls: int
+    errors: int
+    lengths: Lengths
+    first_unix_ns: int
+    """Begin of the first minute with such a call."""
+    last_unix_ns: int
+    """Begin of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCalls:
+    """All calls that spans of a window tell of."""
+
+    calls: tuple[SpanCalls, ...]
+    """By number, falling, then by name."""
+    minutes_joined: int
+    minutes_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class MinuteSpans:
     """How many spans there are in a minute, and of how many its edges were worked out."""
 
@@ -96,8 +133,14 @@ class FlowQueries(Queries):
         self, window: Window, data_set: str = "", limit: int = 500
     ) -> ServiceGraph:
         """Return who calls whom, and whether anything is missing."""
+        known = self.known_calls(window, data_set)
+        edges = _graph_edges(known.calls)
+        return ServiceGraph(edges[:limit], known.minutes_joined, known.minutes_left_out)
+
+    def known_calls(self, window: Window, data_set: str = "") -> KnownCalls:
+        """Return all calls that spans tell of, and whether anything is missing."""
         if not self.keeps_edges:
-            return ServiceGraph(_edges(_lengths_of(self.calls_of(window, data_set)))[:limit], 1, 0)
+            return KnownCalls(_edges(_lengths_of(self.calls_of(window, data_set))), 1, 0)
         minutes = self.span_minutes(window, data_set)
         kept = [
             m.minute_unix_s
@@ -112,8 +155,7 @@ class FlowQueries(Queries):
         rows = chain.from_iterable(_lengths_of(each) for each in found)
         if kept:
             rows = chain(rows, self._kept(minutes, kept, data_set))
-        edges = _edges(rows)
-        return ServiceGraph(edges[:limit], len(live), left_out)
+        return KnownCalls(_edges(rows), len(live), left_out)
 
     def span_minutes(self, window: Window, data_set: str | None = None) -> tuple[MinuteSpans, ...]:
         """
@@ -195,17 +237,20 @@ def span_counts(minutes: Iterable[MinuteSpans]) -> dict[int, int]:
     return counts
 
 
-_KEPT_COLUMNS = ("caller", "callee", "connection", "inferred_from", "buckets", "calls", "errors")
-_Lengths: TypeAlias = tuple[str, str, str, str, list[int], list[int], int]
-"""An edge, its calls by length, and its errors."""
+_KEPT_COLUMNS = (
+    "caller", "callee", "connection", "inferred_from", "buckets", "calls", "errors", "first_unix_s",
+    "last_unix_s",
+)  # fmt: skip
+_Lengths: TypeAlias = tuple[str, str, str, str, list[int], list[int], int, int, int]
+"""An edge, its calls by length, its errors, and the minutes of the first and the last call."""
 
 
 def _lengths_of(cells: Cells) -> "Iterator[_Lengths]":
     names = (cells.caller, cells.callee, cells.connection, cells.inferred_from)
-    numbers = (cells.bucket, cells.calls, cells.errors)
+    numbers = (cells.bucket, cells.calls, cells.errors, cells.minute_unix_s)
     rows = zip(*(column.tolist() for column in (*names, *numbers)), strict=True)
-    for *edge, bucket, calls, errors in rows:
-        yield *edge, [bucket], [calls], errors
+    for *edge, bucket, calls, errors, minute in rows:
+        yield *edge, [bucket], [calls], errors, minute, minute
 
 
 def _minute_spans(table: pa.Table, window: Window) -> Iterator[MinuteSpans]:
@@ -273,24 +318,28 @@ def _span_ends(table: pa.Table) -> SpanEnds:
     )
 
 
-def _edges(found: "Iterable[_Lengths]") -> tuple[GraphEdge, ...]:
+def _edges(found: "Iterable[_Lengths]") -> tuple[SpanCalls, ...]:
     lengths: dict[_Edge, Counter[int]] = {}
     errors: Counter[_Edge] = Counter()
-    for caller, callee, connection, source, buckets, calls, failed in found:
+    times: dict[_Edge, list[int]] = {}
+    for caller, callee, connection, source, buckets, calls, failed, first, last in found:
         edge = (caller, callee, connection, source)
         counts = lengths.get(edge)
         if counts is None:
             counts = lengths[edge] = Counter()
+            times[edge] = [first, last]
         for bucket, number in zip(buckets, calls, strict=True):
             counts[bucket] += number
         errors[edge] += failed
+        times[edge] = [min(times[edge][0], first), max(times[edge][1], last)]
     edges = [
-        GraphEdge(
+        SpanCalls(
             *edge,
             calls=counts.total(),
             errors=errors[edge],
-            p50_ns=_quantile_ns(counts, 0.5),
-            p95_ns=_quantile_ns(counts, 0.95),
+            lengths=tuple(sorted(counts.items())),
+            first_unix_ns=times[edge][0] * 10**9,
+            last_unix_ns=times[edge][1] * 10**9,
         )
         for edge, counts in lengths.items()
     ]
@@ -298,11 +347,19 @@ def _edges(found: "Iterable[_Lengths]") -> tuple[GraphEdge, ...]:
     return tuple(edges)
 
 
-def _quantile_ns(buckets: Mapping[int, int], share: float) -> int:
-    wanted = share * sum(buckets.values())
-    seen = 0
-    for bucket in sorted(buckets):
-        seen += buckets[bucket]
-        if seen >= wanted:
-            break
-    return bucket_middle_ns(bucket)
+def _graph_edges(known: Iterable[SpanCalls]) -> tuple[GraphEdge, ...]:
+    """Return calls between services, and to what sends no spans; a queue is such, for who sends."""
+    return tuple(
+        GraphEdge(
+            each.caller,
+            each.callee,
+            each.connection,
+            "spans" if each.inferred_from == "spans" else "peer",
+            each.calls,
+            each.errors,
+            quantile_ns(each.lengths, 0.5) or 0,
+            quantile_ns(each.lengths, 0.95) or 0,
+        )
+        for each in known
+        if each.inferred_from != "takes"
+    )

@@ -6,7 +6,9 @@ SELECT
     inferred_from,
     tupleElement(lengths, 1) AS buckets,
     tupleElement(lengths, 2) AS calls,
-    errors
+    errors,
+    first_unix_s,
+    last_unix_s
 FROM
 (
     SELECT
@@ -15,7 +17,9 @@ FROM
         Calls.Connection AS connection,
         Calls.InferredFrom AS inferred_from,
         sumMap([Calls.Bucket], [Calls.Calls]) AS lengths,
-        sum(Calls.Errors) AS errors
+        sum(Calls.Errors) AS errors,
+        toInt64(toUnixTimestamp(min(Minute))) AS first_unix_s,
+        toInt64(toUnixTimestamp(max(Minute))) AS last_unix_s
     FROM @edge_minutes
     ARRAY JOIN Calls
     WHERE DataSet = {data_set:String}

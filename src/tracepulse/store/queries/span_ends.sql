@@ -9,7 +9,7 @@ SELECT
     toUInt8(1) AS inside,
     @failed AS failed,
     @connection_code AS connection,
-    if(SpanKind IN ('Client', 'Producer'), @peer, '') AS peer,
+    if(SpanKind IN ('Client', 'Producer', 'Consumer'), @peer, '') AS peer,
     Duration AS duration_ns
 FROM @spans
 WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64})
