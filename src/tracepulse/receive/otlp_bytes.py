@@ -9,12 +9,21 @@ Source:
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tracepulse.receive.any_value import compact_json
 
-__all__ = ["AttributeBytes", "attribute_bytes", "field_bytes", "fixed64", "varint"]
+__all__ = [
+    "AttributeBytes",
+    "attribute_bytes",
+    "field_bytes",
+    "fixed64",
+    "key_bytes",
+    "utf8",
+    "varint",
+]
 
 _SMALL = 1 << 14
 _INT64 = range(-(2**63), 2**63)
@@ -52,11 +61,29 @@ def field_bytes(tag: bytes, content: bytes) -> bytes:
     return b"%b%b%b" % (tag, varint(len(content)), content)
 
 
+def utf8(text: str) -> bytes:
+    """Write a text; half a surrogate pair, which JSON can hold, becomes a question mark."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def key_bytes(key: str) -> bytes:
+    """Write the key of an attribute, as a field of it."""
+    return _short_key(key) if len(key) <= _REMEMBERED_KEY else field_bytes(b"\x0a", utf8(key))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _short_key(key: str) -> bytes:
+    return field_bytes(b"\x0a", utf8(key))
+
+
 def _value(value: Any) -> bytes:
     """Write an AnyValue; lists and maps as JSON text, as the scan would make of them."""
     match value:
         case str():
-            return field_bytes(b"\x0a", value.encode())
+            return field_bytes(b"\x0a", utf8(value))
         case bool():
             return b"\x10\x01" if value else b"\x10\x00"
         case int():
@@ -67,8 +94,10 @@ def _value(value: Any) -> bytes:
             return b"\x21" + _double(value)
         case bytes():
             return field_bytes(b"\x3a", value)
-        case _:
+        case Mapping() | list() | tuple():
             return field_bytes(b"\x0a", compact_json(value).encode())
+        case _:
+            return field_bytes(b"\x0a", utf8(str(value)))
 
 
 def attribute_bytes(tag: bytes, key: str, value: Any) -> bytes:
@@ -80,7 +109,7 @@ def attribute_bytes(tag: bytes, key: str, value: Any) -> bytes:
         value: as decoded from JSON; integers past 64 bits become texts, so that no digit is lost.
     """
     written = _value(value)
-    return field_bytes(tag, field_bytes(b"\x0a", key.encode()) + field_bytes(b"\x12", written))
+    return field_bytes(tag, key_bytes(key) + field_bytes(b"\x12", written))
 
 
 class AttributeBytes(dict[tuple[str, Any], bytes]):
@@ -90,12 +119,11 @@ class AttributeBytes(dict[tuple[str, Any], bytes]):
     Looking one up writes it; None gives nothing. A value that cannot be hashed raises TypeError.
     """
 
-    __slots__ = ("_keys", "_tag")
+    __slots__ = ("_tag",)
 
     def __init__(self, tag: bytes) -> None:
         """Begin with none; `tag` is that of the owner's field `attributes`."""
         self._tag = tag
-        self._keys: dict[str, bytes] = {}
 
     def __missing__(self, item: tuple[str, Any]) -> bytes:
         """Write an attribute that is not remembered."""
@@ -103,29 +131,25 @@ class AttributeBytes(dict[tuple[str, Any], bytes]):
         if type(value) is not str:
             # Never remembered: 1, 1.0 and True are one key of a dict and three attributes.
             return b"" if value is None else attribute_bytes(self._tag, key, value)
-        text = value.encode()
-        head = self._keys.get(key)
-        if head is None:
-            head = field_bytes(b"\x0a", key.encode()) + b"\x12"
-            if len(self._keys) < _REMEMBERED and len(key) <= _REMEMBERED_KEY:
-                self._keys[key] = head
+        text = utf8(value)
+        head = key_bytes(key)
         size = len(text)
         if size < _ONE_BYTE:
-            body = b"%b%c\x0a%c%b" % (head, size + 2, size, text)
+            body = b"%b\x12%c\x0a%c%b" % (head, size + 2, size, text)
         else:
-            body = head[:-1] + field_bytes(b"\x12", field_bytes(b"\x0a", text))
+            body = head + field_bytes(b"\x12", field_bytes(b"\x0a", text))
         written = self._tag + varint(len(body)) + body
         if size <= _REMEMBERED_BYTES and len(self) < _REMEMBERED and len(key) <= _REMEMBERED_KEY:
             self[item] = written
         return written
 
-    def all(self, attributes: Mapping[str, Any]) -> bytes:
-        """Return a map's entries as attributes, in its order."""
+    def all(self, attributes: Collection[tuple[str, Any]]) -> bytes:
+        """Return pairs of key and value as attributes, in their order."""
         try:
-            return b"".join(map(self.__getitem__, attributes.items()))
+            return b"".join(map(self.__getitem__, attributes))
         except TypeError:
             return b"".join(
                 attribute_bytes(self._tag, key, value)
-                for key, value in attributes.items()
+                for key, value in attributes
                 if value is not None
             )

@@ -156,7 +156,7 @@ class _Reading:
             if not tags.keys().isdisjoint(_OWN_TAGS):
                 tags = dict(tags)
                 scope, rest = _scope(tags), status_bytes(*_status(tags))
-            rest = self.writer.attributes.all(tags) + rest
+            rest = self.writer.attributes.all(tags.items()) + rest
         local, remote = get("localEndpoint"), get("remoteEndpoint")
         service = local.get("serviceName") if type(local) is dict else None
         if type(local) is dict:
@@ -205,20 +205,20 @@ class _Reading:
 
     def _write_endpoint(self, side: str, service: Any, ipv4: Any, ipv6: Any, port: Any) -> bytes:
         return self.writer.attributes.all(
-            {
-                "peer.service": (service or None) if side == "peer" else None,
-                f"network.{side}.address": ipv4 or ipv6,
-                f"network.{side}.port": port or None,
-            }
+            (
+                ("peer.service", (service or None) if side == "peer" else None),
+                (f"network.{side}.address", ipv4 or ipv6),
+                (f"network.{side}.port", port or None),
+            )
         )
 
     def _marks(self, source: _Object, absent: tuple[str, ...]) -> bytes:
         return self.writer.attributes.all(
-            {
-                "zipkin.absent": compact_json(absent) if absent else None,
-                "zipkin.shared": True if source.get("shared") is True else None,
-                "zipkin.debug": True if source.get("debug") is True else None,
-            }
+            (
+                ("zipkin.absent", compact_json(absent) if absent else None),
+                ("zipkin.shared", True if source.get("shared") is True else None),
+                ("zipkin.debug", True if source.get("debug") is True else None),
+            )
         )
 
     def _times(
