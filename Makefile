@@ -28,6 +28,7 @@ $(STAMP): pyproject.toml constraints.txt sdk/python/pyproject.toml
 	@echo "Compiling kernels…"
 	@$(BIN)/python -m tracepulse.derive.warm_up
 	@$(BIN)/python -m tracepulse.store.warm_up
+	@$(BIN)/python -m tracepulse.receive.line_warm_up
 	@touch $@
 
 constraints:  ## choose the newest versions that fit, and write them down

@@ -13,7 +13,7 @@ __all__ = ["measured_server", "wait_stored"]
 
 _COMPILE = """
 import importlib
-for module in ("receive.wire", "store.warm_up", "derive.warm_up"):
+for module in ("receive.wire", "receive.line_warm_up", "store.warm_up", "derive.warm_up"):
     importlib.import_module(f"tracepulse.{module}").warm_up()
 """
 

@@ -47,6 +47,7 @@ from tests.running_server import wait_until
 from tracepulse.clock import SystemClock
 from tracepulse.receive.access import Gate
 from tracepulse.receive.app import otlp_app
+from tracepulse.receive.line_warm_up import warm_up as warm_up_lines
 from tracepulse.receive.protocols import all_routes
 from tracepulse.receive.receiver import IngestCounters, Receiver
 from tracepulse.receive.syslog_listener import SyslogListener
@@ -194,6 +195,7 @@ class _Nowhere:
 async def _serve() -> None:
     """Run the receivers alone; answer each line of standard input with the records taken so far."""
     warm_up()
+    warm_up_lines()
     sink = _Nowhere()
     receiver = Receiver(sink, SystemClock(), IngestCounters())
     app = otlp_app(sink, Gate(), SystemClock(), IngestCounters(), routes=all_routes())

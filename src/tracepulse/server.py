@@ -28,6 +28,7 @@ from tracepulse.ports import bind
 from tracepulse.receive.app import otlp_app
 from tracepulse.receive.grpc import OpenStreams, grpc_server
 from tracepulse.receive.http_requests import is_loopback
+from tracepulse.receive.line_warm_up import compile_apart
 from tracepulse.receive.protocols import all_routes
 from tracepulse.receive.pull.connectors import PROGRESS_FILE
 from tracepulse.receive.pull.files import FollowedFiles
@@ -134,6 +135,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
             *([] if core.in_place else [asyncio.create_task(_count_parts(core))]),
             asyncio.create_task(_look_for_damage(core)),
             asyncio.create_task(_warm_up_derivations(door)),
+            *([] if core.in_place else [asyncio.create_task(asyncio.to_thread(compile_apart))]),
         )
         opening = asyncio.create_task(_open_engine(core, stop))
         answering = asyncio.create_task(_answer(core, door, stop))

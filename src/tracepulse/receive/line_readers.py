@@ -68,6 +68,11 @@ class LineReaders:
             lent = self._idle.pop(sender, None)
         if lent is None:
             lent = Lent(sender, LineReader(received_unix_ns))
+        self.prepare(lent, lines, received_unix_ns)
+        return lent
+
+    def prepare(self, lent: Lent, lines: Sequence[str], received_unix_ns: int) -> None:
+        """Have a reader that was lent learn from further lines, as `lend` does; they are read next."""
         if lent.learnt < LEARNT_LINES:
             _learn(lent, lines, received_unix_ns)
         lent.lines += len(lines)
@@ -75,7 +80,6 @@ class LineReaders:
         if is_old or lent.lines >= MAX_LINES:
             lent.reader.renew(received_unix_ns)
             lent.lines = 0
-        return lent
 
     def take_back(self, lent: Lent) -> None:
         """Keep a reader for its sender's next lines."""

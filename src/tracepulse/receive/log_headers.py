@@ -124,6 +124,8 @@ class HeaderLayout:
     """Group, attribute, whether it is a number."""
     middle: tuple[re.Pattern[str], str] | None = None
     """What stands between time and level, and the attribute that it is."""
+    plain: tuple[int, int] | None = None
+    """Words before an RFC 3339 time, and from there to the level (-1 for none), where that is all."""
 
     def read(self, line: str) -> Header | None:
         """Return a line's header, or None if it does not fit or names an impossible time."""
@@ -162,6 +164,11 @@ class HeaderReader:
     def settle(self) -> None:
         """Learn no more layouts."""
         self._lessons, self._sample = 0, None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it learns no more."""
+        return not self._lessons and self._sample is None
 
     def renew(self, reference_unix_ns: int) -> None:
         """Forget the instants seen, and complete times from now on by another reference."""
@@ -241,9 +248,14 @@ def learn_header_layout(
     syslog = layout.rank == 2 and _usual(_SYSLOG_TAIL, rests)  # its level is in the message
     late = None if syslog else _place_of_level(rests, _MAX_WORDS_TO_LEVEL)
     if late is None:
-        tail = "(?P<level>(?!))?" + _tail(rests, layout, leveled=False)
-        return _compiled(start + tail, layout, 1, reference_unix_ns, zone)
-    return _with_late_level(start, late, rests, layout, reference_unix_ns, zone)
+        tail = _tail(rests, layout, leveled=False)
+        found = _compiled(f"{start}(?P<level>(?!))?{tail}", layout, 1, reference_unix_ns, zone)
+        is_plain = not tail
+    else:
+        found, is_plain = _with_late_level(start, late, rests, layout, reference_unix_ns, zone)
+    if is_plain and layout.name == "iso" and zone is UTC:
+        found.plain = (words, -1 if late is None else late)
+    return found
 
 
 def _with_late_level(
@@ -253,7 +265,8 @@ def _with_late_level(
     layout: TimeLayout,
     reference_unix_ns: int,
     zone: tzinfo,
-) -> HeaderLayout:
+) -> tuple[HeaderLayout, bool]:
+    """Return the layout, and whether it says nothing but where time and level stand."""
     seen = _level_words(rests, late)
     # The words seen come first and in their own case: matching without regard to case is slow.
     words = "|".join([word for word, _ in seen.most_common()] + [_LEVEL])
@@ -263,15 +276,10 @@ def _with_late_level(
     fits = re.compile(level, re.ASCII)
     matches = [match for rest in rests if (match := fits.match(rest))]
     after = [match.string[match.end() :] for match in matches]
-    pattern = f"{start}(?:{level})?{_tail(after, layout, leveled=True)}"
-    return _compiled(
-        pattern,
-        layout,
-        1,
-        reference_unix_ns,
-        zone,
-        _middle_name([match["middle"] for match in matches]),
-    )
+    tail = _tail(after, layout, leveled=True)
+    middle_name = _middle_name([match["middle"] for match in matches])
+    found = _compiled(f"{start}(?:{level})?{tail}", layout, 1, reference_unix_ns, zone, middle_name)
+    return found, not (tail or letters or middle_name)
 
 
 def _compiled(

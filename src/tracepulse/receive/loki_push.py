@@ -16,6 +16,7 @@ from tracepulse.receive.any_value import plain_text
 from tracepulse.receive.json_body import decode_json_leniently
 from tracepulse.receive.key_plans import remembered_by_keys
 from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.line_batches import Lines, is_ready
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
@@ -76,6 +77,7 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
         LimitExceeded: it holds too much.
     """
     logs, refusals = SentLogs(), _Refusals()
+    lines = Lines(logs, readers, received_unix_ns) if is_ready() else None
     streams = _json_streams(body, refusals) if as_json else protobuf_streams(body)
     for labels, entries in streams:
         try:
@@ -84,13 +86,21 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
             refusals.add(BAD_LABELS, f"labels: {error}", len(entries))
             continue
         good = list(_checked(entries, refusals))
-        lines = [line for _, line, _ in good]
+        texts = [line for _, line, _ in good]
         sender = f"loki/{stream.service}"
-        lent = readers.lend(sender, lines, received_unix_ns)
+        if lines is not None:
+            lines.begin(sender, stream, texts)
+            for time_unix_ns, line, metadata in good:
+                known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
+                lines.add(line, time_unix_ns, known, attributes)
+            continue
+        lent = readers.lend(sender, texts, received_unix_ns)
         for time_unix_ns, line, metadata in good:
             known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
             logs.add_line(known, lent.reader, line, time_unix_ns, attributes)
         readers.take_back(lent)
+    if lines is not None:
+        lines.write()
     return LokiPush(
         logs.writer.to_bytes(), logs.writer.records, refusals.rejected, refusals.example
     )

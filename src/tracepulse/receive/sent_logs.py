@@ -27,7 +27,7 @@ from tracepulse.receive.log_fields import flattened, logfmt_fields
 from tracepulse.receive.log_writer import LogWriter, Resource
 from tracepulse.receive.service_names import service_name
 
-__all__ = ["Known", "SentLogs"]
+__all__ = ["Known", "Pairs", "SentLogs"]
 
 Pairs = Sequence[tuple[str, Any]]
 

@@ -2,7 +2,13 @@
 
 from functools import lru_cache
 
-__all__ = ["LEVEL_PATTERN", "SYSLOG_SEVERITIES", "severity_of_number", "severity_of_word"]
+__all__ = [
+    "LEVEL_PATTERN",
+    "SEVERITY_WORDS",
+    "SYSLOG_SEVERITIES",
+    "severity_of_number",
+    "severity_of_word",
+]
 
 _WORDS = {
     "TRACE": 1,
@@ -41,6 +47,9 @@ _LETTERS = {"T": 1, "V": 1, "D": 5, "I": 9, "W": 13, "E": 17, "F": 21, "C": 21}
 
 LEVEL_PATTERN = "|".join(sorted(_WORDS, key=lambda word: (-len(word), word)))
 """Alternatives for a severity word; use it without regard to case."""
+
+SEVERITY_WORDS = _WORDS | _LETTERS
+"""Severity by word or letter, in capitals."""
 
 SYSLOG_SEVERITIES = (24, 21, 21, 17, 13, 10, 9, 5)
 """By the number 0 (emergency) to 7 (debug) of RFC 5424."""

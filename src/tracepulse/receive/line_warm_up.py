@@ -1,0 +1,50 @@
+"""
+Compile the loops that read log lines now, rather than at the first request.
+
+    python -m tracepulse.receive.line_warm_up
+
+Takes half a minute on a new installation and well under one second after that. Until it is done, Python
+reads the lines, with the same result; compiling in a server would hold the interpreter lock.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tracepulse.receive import line_kernel
+from tracepulse.receive.line_batches import set_ready
+from tracepulse.receive.line_readers import LineReaders
+from tracepulse.receive.loki_push import read_push
+
+__all__ = ["compile_apart", "warm_up"]
+
+_PUSH = b'{"streams":[{"stream":{"app":"a"},"values":[["1700000000000000000","a b"]]}]}'
+
+
+def warm_up() -> None:
+    """Run every loop once, and have them used from now on."""
+    set_ready()
+    read_push(_PUSH, True, LineReaders(), 1)
+
+
+def compile_apart() -> None:
+    """Compile in a process of its own, so that this one goes on answering; then use what it made."""
+    if not _is_compiled():
+        command = [sys.executable, "-m", "tracepulse.receive.line_warm_up"]
+        made = subprocess.run(  # noqa: S603 - this program itself
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if made.returncode or not _is_compiled():
+            return  # without a place for compiled code, Python goes on reading the lines
+    warm_up()
+
+
+def _is_compiled() -> bool:
+    """Tell whether machine code is there that is newer than its source."""
+    source = Path(line_kernel.__file__).stat().st_mtime
+    folder = Path(line_kernel.read_items.stats.cache_path or ".")
+    return any(each.stat().st_mtime > source for each in folder.glob("line_kernel.read_items*.nbc"))
+
+
+if __name__ == "__main__":
+    warm_up()

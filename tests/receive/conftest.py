@@ -1,0 +1,10 @@
+"""What the tests of receivers have in common: lines are read by the compiled loops, as in a server."""
+
+import pytest
+
+from tracepulse.receive.line_warm_up import warm_up
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_loops() -> None:
+    warm_up()
