@@ -125,6 +125,14 @@ def fetch(
     max_s: Annotated[
         float | None, typer.Option(min=0.1, max=600, help="To take at most, in seconds; likewise.")
     ] = None,
+    around: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="What lies nearest to it is read first, such as the onset of an incident.",
+            show_default="the earliest first",
+        ),
+    ] = "",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -137,7 +145,13 @@ def fetch(
     from urllib.parse import quote
 
     api = Api.from_environment(url, timeout_s=660)
-    parameters = {"since": since, "until": until, "max_bytes": max_bytes, "max_s": max_s}
+    parameters = {
+        "since": since,
+        "until": until,
+        "max_bytes": max_bytes,
+        "max_s": max_s,
+        "around": around,
+    }
     answer = api.post(f"/api/connectors/{quote(name, safe='')}/fetch", parameters)
     if as_json:
         from tracepulse.cli_output import print_json

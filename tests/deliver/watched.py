@@ -132,7 +132,12 @@ class FakeConnectors:
         return ()
 
     def fetch(
-        self, name: str, window: Stretch, max_bytes: int | None = None, max_s: float | None = None
+        self,
+        name: str,
+        window: Stretch,
+        max_bytes: int | None = None,
+        max_s: float | None = None,
+        around_unix_ns: int | None = None,
     ) -> Fetched:
         """See `ConnectorDesk.fetch`."""
         raise NotFound(f"there is no connector {name!r}")

@@ -1,79 +1,20 @@
 """Documents and events fetched from Elasticsearch, OpenSearch and Splunk: all of them, once."""
 
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from tests.receive.elastic_stand_in import ElasticStandIn, elastic_stand_in
+from tests.receive.pulled_hand import DAY, HOUR, NOW, PulledJournal, S, StandingClock, connected
 from tests.receive.splunk_stand_in import SplunkStandIn, splunk_stand_in
 
 from tracepulse.errors import BadSetting, SourceFailure
 from tracepulse.instants import rfc3339
-from tracepulse.receive.admission import Receipt
 from tracepulse.receive.pull.configured import Connector, Secret
 from tracepulse.receive.pull.connectors import Connectors, prove
-from tracepulse.receive.pull.interface import Stretch
-from tracepulse.receive.pull.passes import Fetched
-from tracepulse.receive.signals import Signal
 
-S = 1_000_000_000
-NOW = 1_790_000_000 * S
-HOUR, DAY = 3600 * S, 86_400 * S
 OVERLAP = 120 * S
-
-
-class _Journal:
-    """Remembers what was appended."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[dict[str, str], LogRecord]] = []
-
-    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
-        for group in ExportLogsServiceRequest.FromString(body).resource_logs:
-            names = {p.key: p.value.string_value for p in group.resource.attributes}
-            self.records += [(names, r) for scope in group.scope_logs for r in scope.log_records]
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
-
-    def bodies(self) -> list[str]:
-        return [record.body.string_value for _, record in self.records]
-
-
-class _Clock:
-    unix_ns = NOW
-
-    def now_unix_ns(self) -> int:
-        return self.unix_ns
-
-
-class _Hand:
-    """A connector moved by hand."""
-
-    def __init__(self, connector: Connector, folder: Path) -> None:
-        self.journal, self.clock = _Journal(), _Clock()
-        self._connectors = Connectors((connector,), folder, self.journal, self.clock, 30)
-
-    def fetch(self, start: int, end: int, max_bytes: int | None = None) -> Fetched:
-        return self._connectors.fetch("shop", Stretch(start, end), max_bytes)
-
-    def close(self) -> None:
-        self._connectors.stop()
-
-
-@contextmanager
-def _connected(connector: Connector, folder: Path) -> Iterator[_Hand]:
-    hand = _Hand(connector, folder)
-    try:
-        yield hand
-    finally:
-        hand.close()
 
 
 def _elastic(elastic: ElasticStandIn, page: int = 5000) -> Connector:
@@ -99,7 +40,7 @@ def test_every_document_comes_once_however_pages_cut(
         for number in range(450):
             at = rfc3339(NOW - HOUR + number // ties * S + number % ties)
             elastic.put({"@timestamp": at, "message": f"line {number}", "log.level": "info"})
-        with _connected(_elastic(elastic, page=40), tmp_path) as hand:
+        with connected(_elastic(elastic, page=40), tmp_path) as hand:
             first = hand.fetch(NOW - 2 * HOUR, NOW)
             again = hand.fetch(NOW - 2 * HOUR, NOW)
             bodies = hand.journal.bodies()
@@ -123,7 +64,7 @@ def test_ecs_fields_become_those_of_opentelemetry(tmp_path: Path) -> None:
                 "error": {"stack_trace": "at Till.pay"},
             }
         )
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             hand.fetch(NOW - DAY, NOW)
             ((resource, record),) = hand.journal.records
     attributes = {p.key: p.value.string_value for p in record.attributes}
@@ -158,7 +99,7 @@ def test_a_document_whose_place_is_too_large_costs_itself_alone(tmp_path: Path) 
             host = "h" * 300_000 if number == 4 else "web-1"
             at = rfc3339(NOW - HOUR + number * S)
             elastic.put({"@timestamp": at, "message": f"line {number}", "host": {"name": host}})
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             fetched = hand.fetch(NOW - DAY, NOW)
             again = hand.fetch(NOW - DAY, NOW)
             bodies = hand.journal.bodies()
@@ -185,7 +126,7 @@ def test_hits_that_are_none_are_a_failure_of_the_source(tmp_path: Path) -> None:
             return answer(method, path, asked, key) if odd is None else (200, odd)
 
         elastic.answer = strangely  # type: ignore[method-assign]
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             failures = [hand.fetch(NOW - DAY, NOW).failure for _ in range(4)]
             assert 1 == len(hand.journal.records)
     assert [True, True, True, False] == [failure is not None for failure in failures]
@@ -197,7 +138,7 @@ def test_documents_at_the_edge_of_what_is_read_for_good_come_once(tmp_path: Path
         for number in range(20):
             at = rfc3339(NOW - OVERLAP + number * 1_000_000)
             elastic.put({"@timestamp": at, "message": f"line {number}"})
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             for number in range(15):
                 hand.clock.unix_ns = NOW + number * 1_300_000 + 456_789
                 hand.fetch(NOW - HOUR, NOW)
@@ -210,7 +151,7 @@ def test_events_at_the_edge_of_what_is_read_for_good_come_once(tmp_path: Path) -
     with splunk_stand_in() as splunk:
         for number in range(20):
             splunk.put((NOW - OVERLAP) // 1_000_000 + number, f"line {number}")
-        with _connected(_splunk(splunk), tmp_path) as hand:
+        with connected(_splunk(splunk), tmp_path) as hand:
             for number in range(7):
                 hand.clock.unix_ns = NOW + number * 3_000_000 + 789
                 hand.fetch(NOW - HOUR, NOW)
@@ -242,7 +183,7 @@ def test_a_view_without_all_shards_or_clusters_is_not_taken_for_whole(
             return status, content
 
         elastic.answer = partly  # type: ignore[method-assign]
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             failure = hand.fetch(NOW - DAY, NOW).failure
             missed = not told
             again = hand.fetch(NOW - DAY, NOW)
@@ -261,7 +202,7 @@ def test_certificates_that_cannot_be_read_are_told_at_the_start(
         file.write_text(text)
     connector = Connector("shop", "elasticsearch", "https://127.0.0.1:9", ca_file=str(file))
     with pytest.raises(BadSetting, match=r"ca\.pem cannot be read"):
-        Connectors((connector,), tmp_path, _Journal(), _Clock(), 30)
+        Connectors((connector,), tmp_path, PulledJournal(), StandingClock(), 30)
 
 
 def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> None:
@@ -269,7 +210,7 @@ def test_an_answer_without_all_shards_is_not_taken_for_whole(tmp_path: Path) -> 
     with elastic_stand_in() as elastic:
         elastic.put({"@timestamp": rfc3339(NOW - HOUR), "message": "there"})
         elastic.failed_shards = 2
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             failure = hand.fetch(NOW - DAY, NOW).failure
             assert "2 of 5 shards did not answer" in str(failure)
             assert 1 == hand.fetch(NOW - DAY, NOW).records
@@ -281,7 +222,7 @@ def test_a_day_of_a_month_of_documents_stays_within_its_bytes(tmp_path: Path) ->
         for number in range(30 * 200):
             at = rfc3339(NOW - 29 * DAY + number * 400 * S)
             elastic.put({"@timestamp": at, "message": f"line {number} " + "x" * 300})
-        with _connected(_elastic(elastic), tmp_path) as hand:
+        with connected(_elastic(elastic), tmp_path) as hand:
             before = elastic.sent_bytes
             fetched = hand.fetch(NOW - 10 * DAY, NOW - 9 * DAY, max_bytes=40_000)
             sent = elastic.sent_bytes - before
@@ -300,7 +241,7 @@ def test_every_event_of_splunk_comes_once(tmp_path: Path) -> None:
             splunk.put((NOW - HOUR) // 10**6 + number // 3 * 250, f"level=warn order={number}")
         for _ in range(2):
             splunk.put((NOW - HOUR) // 10**6, "level=warn equal")
-        with _connected(_splunk(splunk, page=100), tmp_path) as hand:
+        with connected(_splunk(splunk, page=100), tmp_path) as hand:
             first = hand.fetch(NOW - DAY, NOW)
             again = hand.fetch(NOW - DAY, NOW)
             records = hand.journal.records
@@ -317,7 +258,7 @@ def test_an_export_that_is_cut_off_or_fails_is_asked_again(tmp_path: Path) -> No
     """Neither is taken for an answer: the events come with the next question."""
     with splunk_stand_in() as splunk:
         splunk.put((NOW - HOUR) // 10**6, "there")
-        with _connected(_splunk(splunk), tmp_path) as hand:
+        with connected(_splunk(splunk), tmp_path) as hand:
             splunk.cut_next = True
             cut = hand.fetch(NOW - HOUR - 10 * S, NOW - HOUR + 10 * S)
             splunk.fail_next = "Unknown search command 'fro'."
@@ -335,7 +276,7 @@ def test_a_month_of_events_stays_within_its_bytes(tmp_path: Path) -> None:
             splunk.put(
                 (NOW - 29 * DAY) // 10**6 + number * 172_800, f"number={number} " + "y" * 200
             )
-        with _connected(_splunk(splunk), tmp_path) as hand:
+        with connected(_splunk(splunk), tmp_path) as hand:
             fetched = hand.fetch(NOW - 10 * DAY, NOW - 9 * DAY, max_bytes=150_000)
     (left,) = fetched.left_out
     assert fetched.bytes_read <= 150_000

@@ -7,12 +7,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from tests.receive.loki_stand_in import LokiStandIn, loki_stand_in
+from tests.receive.pulled_hand import DAY, HOUR, NOW, PulledJournal, S, StandingClock
 
-from tracepulse.errors import Overloaded
-from tracepulse.receive.admission import Receipt
 from tracepulse.receive.pull import passes
 from tracepulse.receive.pull.follower import Follower
 from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
@@ -21,44 +18,10 @@ from tracepulse.receive.pull.loki import Loki, selector_of
 from tracepulse.receive.pull.passes import Fetched, Puller
 from tracepulse.receive.pull.progress import Pulled, settle
 from tracepulse.receive.pull.spending import Budget
-from tracepulse.receive.signals import Signal
 
-S = 1_000_000_000
-NOW = 1_790_000_000 * S
-HOUR, DAY = 3600 * S, 86_400 * S
 QUERY = '{app="shop"}'
 FILTERED = QUERY + ' |= "" '
 """Of which the index cannot say how much it selects."""
-
-
-class _Journal:
-    """Remembers what was appended."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[dict[str, str], LogRecord]] = []
-        self.requests: list[tuple[int, int]] = []
-        self.is_full = False
-
-    def append(self, signal: Signal, body: bytes, receipt: Receipt, records: int) -> "Future[None]":
-        if self.is_full:
-            raise Overloaded("full")
-        assert (signal, receipt.origin) == ("logs", "loki_pull")
-        for group in ExportLogsServiceRequest.FromString(body).resource_logs:
-            names = {p.key: p.value.string_value for p in group.resource.attributes}
-            self.records += [(names, r) for scope in group.scope_logs for r in scope.log_records]
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
-
-    def bodies(self) -> list[str]:
-        return [record.body.string_value for _, record in self.records]
-
-
-class _Clock:
-    unix_ns = NOW
-
-    def now_unix_ns(self) -> int:
-        return self.unix_ns
 
 
 class _Hand:
@@ -67,7 +30,7 @@ class _Hand:
     def __init__(
         self, loki: LokiStandIn, folder: Path, page: int = 5000, query: str = QUERY, **place: str
     ) -> None:
-        self.loki, self.journal, self.clock = loki, _Journal(), _Clock()
+        self.loki, self.journal, self.clock = loki, PulledJournal(), StandingClock()
         headers = (("authorization", f"Bearer {place['token']}"),) if place else ()
         self.asked = Loki(HttpSource(HttpPlace("shop", loki.url, headers)), query, page)
         self.path = folder / "pulled.db"

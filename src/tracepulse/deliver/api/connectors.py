@@ -10,6 +10,7 @@ from tracepulse.deliver.api.asking import Administrator, Reader
 from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.questions import Since, Until, window
 from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
+from tracepulse.instants import parse_instant
 from tracepulse.receive.pull.connectors import ConnectorReport
 from tracepulse.receive.pull.interface import Stretch
 from tracepulse.receive.pull.passes import Fetched
@@ -107,6 +108,13 @@ async def fetch(
     max_s: Annotated[
         float | None, Query(gt=0, le=600, description="To take; likewise, in seconds.")
     ] = None,
+    around: Annotated[
+        str | None,
+        Query(
+            description="An instant, such as the onset of an incident: what lies nearest to it is"
+            " read first. Default: the earliest first."
+        ),
+    ] = None,
 ) -> Response:
     """
     Take what is missing of a window from a source, within a budget, and tell what was left out.
@@ -115,8 +123,10 @@ async def fetch(
     """
     asked = window(since, until, "", asker.now_unix_ns())
     stretch = Stretch(asked.start_unix_ns, asked.end_unix_ns)
+    around_unix_ns = parse_instant(around, asker.now_unix_ns(), "around") if around else None
+    desk = asker.services.connectors
     return await asker.json(
-        lambda: _fetched(asker.services.connectors.fetch(name, stretch, max_bytes, max_s))
+        lambda: _fetched(desk.fetch(name, stretch, max_bytes, max_s, around_unix_ns))
     )
 
 

@@ -183,7 +183,12 @@ class ConnectorDesk(Protocol):
         """Return how each connector is, by name."""
 
     def fetch(
-        self, name: str, window: Stretch, max_bytes: int | None = None, max_s: float | None = None
+        self,
+        name: str,
+        window: Stretch,
+        max_bytes: int | None = None,
+        max_s: float | None = None,
+        around_unix_ns: int | None = None,
     ) -> Fetched:
         """Take what is missing of a window; raises NotFound, BadQuestion, Unavailable."""
 

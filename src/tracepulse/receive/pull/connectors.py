@@ -294,6 +294,7 @@ class Connectors:
         window: Stretch,
         max_bytes: int | None = None,
         max_s: float | None = None,
+        around_unix_ns: int | None = None,
     ) -> Fetched:
         """
         Take what is missing of a window, and tell what was left out and why.
@@ -305,6 +306,8 @@ class Connectors:
             window: what lies before retention is left out.
             max_bytes: to read; that of the connector where none is given.
             max_s: to take; likewise.
+            around_unix_ns: what lies nearest to it is read first, such as an incident's onset; None
+                begins with the earliest.
         Raises:
             NotFound: there is no such connector.
             BadQuestion: it is one of files, or the window is empty.
@@ -320,7 +323,7 @@ class Connectors:
             usual.max_bytes if max_bytes is None else max_bytes,
             usual.max_s if max_s is None else max_s,
         )
-        return running.puller.fetch(window, budget)
+        return running.puller.fetch(window, budget, around_unix_ns=around_unix_ns)
 
     def fetch_all(
         self,
@@ -328,6 +331,7 @@ class Connectors:
         max_bytes: int | None = None,
         max_s: float | None = None,
         wanted: Callable[[Connector], bool] = lambda _: True,
+        around_unix_ns: int | None = None,
     ) -> dict[str, Fetched]:
         """
         Take what is missing of a window from every source that can be asked, by name.
@@ -335,7 +339,7 @@ class Connectors:
         The budget is for each. Raises Unavailable as `fetch`.
         """
         return {
-            name: self.fetch(name, window, max_bytes, max_s)
+            name: self.fetch(name, window, max_bytes, max_s, around_unix_ns)
             for name, running in self._running.items()
             if running.puller is not None and wanted(running.connector)
         }

@@ -1,7 +1,8 @@
 """
 One look at a source: what of a window is missing is read, and taken once.
 
-A window is read in order of time, page by page, and only where it is not covered already. What lies
+A window is read in order of time, or outward from an instant, page by page, and only where it is not
+covered already. What lies
 further back than the overlap counts as complete: nothing comes there any more. Later than that,
 records may still arrive, at any time that the window has passed; so it is read again by the next
 look, and what was seen is left out.
@@ -14,8 +15,9 @@ look, and what was seen is left out.
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tracepulse.clock import Clock
 from tracepulse.errors import LimitExceeded, Overloaded, SourceFailure
@@ -26,6 +28,7 @@ from tracepulse.receive.pull.heard_request import request_of
 from tracepulse.receive.pull.interface import Asked, DurableAppend, Estimate, Heard, Page, Stretch
 from tracepulse.receive.pull.progress import Promise, Pulled, after_of
 from tracepulse.receive.pull.spending import Budget, BudgetSpent, Spend
+from tracepulse.receive.pull.stretches import gaps, joined, outward, overlaps
 
 __all__ = ["Fetched", "LeftOut", "Puller"]
 
@@ -74,6 +77,14 @@ class Fetched:
         return tuple(each for each in self.left_out if not each.is_past)
 
 
+class _Ended(NamedTuple):
+    """Why a question reads no further."""
+
+    why: str
+    """Empty: it does."""
+    failure: SourceFailure | None = None
+
+
 class Puller:
     """Takes from one source what its journal does not have."""
 
@@ -112,11 +123,18 @@ class Puller:
         """One question at a time: what one is taking, another would not know of."""
         self.stopping = threading.Event()
 
-    def fetch(self, window: Stretch, budget: Budget, cover: bool = True) -> Fetched:
+    def fetch(
+        self,
+        window: Stretch,
+        budget: Budget,
+        cover: bool = True,
+        around_unix_ns: int | None = None,
+    ) -> Fetched:
         """
         Take what is missing of a window, as far as the budget goes.
 
         Args:
+            around_unix_ns: what lies nearest to it is read first; None begins with the earliest.
             cover: False for a quick look at the latest, after which it counts as unread still.
         Returns:
             What was taken, and what was left out and why. A failing source is told there, too.
@@ -127,13 +145,15 @@ class Puller:
             why = f"other questions to this source took all of the {budget.max_s:g} s"
             return Fetched(window, 0, 0, 0, 0, 0, (), (LeftOut(window, why, Estimate()),))
         try:
-            fetched = self._fetch(window, budget, cover)
+            fetched = self._fetch(window, budget, cover, around_unix_ns)
             self._on_fetched(fetched)
             return fetched
         finally:
             self._turn.release()
 
-    def _fetch(self, window: Stretch, budget: Budget, cover: bool) -> Fetched:
+    def _fetch(
+        self, window: Stretch, budget: Budget, cover: bool, around_unix_ns: int | None
+    ) -> Fetched:
         self._note_promise()
         spend = Spend(budget)
         now_unix_ns = self._clock.now_unix_ns()
@@ -146,32 +166,19 @@ class Puller:
         if begin > window.start_unix_ns:
             past = Stretch(window.start_unix_ns, begin)
             left.append(LeftOut(past, "it is older than anything is kept here", Estimate(), True))
-        failure: SourceFailure | None = None
+        ended = _Ended("")
         covered = self._pulled.covered()
-        why = ""
-        for gap in _gaps(kept, covered):
+        unread: list[Stretch] = []
+        parts = (kept,) if around_unix_ns is None else outward(kept, around_unix_ns)
+        for gap in (gap for part in parts for gap in gaps(part, covered)):
             reached = gap.start_unix_ns
-            if not why:
-                try:
-                    for page in self._asked.pages(gap, spend):
-                        if self.stopping.is_set():
-                            why = "the server is stopping"
-                            break
-                        until = min(page.until_unix_ns, gap.end_unix_ns)
-                        self._take(page, Stretch(gap.start_unix_ns, min(until, horizon)), taken)
-                        reached = until
-                except BudgetSpent as spent:
-                    why = str(spent)
-                except SourceFailure as error:
-                    failure, why = error, str(error)
-                except LimitExceeded as error:  # of one answer, which cannot be made smaller
-                    failure, why = SourceFailure(str(error), lasting=True), str(error)
-                except Overloaded as error:
-                    why = str(error)
-                    failure = SourceFailure(f"there is no room for what was read: {error}")
+            if not ended.why:
+                reached, ended = self._read(gap, spend, horizon, taken)
             if reached < gap.end_unix_ns:
-                rest = Stretch(reached, gap.end_unix_ns)
-                left.append(LeftOut(rest, why, self._estimate(rest, failure)))
+                unread.append(Stretch(reached, gap.end_unix_ns))
+        left += [
+            LeftOut(rest, ended.why, self._estimate(rest, ended.failure)) for rest in joined(unread)
+        ]
         return Fetched(
             window,
             taken["records"],
@@ -179,10 +186,33 @@ class Puller:
             taken["rejected"],
             spend.bytes_read,
             spend.requests,
-            tuple(_overlaps(kept, covered)),
+            tuple(overlaps(kept, covered)),
             tuple(left),
-            failure,
+            ended.failure,
         )
+
+    def _read(
+        self, gap: Stretch, spend: Spend, horizon: int, taken: Counter[str]
+    ) -> "tuple[int, _Ended]":
+        """Take what there is of a stretch; returns how far that came, and why no further."""
+        reached = gap.start_unix_ns
+        try:
+            for page in self._asked.pages(gap, spend):
+                if self.stopping.is_set():
+                    return reached, _Ended("the server is stopping")
+                until = min(page.until_unix_ns, gap.end_unix_ns)
+                self._take(page, Stretch(gap.start_unix_ns, min(until, horizon)), taken)
+                reached = until
+        except BudgetSpent as spent:
+            return reached, _Ended(str(spent))
+        except SourceFailure as error:
+            return reached, _Ended(str(error), error)
+        except LimitExceeded as error:  # of one answer, which cannot be made smaller
+            return reached, _Ended(str(error), SourceFailure(str(error), lasting=True))
+        except Overloaded as error:
+            failure = SourceFailure(f"there is no room for what was read: {error}")
+            return reached, _Ended(str(error), failure)
+        return reached, _Ended("")
 
     def _estimate(self, rest: Stretch, failure: SourceFailure | None) -> Estimate:
         """Return how much was left out; the question for it is small and outside the budget."""
@@ -327,21 +357,3 @@ def _split(records: list[Heard]) -> tuple[list[Heard], list[Heard]]:
         if place and (size > _REQUEST_BYTES or place == len(records) - 1):
             return records[:place], records[place:]
     return records, []
-
-
-def _gaps(window: Stretch, covered: tuple[Stretch, ...]) -> Iterator[Stretch]:
-    at = window.start_unix_ns
-    for each in _overlaps(window, covered):
-        if at < each.start_unix_ns:
-            yield Stretch(at, each.start_unix_ns)
-        at = each.end_unix_ns
-    if at < window.end_unix_ns:
-        yield Stretch(at, window.end_unix_ns)
-
-
-def _overlaps(window: Stretch, covered: tuple[Stretch, ...]) -> Iterator[Stretch]:
-    for each in covered:
-        start = max(each.start_unix_ns, window.start_unix_ns)
-        end = min(each.end_unix_ns, window.end_unix_ns)
-        if start < end:
-            yield Stretch(start, end)

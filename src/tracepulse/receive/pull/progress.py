@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from tracepulse.errors import Unavailable
 from tracepulse.receive.pull.interface import HoldsMessage, Stretch
+from tracepulse.receive.pull.stretches import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -305,19 +306,9 @@ def _covered(db: sqlite3.Connection, name: str) -> tuple[Stretch, ...]:
 def _cover(db: sqlite3.Connection, name: str, stretch: Stretch) -> None:
     if stretch.start_unix_ns >= stretch.end_unix_ns:
         return
-    joined = _joined((*_covered(db, name), stretch))
-    (whole,) = (each for each in joined if each.start_unix_ns <= stretch.start_unix_ns < each[1])
-    db.execute("UPDATE connector SET covered = ? WHERE name = ?", (json.dumps(joined), name))
+    covered = joined((*_covered(db, name), stretch))
+    (whole,) = (each for each in covered if each.start_unix_ns <= stretch.start_unix_ns < each[1])
+    db.execute("UPDATE connector SET covered = ? WHERE name = ?", (json.dumps(covered), name))
     db.execute(
         "DELETE FROM seen WHERE name = ? AND at_unix_ns >= ? AND at_unix_ns < ?", (name, *whole)
     )
-
-
-def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
-    joined: list[Stretch] = []
-    for each in sorted(stretches):
-        if joined and each.start_unix_ns <= joined[-1].end_unix_ns:
-            joined[-1] = Stretch(joined[-1].start_unix_ns, max(joined[-1][1], each[1]))
-        else:
-            joined.append(each)
-    return joined
