@@ -37,9 +37,9 @@ class _Port:
         parts = [{"type": "http.request", "body": b"{", "more_body": True}]
 
         async def receive() -> Any:
-            if parts:
-                return parts.pop()
-            await asyncio.Event().wait()
+            if not parts:
+                await asyncio.Event().wait()
+            return parts.pop()
 
         async def send(message: Any) -> None:
             sent.append(message)
