@@ -11,8 +11,9 @@ SHOP_STAMP := examples/shop/node/node_modules/.package-lock.json
 STATIC := src/tracepulse/static/index.html
 SDK_JS_STAMP := sdk/js/node_modules/.package-lock.json
 SDK_JS := sdk/js/dist/cjs/node/all.js
+PROGRAMS := tests/e2e tests/faults
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean test-followers
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean test-followers test-programs test-rest test-js
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,11 +81,21 @@ types: $(SDK_JS_STAMP)
 imports:
 	@mkdir -p build; $(BIN)/lint-imports --no-cache >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
 
-unit: $(SDK_JS)
+# Half of the tests wait for programs that they start, the other half compute: side by side they take
+# little longer than the longer half. Each half is told in one piece where make can do that.
+unit: $(SDK_JS) $(E2E_STAMP) $(SHOP_STAMP) $(STATIC)
+	@echo "Testing, in $(or $(TEST_JOBS),2) processes; each tells its results when it ends…"
+	@$(MAKE) --no-print-directory -k -j $(or $(TEST_JOBS),2) $(if $(filter output-sync,$(.FEATURES)),-Otarget) test-programs test-rest test-js
+
+test-programs: $(E2E_STAMP) $(SHOP_STAMP) $(STATIC)  ## the tests that start servers, browsers and the demo shop
+	@$(BIN)/python -m pytest -q -m 'not slow' -o cache_dir=build/cache-programs $(PROGRAMS)
+
+test-rest:  ## all other tests in Python
+	@$(BIN)/python -m pytest -q -m 'not slow' $(foreach each,tests/integration $(PROGRAMS),--ignore=$(each))
+
+test-js:
 	@cd web && npm test --silent
 	@cd sdk/js && npm test --silent
-	@cd tests/e2e/node && npm ci --no-audit --no-fund --loglevel=error --silent
-	@$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/integration
 
 system-deps:  ## Debian packages that some tests need (browser, PostgreSQL); asks for root
 	@tools/system-deps
