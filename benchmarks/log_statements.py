@@ -28,8 +28,13 @@ STATEMENTS: Mapping[str, tuple[str, ...]] = {
         '{date_time_slash} [error] {pid}#{pid}: *{int} client intended to send too large body: {int} bytes, client: {ip}, server: {host}, request: "{method} {route} HTTP/1.1", host: "{host}"',
     ),
     "access": (
-        '{ip} - - [{date_time_access}] "{method} {route} HTTP/1.1" {status} {int} "-" "{agent}"',
-        '{ip} - {user} [{date_time_access}] "{method} {route} HTTP/1.1" {status} {int} "{url}" "{agent}"',
+        '{ip} - {user_or_none} [{date_time_access}] "{method} {route} HTTP/1.1" {status} {int} "{url_or_none}" "{agent}"',
+        '{ip_port} [{date_time_access}] {service}_in {service}_out/{host} {small}/{small}/{small}/{small}/{int} {status} {int} - - ---- {small}/{small}/{small}/{small}/0 0/0 "{method} {route} HTTP/1.1"',
+        "{ip} {method} {route} {status} {ms}",
+        "Server {service}_out/{host} is DOWN, reason: Layer4 timeout, check duration: {ms}. {small} active and 0 backup servers left. {small} sessions active, 0 requeued, {small} remaining in queue.",
+        "Server {service}_out/{host} is UP, reason: Layer4 check passed, check duration: {ms}. {small} active and 0 backup servers online. {small} sessions requeued, {small} total in queue.",
+        "backend {service}_out has no server available!",
+        "Proxy {service}_in started.",
     ),
     "postgres": (
         "connection received: host={ip} port={port}",

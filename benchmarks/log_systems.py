@@ -103,7 +103,7 @@ _WRITTEN: Mapping[str, Callable[[str, random.Random], str]] = {
 
 def _label(statement: str) -> str:
     message = _MESSAGE.search(statement)
-    statement = message.group(1) if message else statement
+    statement = message.group(1).replace("\\", "") if message else statement
     for name in slot_names(statement):
         statement = statement.replace("{" + name + "}", MASK)
     return statement

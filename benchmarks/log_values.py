@@ -142,6 +142,8 @@ SLOTS: Mapping[str, Callable[[Draw], str]] = {
     "partitions": _list_of(lambda draw: f"{_SERVICES(draw)}-events-{draw.randrange(12)}"),
     "user": _NAMES,
     "service": _SERVICES,
+    "user_or_none": lambda draw: _NAMES(draw) if draw.random() < 0.3 else "-",
+    "url_or_none": lambda draw: _url(draw) if draw.random() < 0.6 else "-",
     "email": _email,
     "host": _host,
     "pod": _pod,
