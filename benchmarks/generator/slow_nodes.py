@@ -406,6 +406,7 @@ class _Run:
             duration_ns=np.concatenate(lengths),
             attributes=tuple(attributes),
             resource=tuple(resource),
+            linked_span_ids=(),
         )
 
 

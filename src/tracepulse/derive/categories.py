@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tracepulse.model.span import SpanColumns
 
-__all__ = ["CATEGORIES", "Category", "category_codes", "category_of"]
+__all__ = ["CATEGORIES", "Category", "category_codes", "category_of", "resource_of"]
 
 
 class Category(StrEnum):
@@ -73,6 +73,37 @@ def category_of(
     if any(word.lower() in _WAITING_WORDS for word in _WORD.findall(name)):
         return Category.WAITING
     return Category.OWN
+
+
+_RESOURCE_KEYS = (
+    "server.address",
+    "net.peer.name",
+    "peer.service",
+    "db.namespace",
+    "db.name",
+    "messaging.destination.name",
+)
+_RESOURCE_CATEGORIES = frozenset(
+    {Category.DATABASE, Category.CACHE, Category.MESSAGING, Category.EXTERNAL}
+)
+
+
+def resource_of(category: Category, attributes: Mapping[str, str]) -> str:
+    """
+    Return what a call went to that sends no spans of its own: a database, cache, broker or host.
+
+    Such as `postgresql db-1 orders`; '' for other categories and where the span does not say.
+    """
+    if category not in _RESOURCE_CATEGORIES:
+        return ""
+    system = (
+        attributes.get("db.system.name")
+        or attributes.get("db.system")
+        or attributes.get("messaging.system")
+    )
+    said = [system] if system else []
+    said += [attributes[key] for key in _RESOURCE_KEYS if attributes.get(key)]
+    return " ".join(dict.fromkeys(said))
 
 
 def _messaging_category(kind: str, attributes: Mapping[str, str]) -> Category:

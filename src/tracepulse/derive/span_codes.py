@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.categories import CATEGORIES, category_codes
+from tracepulse.derive.categories import CATEGORIES, Category, category_codes, resource_of
 from tracepulse.model.span import SpanColumns
 
 __all__ = [
@@ -36,6 +36,10 @@ LATEST_UNIX_NS = 1 << 62
 
 _HOST_KEYS = ("k8s.node.name", "host.id", "host.name", "hostname", "ip")
 
+_CALLING = frozenset(
+    CATEGORIES.index(category)
+    for category in (Category.DATABASE, Category.CACHE, Category.MESSAGING, Category.EXTERNAL)
+)
 _NO_ID = "0" * 16
 _PAGE_FETCH = "documentFetch"
 """A browser's span of the request for a page, by the document-load instrumentation's name."""
@@ -50,6 +54,8 @@ class Node:
     service: str
     name: str
     category: str
+    resource: str = ""
+    """What a call went to that sends no spans of its own; see categories.py."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +83,7 @@ class SpanCodes:
     category: NDArray[np.uint8]
     """Of the span's own time: place in CATEGORIES."""
     node: NDArray[np.int32]
-    """Service, operation and category as one number."""
+    """Service, operation, category and resource as one number."""
     failed: NDArray[np.bool_]
     """The span's status is Error."""
 
@@ -102,7 +108,11 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
     parent_id = _under_senders(columns, span_id, parent_id)
     service, services = _ranks(columns.service.tolist())
     category = category_codes(columns)
-    node, nodes = _nodes(service, services, columns.name.tolist(), category)
+    resource = [
+        resource_of(CATEGORIES[code], attributes) if code in _CALLING else ""
+        for code, attributes in zip(category.tolist(), columns.attributes, strict=True)
+    ]
+    node, nodes = _nodes(service, services, columns.name.tolist(), category, resource)
     codes = SpanCodes(
         trace=trace,
         trace_count=len(trace_ids),
@@ -186,17 +196,25 @@ def _under_senders(
 
 
 def _nodes(
-    service: Integers, services: tuple[str, ...], names: list[str], category: NDArray[np.uint8]
+    service: Integers,
+    services: tuple[str, ...],
+    names: list[str],
+    category: NDArray[np.uint8],
+    resources: list[str],
 ) -> tuple[NDArray[np.int32], tuple[Node, ...]]:
-    """Return the node of each span and the nodes: by service, then name, then category code."""
+    """Return each span's node, and the nodes: by service, name, category code, then resource."""
     name, distinct_names = _ranks(names)
-    keys = (service * len(distinct_names) + name) * len(CATEGORIES) + category
-    distinct, node = np.unique(keys, return_inverse=True)
-    rest, categories = np.divmod(distinct, len(CATEGORIES))
-    parts = zip((rest // max(len(distinct_names), 1)).tolist(), rest.tolist(), strict=True)
+    resource, distinct_resources = _ranks(resources)
+    _, calls = np.unique(name * len(CATEGORIES) + category, return_inverse=True)
+    _, places = np.unique(service * (calls.max(initial=0) + 1) + calls, return_inverse=True)
+    # In two steps, so that the product of four dictionaries cannot pass 64 bits.
+    keys = places * max(len(distinct_resources), 1) + resource
+    _, first, node = np.unique(keys, return_index=True, return_inverse=True)
     nodes = tuple(
-        Node(services[s], distinct_names[n % len(distinct_names)], CATEGORIES[c])
-        for (s, n), c in zip(parts, categories.tolist(), strict=True)
+        Node(services[s], distinct_names[n], CATEGORIES[c], distinct_resources[r])
+        for s, n, c, r in zip(
+            *(each[first].tolist() for each in (service, name, category, resource)), strict=True
+        )
     )
     return node.astype(np.int32), nodes
 

@@ -444,5 +444,57 @@ DISAGREE_MIN_CALLS = _limit(
     """Fewer calls, and a difference is chance.""",
 )
 
+# -- cohorts -------------------------------------------------------------------------------------
+
+COHORT_CONFIDENCE_RATIO = _limit(
+    "cohort_confidence_ratio",
+    0.99,
+    "ratio",
+    """That the intervals of all nodes of a comparison hold at once: one
+    comparison in a hundred may name a node by chance, before the further conditions.""",
+)
+MIN_COHORT_REQUESTS = _limit(
+    "min_cohort_requests",
+    30,
+    "requests",
+    """In each cohort: below, means of times that spread as requests do
+    are not normal enough for their intervals to hold.""",
+)
+MIN_SUPPORT = _limit(
+    "min_support",
+    20,
+    "requests",
+    """A node that held up fewer requests of both cohorts is shown and not named; half of
+    them must be of the slow cohort.""",
+)
+MIN_FINDING_EXCESS_RATIO = _limit(
+    "min_finding_excess_ratio",
+    0.03,
+    "ratio",
+    """Of a usual request's length: a difference below is not worth
+    anybody's time, however sure it is.""",
+)
+MIN_FINDING_SHARE_RATIO = _limit(
+    "min_finding_share_ratio",
+    0.25,
+    "ratio",
+    """Of the cohorts' difference: a node with less of it is a part of
+    something wider.""",
+)
+SHARED_RESOURCE_RATIO = _limit(
+    "shared_resource_ratio",
+    0.9,
+    "ratio",
+    """A resource is named rather than the one caller of it that became slower
+    if no caller has so much of the difference.""",
+)
+TAIL_SPREADS = _limit(
+    "tail_spreads",
+    3.5,
+    "spreads",
+    """Times of one kind of work are log-normal, of which the slowest twentieth lies
+    2.1 spreads above the median; an exponential one, 1.2. Beyond this there is a second kind.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""
