@@ -131,3 +131,89 @@ def test_errors_go_before_what_fills_the_last_request(site: Site, watched: Watch
     page.goto("about:blank")
     arrived(lambda: "GRAVE" in tags(site), "the error")
     assert tags(site).index("GRAVE") < tags(site).index("MANY")
+
+
+@pytest.mark.parametrize("first", ["ours", "the page's"])
+def test_what_is_under_way_holds_nothing_up_when_the_page_goes(
+    site: Site, watched: Watched, first: str
+) -> None:
+    """
+    A page is left while the receiver has not yet answered for an earlier body.
+
+    The browser tells the page that this request failed as soon as the first listener of `pagehide` is
+    through, whosever it is, though the request goes on. The rest goes out all the same, and nothing twice.
+    """
+    page, complaints = watched
+    # Whoever hears of `unload` is not kept for coming back: requests of pages that are, are not ended.
+    page.add_init_script("addEventListener('unload', () => {})")
+    if first == "the page's":
+        page.add_init_script("addEventListener('pagehide', () => {}, true)")
+    page.goto(f"{site.origin}/still")
+    page.wait_for_timeout(300)
+    site.answering.clear()
+    call(page, "DebugQueue.error('UNDER_WAY')")
+    arrived(lambda: "UNDER_WAY" in tags(site), "what the receiver does not answer")
+    call(page, "DebugQueue.log('LAST_WORDS', 'bye')")
+    page.goto("about:blank")
+    arrived(lambda: "LAST_WORDS" in tags(site), "last words")
+    arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
+    assert {"ttfb", "lcp", "cls"} <= {r["body"]["stringValue"] for r in site.logs()}
+    assert (tags(site).count("UNDER_WAY"), complaints) == (1, [])
+
+
+@pytest.mark.parametrize(("wait_s", "comes"), [(0, True), (60, False)])
+def test_a_pause_of_our_own_ends_when_the_page_goes(
+    site: Site, watched: Watched, wait_s: int, comes: bool
+) -> None:
+    """Whoever leaves cannot wait for the next try; a receiver that asked for peace has it all the same."""
+    site.answers[:] = [503] * 3
+    site.retry_after_s = wait_s
+    page, _ = watched
+    page.goto(f"{site.origin}/still")
+    call(page, "DebugQueue.error('PAUSED')")
+    arrived(lambda: len(site.answers) < 3, "the first try")
+    site.answers.clear()
+    page.goto(f"{site.origin}/api/next")
+    if comes:
+        arrived(lambda: "PAUSED" in tags(site) and site.spans(), "all of it")
+    else:
+        page.wait_for_timeout(700)
+    assert bool(site.bodies) is comes
+
+
+def test_a_load_that_never_ends_is_told_as_far_as_it_went(site: Site, watched: Watched) -> None:
+    """A page that is left while a picture is awaited says so, with what was seen of it by then."""
+    page, _ = watched
+    page.route("**/hero.png*", lambda route: None)
+    page.goto(f"{site.origin}/still", wait_until="commit")
+    page.evaluate(
+        """() => new Promise((done) => {
+          new PerformanceObserver(done).observe({ type: 'largest-contentful-paint', buffered: true });
+        })"""
+    )
+    call(page, "")
+    page.goto("about:blank")
+    (load,) = arrived(lambda: [s for s in site.spans() if s["name"] == "documentLoad"], "the load")
+    assert fields(load)["browser.unfinished"] is True
+    moments = {event["name"] for event in load["events"]}
+    assert ("responseEnd" in moments, "loadEventEnd" in moments) == (True, False)
+    (fetched,) = [s for s in site.spans() if s["name"] == "documentFetch"]
+    assert int(load["endTimeUnixNano"]) > int(fetched["endTimeUnixNano"])
+    assert "browser.unfinished" not in fields(fetched)
+    told = {r["body"]["stringValue"]: fields(r) for r in site.logs()}
+    assert {"ttfb", "fcp", "lcp", "cls"} <= told.keys()
+    assert told["lcp"]["browser.web_vital.element"] == "html>body>h1"
+
+
+def test_a_page_is_listened_to_from_the_first_moment(site: Site, watched: Watched) -> None:
+    """A page that goes in the very task in which measuring begins has told its load and what was painted."""
+    site.settings["consent"] = "false"
+    page, complaints = watched
+    page.goto(f"{site.origin}/still")
+    page.wait_for_timeout(300)
+    assert site.bodies == []
+    call(page, "consent(true); dispatchEvent(new Event('pagehide'))")
+    arrived(lambda: "documentLoad" in [s["name"] for s in site.spans()], "the load")
+    assert "resourceFetch" in [s["name"] for s in site.spans()]
+    assert {"ttfb", "fcp", "lcp", "cls"} == {r["body"]["stringValue"] for r in site.logs()}
+    assert complaints == []

@@ -145,7 +145,6 @@ def test_what_the_browser_alone_knows_arrives(
     expect(page.locator(".products li").first).to_be_visible()
     page.get_by_role("link", name="toys").click()
     expect(page.locator("h1")).to_have_text("toys")
-    page.wait_for_timeout(1500)  # a load is over once nothing follows
     page.goto("about:blank")
     trace_id = traces(server, "page", "documentLoad")[0]["trace_id"]
     loaded = wait_until(

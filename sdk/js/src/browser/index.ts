@@ -35,10 +35,13 @@ export type Level = keyof typeof LEVELS;
 const leaveAll = (): void => {
   writeRequests();
   for (const activity of [...activities].reverse()) {
-    if (activity._open) activity._end = now();
+    if (activity._open) {
+      activity._end = now();
+      activity._fields["browser.unfinished"] = true;
+    }
     write(activity);
   }
-  flush();
+  flush(true);
 };
 
 /** Begin to measure; a second call changes nothing. */

@@ -20,7 +20,7 @@ export function onNavigation(): void {
     const final = navigation()!;
     const { fetchStart, responseEnd, loadEventEnd } = final;
     const draft = draftOf(final, "documentFetch", load);
-    load._fields = draft._fields;
+    Object.assign(load._fields, draft._fields);
     load._moments = draft._moments;
     load._end = Math.max(load._end, loadEventEnd, responseEnd);
     span({ ...draft, _kind: 3, _start: fetchStart, _end: responseEnd || now(), _link: server });

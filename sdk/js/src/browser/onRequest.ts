@@ -65,7 +65,8 @@ export const finishRequest = (entry: Entry): boolean => {
   for (const request of answered) {
     if (request._url == entry.name && Math.abs(entry.startTime - request._start) < Limit.Same) {
       const { _fields, _moments, _link, _end } = draftOf(entry, "", request);
-      write(Object.assign(request, { _moments, _link, _end, _fields: { ...request._fields, ..._fields } }));
+      Object.assign(request._fields, _fields);
+      write(Object.assign(request, { _moments, _link, _end }));
       return true;
     }
   }

@@ -14,6 +14,8 @@ let queues: Record<Signal, Item[]>;
 let held: number;
 let failures: number;
 let notBefore: number;
+/** When the receiver wishes to be asked again. */
+let asked: number;
 let dropped: Record<string, number>;
 let underWay = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -21,7 +23,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 /** Forget what is queued, and begin anew. */
 export const reset = (): void => {
   queues = { traces: [], logs: [] };
-  held = failures = notBefore = 0;
+  held = failures = notBefore = asked = 0;
   dropped = {};
 };
 
@@ -42,13 +44,13 @@ export function put(signal: Signal, record: { severityNumber?: number; traceId?:
   else {
     queues[signal].push([text, bytes, record.severityNumber!]);
     held += bytes;
-    if (kept) schedule(held > Limit.SendAt ? 0 : Limit.SendAfter);
+    if (kept) schedule();
     // Nobody may ever want these: the oldest make room.
     else while (held > Limit.HeldUnsampled) held -= (queues.traces.shift() || queues.logs.shift())![1];
   }
 }
 
-const schedule = (after = 0): void => {
+const schedule = (after = failures || held > Limit.SendAt ? 0 : Limit.SendAfter): void => {
   if (timer && after) return;
   clearTimeout(timer);
   timer = setTimeout(guard(flush), Math.max(after, notBefore - now()));
@@ -56,14 +58,14 @@ const schedule = (after = 0): void => {
 
 /**
  * Send what is queued, as far as it fits under the shared limit; the rest follows by itself. While the
- * page is seen one body is under way at a time.
+ * page is seen one body is under way at a time. What is `urgent` waits for no other body, and for no
+ * pause but one that the receiver asked for: there may be no later.
  */
-export function flush(): void {
-  clearTimeout(timer);
-  timer = undefined;
-  if (!life || !kept || !navigator.onLine || (underWay && !document.hidden)) return;
+export function flush(urgent: unknown = document.hidden): void {
+  timer = clearTimeout(timer) as undefined;
+  if (!life || !kept || !navigator.onLine || (underWay && !urgent)) return;
   // Timers count whole milliseconds, so one may be early.
-  if (now() < notBefore) return schedule();
+  if (now() < (urgent ? asked : notBefore)) return schedule();
   // A page that goes away may not come to send the rest, so the gravest go first.
   queues.logs.sort((a, b) => b[2]! - a[2]!);
   for (const signal of ["logs", "traces"] as const) {
@@ -76,13 +78,14 @@ export function flush(): void {
       count++;
     }
     if (count) {
-      post(signal, queue.splice(0, count), bytes);
-      if (!document.hidden) return;
+      // Where others have used up the shared limit, a request of a page that is seen may do without.
+      post(signal, queue.splice(0, count), bytes, !failures || urgent);
+      if (!urgent) return;
     }
   }
 }
 
-function post(signal: Signal, items: Item[], bytes: number): void {
+function post(signal: Signal, items: Item[], bytes: number, keepalive: unknown): void {
   const { endpoint, headers, key, service = location.hostname, version, attributes } = settings;
   const queue = queues[signal];
   const [groups, records] = signal == "logs" ? ["Logs", "logRecords"] : ["Spans", "spans"];
@@ -98,8 +101,8 @@ function post(signal: Signal, items: Item[], bytes: number): void {
     underWay -= bytes;
     if (queue != queues[signal]) return;
     if (!status || status == 429 || (status > 501 && status < 505)) {
-      const pause = Math.min(Limit.Pause, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2);
-      notBefore = now() + Math.max(pause, 1000 * +(retryAfter || 0) || 0);
+      asked = now() + (1000 * +retryAfter! || 0);
+      notBefore = Math.max(asked, now() + Math.min(Limit.Pause, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2));
       queue.unshift(...items);
     } else {
       failures = 0;
@@ -107,12 +110,12 @@ function post(signal: Signal, items: Item[], bytes: number): void {
       if (status > 399) drop("refused", items.length);
       // There is room now to tell what there was none for.
       for (const reason in dropped)
-        event("debugqueue.dropped", { debugqueue: { dropped: { count: dropped[reason], reason } } }, page, Severity.Warning);
+        event("debugqueue.dropped", { "debugqueue.dropped": { count: dropped[reason], reason } }, page, Severity.Warning);
       dropped = {};
       // This page may not send: there is no use in trying on.
       if (status > 400 && status < 406) close();
     }
-    if (held) schedule(failures || held > Limit.SendAt ? 0 : Limit.SendAfter);
+    if (held) schedule();
   };
   underWay += bytes;
   nativeFetch(`${endpoint}/v1/${signal}${key ? "?key=" + key : ""}`, {
@@ -120,18 +123,18 @@ function post(signal: Signal, items: Item[], bytes: number): void {
     body: `{"resource${groups}":[{"resource":{"attributes":${origin}},"scope${groups}":[{"scope":{"name":"debugqueue","version":"${__VERSION__}"},"${records}":[${items.map(([text]) => text)}]}]}]}`,
     ...(headers && { headers: { "content-type": "application/json", ...headers } }),
     credentials: "omit",
-    // Where others have used up the shared limit, a request of a page that is seen may do without.
-    keepalive: !failures || document.hidden,
+    keepalive: keepalive as boolean,
     signal: AbortSignal.timeout(Limit.Answer),
   }).then(
     // Until it is read to its end the request takes its part of the shared limit.
     (answer) => answer.text().catch(() => {}).then(() => settle(answer.status, answer.headers.get("retry-after"))),
-    () => settle(0),
+    // A page that goes away is told at once that what is under way failed, though with `keepalive` it goes on.
+    () => (keepalive ? setTimeout(settle, 0, 0) : settle(0)),
   );
 }
 
 /** Send this visit from here on, and what it has recorded so far. */
 export const keepAndSend = (): void => {
   keep();
-  schedule();
+  schedule(0);
 };
