@@ -7,24 +7,33 @@ https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.any_value import plain_text
+from tracepulse.receive.document_batches import DocumentBatch, Kind
+from tracepulse.receive.document_plans import ELASTIC_ID, ELASTIC_INDEX, elastic_space
 from tracepulse.receive.field_values import instant_unix_ns
 from tracepulse.receive.json_body import check_json_cost, decode_json_leniently
 from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.line_batches import is_ready, read_noted
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
+from tracepulse.receive.log_writer import pack_attributes
 from tracepulse.receive.sent_logs import SentLogs
 
 __all__ = ["Bulk", "Item", "read_bulk"]
 
 _MAX_DOCUMENT_BYTES = 240 * 1024
 """A record may have 256 KiB; the rest is room for what is said beside the document."""
+_SENDER = "elasticsearch"
+_ADDING = ("index", "create")
+_Action = tuple[str, str, str, bytes]
+"""Action, index, document id and document."""
 _WITH_DOCUMENT = ("index", "create", "update")
 
 
@@ -70,29 +79,59 @@ def read_bulk(body: bytes, index: str, readers: LineReaders, received_unix_ns: i
     check_json_cost(body)
     if body.count(b"\n") > 4 * SERVER_LIMITS.records:
         raise LimitExceeded("more lines than actions and documents have: send smaller batches")
-    logs = SentLogs()
-    items: list[Item] = []
-    rejected: Counter[str] = Counter()
-    example = ""
-    for action, named, document_id, source in _actions(body, index):
-        refused = _add(logs, action, named, document_id, source)
-        error = None
-        if refused is not None:
-            error = (refused.kind, refused.text)
-            rejected[refused.reason] += 1
-            example = example or f"item {len(items)}: {refused.text}"
-        items.append(Item(action, named, document_id, error))
-        if len(items) > SERVER_LIMITS.records:
+    actions = []
+    for each in _actions(body, index):
+        actions.append(each)
+        if len(actions) > SERVER_LIMITS.records:
             raise LimitExceeded(
                 f"more than {SERVER_LIMITS.records:,} actions in one request: send smaller batches"
             )
-    if not items:
+    if not actions:
         raise MalformedBody("request body is required")
-    logs.read_lines(readers, received_unix_ns)
+    logs = SentLogs()
+    batch = _batch(actions) if is_ready() else None
+    items: list[Item] = []
+    rejected: Counter[str] = Counter()
+    example = ""
+    for place, (action, named, document_id, source) in enumerate(actions):
+        error = None
+        if batch is None or not batch.add(logs, place):
+            refused = _add(logs, action, named, document_id, source)
+            if refused is not None:
+                error = (refused.kind, refused.text)
+                rejected[refused.reason] += 1
+                example = example or f"item {place}: {refused.text}"
+        items.append(Item(action, named, document_id, error))
+    read_noted(logs, readers, received_unix_ns)
     return Bulk(logs.writer.to_bytes(), logs.writer.records, items, rejected, example)
 
 
-def _actions(body: bytes, index: str) -> Iterator[tuple[str, str, str, bytes]]:
+def _batch(actions: Sequence[_Action]) -> DocumentBatch:
+    """Have the compiled loops read the documents; those that are not to be added are left out."""
+    kinds: dict[tuple[str, bool], int] = {}
+    kind_of = [
+        kinds.setdefault((index, document_id != ""), len(kinds))
+        for _, index, document_id, _ in actions
+    ]
+    sources = [
+        source if action in _ADDING and len(source) <= _MAX_DOCUMENT_BYTES else b""
+        for action, _, _, source in actions
+    ]
+    ends = np.cumsum(np.fromiter(map(len, sources), np.int64, len(sources)))
+    after = []
+    if any(has_id for _, has_id in kinds):
+        after = [pack_attributes([(ELASTIC_ID, each[2])]) if each[2] else b"" for each in actions]
+    return DocumentBatch(
+        _SENDER,
+        b"".join(sources),
+        np.stack((np.concatenate(([0], ends[:-1])), ends), axis=1),
+        [Kind(elastic_space(index != "", has_id), index) for index, has_id in kinds],
+        kind_of,
+        after,
+    )
+
+
+def _actions(body: bytes, index: str) -> Iterator[_Action]:
     """Yield action, index, document id and document of each pair of lines."""
     known: dict[bytes, tuple[str, str, str]] = {}
     lines = iter(body.split(b"\n"))
@@ -136,7 +175,7 @@ def _add(
     logs: SentLogs, action: str, index: str, document_id: str, source: bytes
 ) -> _Refused | None:
     """Add the record of a document; returns why it cannot be."""
-    if action not in ("index", "create"):
+    if action not in _ADDING:
         reason = f"[{action}] is not supported: documents are only added, with index or create"
         return _Refused("action", "illegal_argument_exception", reason)
     if len(source) > _MAX_DOCUMENT_BYTES:
@@ -156,10 +195,10 @@ def _add(
             return _Refused("timestamp", "document_parsing_exception", reason)
         del fields["@timestamp"]
     if index:
-        fields["elasticsearch.index"] = index
+        fields[ELASTIC_INDEX] = index
     if document_id:
-        fields["elasticsearch.id"] = document_id
-    logs.add_document("elasticsearch", fields, source, time_unix_ns)
+        fields[ELASTIC_ID] = document_id
+    logs.add_document(_SENDER, fields, source, time_unix_ns)
     return None
 
 

@@ -60,6 +60,8 @@ class ObjectPlan:
     places: tuple[int, ...] = ()
     """Texts that say where the record is from."""
     place_names: tuple[str, ...] = ()
+    fields: FieldPlan | None = None
+    """What the places mean."""
     level: tuple[int, str] = (-1, "")
     """Value and key, under which it is kept if it is no level; so for the following."""
     trace: tuple[int, str] = (-1, "")

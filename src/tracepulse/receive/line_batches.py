@@ -6,17 +6,18 @@ Until the loops are compiled (`line_warm_up.py`), Python reads all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from tracepulse.receive.key_shapes import LINES, KeyShapes
+from tracepulse.receive.key_shapes import LINES, KeyShapes, ObjectPlan
 from tracepulse.receive.line_kernel import (
     AFTER_START,
     BEFORE_START,
     DONE,
     END,
-    GROUP,
     HASH,
     IDS,
     ITEM_COLUMNS,
@@ -37,9 +38,9 @@ from tracepulse.receive.line_readers import Lent, LineReaders
 from tracepulse.receive.log_entries import LineReader
 from tracepulse.receive.log_writer import pack_attributes
 from tracepulse.receive.otlp_bytes import key_bytes
-from tracepulse.receive.sent_logs import Known, Pairs, SentLogs
+from tracepulse.receive.sent_logs import Kept, Known, Pairs, SentLogs
 
-__all__ = ["Batch", "Lines", "address", "is_ready", "run", "set_ready"]
+__all__ = ["Batch", "Cells", "Lines", "address", "is_ready", "read_noted", "run", "set_ready"]
 
 Cells = NDArray[np.int64]
 
@@ -66,6 +67,19 @@ def address(array: NDArray[np.uint8]) -> int:
     return int(array.ctypes.data)
 
 
+_Line = tuple[str, int, Known, Pairs | bytes] | Kept
+"""A line: its text, its time, what is known of it, and attributes or its ids."""
+
+
+class _Stream(NamedTuple):
+    """Lines of one sender that follow one another."""
+
+    reader: LineReader
+    first: int
+    known: Known | None
+    """What all of them have in common; None where each has its own resource."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Items after the loops have seen them."""
@@ -73,7 +87,9 @@ class Batch:
     items: Cells
     out: bytes
     groups: list[tuple[int, bytes]]
-    """Of documents: what `known` and keys have (two numbers in one), and the values of the places."""
+    """Of documents: their row of `known`, from bit 32 on the number of their plan, and their places."""
+    plans: Sequence[ObjectPlan | None]
+    """By number."""
 
 
 def run(data: bytes, items: Cells, known: Cells, layouts: Cells, shapes: KeyShapes) -> Batch:
@@ -116,7 +132,7 @@ def run(data: bytes, items: Cells, known: Cells, layouts: Cells, shapes: KeyShap
         (int.from_bytes(named[at : at + 8], "little"), named[at + 8 : at + size])
         for _, at, size in groups[: counts[0]].tolist()
     ]
-    return Batch(items, written, told)
+    return Batch(items, written, told, tables.plans)
 
 
 class Lines:
@@ -127,97 +143,135 @@ class Lines:
         self._readers = readers
         self._received_unix_ns = received_unix_ns
         self._lent: dict[str, Lent] = {}
+        self._streams: list[_Stream] = []
+        self._levels: dict[tuple[int, str, bool], int] = {}
+        """Rows of `_known` for the sender whose lines are being added."""
+        self._first_layout = 0
         self._known: list[list[int]] = []
         self._layouts: list[list[int]] = []
-        self._streams: list[tuple[Known, LineReader, int]] = []
-        """What is known of the lines of a sender, its reader, and how many lines there were before."""
-        self._lines: list[tuple[str, int, Known, Pairs]] = []
-        self._rows: list[tuple[int, int, int, int, int, int]] = []
-        """KNOWN, TIME, IDS, BEFORE_START, BEFORE_END of each line, and the bytes of its text."""
+        self._lines: list[_Line] = []
+        self._rows: list[tuple[int, int, int, int, int]] = []
+        """KNOWN, TIME, IDS, BEFORE_START, BEFORE_END of each line."""
         self._texts: list[bytes] = []
         self._rest: list[bytes] = []
         """What stands behind the texts: ids, attributes, words."""
         self._rest_size = 0
 
-    def begin(self, sender: str, known: Known, lines: Sequence[str]) -> None:
-        """Begin with further lines of a sender, which `add` adds next."""
+    def begin(self, sender: str, lines: Sequence[str], known: Known | None = None) -> None:
+        """Begin with further lines of a sender, which are added next; all of `known` if that is given."""
         lent = self._lent.get(sender)
         if lent is None:
             lent = self._readers.lend(sender, lines, self._received_unix_ns)
             self._lent[sender] = lent
         else:
             self._readers.prepare(lent, lines, self._received_unix_ns)
-        self._streams.append((known, lent.reader, len(self._lines)))
-        self._levels: dict[tuple[int, str], int] = {}
+        self._streams.append(_Stream(lent.reader, len(self._lines), known))
+        self._levels = {}
         self._first_layout = len(self._layouts)
         headers = lent.reader.headers
-        for layout in headers.layouts if headers.is_settled else ():
-            self._layouts.append([1, *layout.plain] if layout.plain else [0, 0, 0])
-        if not headers.is_settled:
+        if headers.is_settled:
+            self._layouts += [
+                [1, *layout.plain] if layout.plain else [0, 0, 0] for layout in headers.layouts
+            ]
+        else:
             self._layouts.append([0, 0, 0])
 
     def add(self, line: str, time_unix_ns: int, known: Known, attributes: Pairs = ()) -> None:
-        """Add a line; `known` has the resource and the service of its stream."""
+        """Add a line."""
+        _, service, number, text, trace, span = known
+        ids = (trace or _NO_IDS[:16]) + (span or _NO_IDS[:8]) if trace or span else b""
+        packed = pack_attributes(attributes) if attributes else b""
+        row = self._known_row(number, text, bool(service))
+        self._add(line.encode(), row, time_unix_ns, ids, packed)
         self._lines.append((line, time_unix_ns, known, attributes))
-        level = known[2:4]
-        row = self._levels.get(level)
-        if row is None:
-            row = self._levels[level] = self._known_row(known)
-        _, _, _, _, trace, span = known
-        ids = self._put((trace or _NO_IDS[:16]) + (span or _NO_IDS[:8])) if trace or span else -1
-        before = end = 0
-        if attributes:
-            packed = pack_attributes(attributes)
-            before = self._put(packed)
-            end = before + len(packed)
-        self._rows.append((row, time_unix_ns, ids, before, end, 0))
-        self._texts.append(line.encode())
+
+    def add_with_ids(self, line: str, time_unix_ns: int, known: Known, ids: bytes) -> None:
+        """Add a line of which the protocol gives trace and span, 24 bytes together."""
+        row = self._known_row(known[2], known[3], bool(known[1]))
+        self._add(line.encode(), row, time_unix_ns, ids, b"")
+        self._lines.append((line, time_unix_ns, known, ids))
+
+    def add_kept(self, kept: Kept) -> None:
+        """Add a line that was in a document."""
+        row = self._known_row(0, "", bool(kept.service))
+        ids = kept.ids if kept.ids != _NO_IDS else b""
+        self._add(kept.text, row, kept.time_unix_ns, ids, kept.packed)
+        self._lines.append(kept)
+
+    def _add(self, text: bytes, row: int, time_unix_ns: int, ids: bytes, packed: bytes) -> None:
+        ids_at = self._put(ids) if ids else -1
+        before = self._put(packed) if packed else 0
+        self._rows.append((row, time_unix_ns, ids_at, before, before + len(packed)))
+        self._texts.append(text)
 
     def _put(self, data: bytes) -> int:
         self._rest.append(data)
         self._rest_size += len(data)
         return self._rest_size - len(data)
 
-    def _known_row(self, known: Known) -> int:
-        word = known.severity_text.encode()
-        reader = self._streams[-1][1]
-        at = self._put(word)
-        count = len(self._layouts) - self._first_layout
-        row = [
-            known.severity_number, at, at + len(word), bool(known.service), self._first_layout,
-            count, reader.is_logfmt, 0,
-        ]  # fmt: skip
-        self._known.append(row)
-        return len(self._known) - 1
+    def _known_row(self, number: int, text: str, has_service: bool) -> int:
+        row = self._levels.get((number, text, has_service))
+        if row is None:
+            word = text.encode()
+            at = self._put(word)
+            count = len(self._layouts) - self._first_layout
+            is_logfmt = self._streams[-1].reader.is_logfmt
+            self._known.append(
+                [number, at, at + len(word), has_service, self._first_layout, count, is_logfmt, 0]
+            )
+            row = self._levels[number, text, has_service] = len(self._known) - 1
+        return row
 
     def write(self) -> None:
         """Add the records of all lines to those of the request, and give the readers back."""
         if self._lines:
-            self._write()
+            self._write(self._run())
         for lent in self._lent.values():
             self._readers.take_back(lent)
 
-    def _write(self) -> None:
-        batch = self._run()
-        status = batch.items[:, STATUS]
+    def _write(self, batch: Batch) -> None:
+        add = self._logs.writer.add_written
         starts, ends = batch.items[:, OUT_START].tolist(), batch.items[:, OUT_END].tolist()
-        undone = np.flatnonzero(status != DONE).tolist()
+        undone = np.flatnonzero(batch.items[:, STATUS] != DONE).tolist()
         undone.append(len(self._lines))
         next_undone = iter(undone)
         stop = next(next_undone)
-        stream_ends = [at for _, _, at in self._streams[1:]] + [len(self._lines)]
-        for (known, reader, at), end in zip(self._streams, stream_ends, strict=True):
+        stream_ends = [stream.first for stream in self._streams[1:]] + [len(self._lines)]
+        for stream, end in zip(self._streams, stream_ends, strict=True):
+            at = stream.first
             while at < end:
-                if at < stop:
-                    last = min(stop, end)
-                    written = batch.out[starts[at] : ends[last - 1]]
-                    self._logs.writer.add_written(known.resource, written, last - at)
-                    at = last
-                else:
-                    line, time_unix_ns, told, attributes = self._lines[at]
-                    self._logs.add_line(told, reader, line, time_unix_ns, attributes)
+                if at == stop:
+                    self._read(stream.reader, self._lines[at])
                     stop = next(next_undone)
                     at += 1
+                    continue
+                last = min(stop, end)
+                if stream.known is not None:
+                    add(stream.known.resource, batch.out[starts[at] : ends[last - 1]], last - at)
+                else:
+                    for each in range(at, last):
+                        line = self._lines[each]
+                        resource = line.resource if isinstance(line, Kept) else line[2].resource
+                        add(resource, batch.out[starts[each] : ends[each]], 1)
+                at = last
+
+    def _read(self, reader: LineReader, line: _Line) -> None:
+        """Add the record of a line that the loops left undone."""
+        if isinstance(line, Kept):
+            trace, span = line.ids[:16], line.ids[16:]
+            known = Known(
+                line.resource,
+                line.service,
+                trace_id=trace if any(trace) else b"",
+                span_id=span if any(span) else b"",
+            )
+            text = line.text.decode()
+            self._logs.add_line(known, reader, text, line.time_unix_ns, _unpacked(line.packed))
+            return
+        text, time_unix_ns, known, rest = line
+        if isinstance(rest, bytes):
+            known, rest = known._replace(trace_id=rest[:16], span_id=rest[16:]), ()
+        self._logs.add_line(known, reader, text, time_unix_ns, rest)
 
     def _run(self) -> Batch:
         items: Cells = np.zeros((len(self._lines), ITEM_COLUMNS), np.int64)
@@ -229,11 +283,35 @@ class Lines:
         items[:, KNOWN] = columns[:, 0]
         items[:, TIME] = columns[:, 1]
         items[:, IDS] = np.where(columns[:, 2] < 0, -1, columns[:, 2] + rest)
-        items[:, BEFORE_START] = columns[:, 3] + rest
-        items[:, BEFORE_START + 1] = columns[:, 4] + rest
-        items[:, GROUP] = -1
+        items[:, BEFORE_START : BEFORE_START + 2] = columns[:, 3:] + rest
         known: Cells = np.array(self._known, np.int64).reshape(-1, KNOWN_COLUMNS)
         known[:, 1:3] += rest
         layouts: Cells = np.array(self._layouts, np.int64).reshape(-1, LAYOUT_COLUMNS)
         data = b"".join(self._texts) + b"".join(self._rest)
         return run(data, items, known, layouts, LINES)
+
+
+def _unpacked(packed: bytes) -> Pairs:
+    """Return attributes that were packed, which are texts, numbers and truths."""
+    pairs = []
+    for each in LogRecord.FromString(packed).attributes:
+        kind = each.value.WhichOneof("value")
+        pairs.append((each.key, getattr(each.value, kind) if kind else ""))
+    return pairs
+
+
+def read_noted(logs: SentLogs, readers: LineReaders, received_unix_ns: int) -> None:
+    """Add the records of lines that were noted while a request was read."""
+    if not is_ready():
+        logs.read_lines(readers, received_unix_ns)
+        return
+    lines = Lines(logs, readers, received_unix_ns)
+    for sender, noted in logs.take_noted():
+        texts = [one.text if type(one.text) is str else one.text.decode() for one in noted]  # type: ignore[union-attr]
+        lines.begin(sender, texts)
+        for one in noted:
+            if isinstance(one, Kept):
+                lines.add_kept(one)
+            else:
+                lines.add(one.text, one.time_unix_ns, one.known, one.attributes)
+    lines.write()

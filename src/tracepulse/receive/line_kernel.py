@@ -1748,7 +1748,7 @@ def _group_of(row, plan, tokens, seed, keys, groups, group_slots, counts):  # ty
     for i in range(row[R_PLACES]):
         token = tokens[plan[row[R_PLACES_AT] + i]]
         kind = token[_KIND]
-        if (kind != _TEXT and kind != _ESCAPED) or token[_SIZE] > 1000:
+        if (kind != _TEXT and kind != _ESCAPED) or not 0 < token[_SIZE] <= 1000:
             return np.int64(-1)
         if to + token[_SIZE] + 16 > keys + counts[2]:
             return np.int64(-1)

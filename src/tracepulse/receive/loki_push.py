@@ -89,7 +89,7 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
         texts = [line for _, line, _ in good]
         sender = f"loki/{stream.service}"
         if lines is not None:
-            lines.begin(sender, stream, texts)
+            lines.begin(sender, texts, stream)
             for time_unix_ns, line, metadata in good:
                 known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
                 lines.add(line, time_unix_ns, known, attributes)

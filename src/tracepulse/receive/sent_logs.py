@@ -27,7 +27,7 @@ from tracepulse.receive.log_fields import flattened, logfmt_fields
 from tracepulse.receive.log_writer import LogWriter, Resource
 from tracepulse.receive.service_names import service_name
 
-__all__ = ["Known", "Pairs", "SentLogs"]
+__all__ = ["Kept", "Known", "NotedLine", "Pairs", "SentLogs", "place_of"]
 
 Pairs = Sequence[tuple[str, Any]]
 
@@ -47,7 +47,7 @@ class Known(NamedTuple):
     span_id: bytes = b""
 
 
-class _Line(NamedTuple):
+class NotedLine(NamedTuple):
     """A line that is yet to be read."""
 
     known: Known
@@ -56,13 +56,26 @@ class _Line(NamedTuple):
     attributes: Pairs
 
 
+class Kept(NamedTuple):
+    """A line that is yet to be read, and was found in a document by the compiled loops."""
+
+    resource: Resource
+    service: str
+    text: bytes
+    time_unix_ns: int
+    packed: bytes
+    """Its attributes."""
+    ids: bytes
+    """16 bytes of trace and 8 of span; zeros where there is none."""
+
+
 _PLACES: dict[tuple[Any, ...], tuple[Resource, str]] = {}
 """Resource and service by keys and texts, those last seen: senders are few, and their records many."""
 _KEPT_PLACES, _PLACE_KEYS, _PLACE_CHARACTERS = 4096, 64, 2048
 _TEXT = frozenset({str})
 
 
-def _place(plan: FieldPlan, fields: dict[str, Any]) -> tuple[Resource, str]:
+def place_of(plan: FieldPlan, fields: dict[str, Any]) -> tuple[Resource, str]:
     """Return the resource and the service of flattened fields."""
     values = plan.pick_place(fields)
     if set(map(type, values)) - _TEXT:
@@ -97,7 +110,7 @@ class SentLogs:
     def __init__(self) -> None:
         self.writer = LogWriter()
         self._named: dict[tuple[Resource, str], Resource] = {}
-        self._lines: dict[str, list[_Line]] = {}
+        self._lines: dict[str, list[NotedLine | Kept]] = {}
 
     def add_line(
         self, known: Known, reader: LineReader, line: str, time_unix_ns: int, attributes: Pairs = ()
@@ -192,7 +205,7 @@ class SentLogs:
         """
         plan = document_plan(tuple(fields))
         left = list(zip(plan.names, plan.pick(fields), strict=True))
-        resource, service = _place(plan, fields)
+        resource, service = place_of(plan, fields)
         if "response_code" in fields and is_access_record(fields):
             placed = dict(plan.place_pairs)
             others = {key: value for key, value in fields.items() if key not in placed}
@@ -240,17 +253,26 @@ class SentLogs:
         self, sender: str, known: Known, line: str, time_unix_ns: int, attributes: Pairs = ()
     ) -> None:
         """Note a line of a sender, to be read with its others by `read_lines`."""
-        noted = _Line(known, line, time_unix_ns, attributes)
+        noted = NotedLine(known, line, time_unix_ns, attributes)
         self._lines.setdefault(sender, []).append(noted)
+
+    def keep(self, sender: str, line: Kept) -> None:
+        """Note a line as `add_later` does."""
+        self._lines.setdefault(sender, []).append(line)
+
+    def take_noted(self) -> list[tuple[str, list[NotedLine | Kept]]]:
+        """Return the lines that were noted, by sender, and forget them."""
+        noted, self._lines = self._lines, {}
+        return list(noted.items())
 
     def read_lines(self, readers: LineReaders, received_unix_ns: int) -> None:
         """Add the records of the lines that were noted."""
-        for sender, noted in self._lines.items():
+        for sender, every in self.take_noted():
+            noted = [one for one in every if isinstance(one, NotedLine)]
             lent = readers.lend(sender, [one.text for one in noted], received_unix_ns)
             for known, text, time_unix_ns, attributes in noted:
                 self.add_line(known, lent.reader, text, time_unix_ns, attributes)
             readers.take_back(lent)
-        self._lines.clear()
 
     def known_of(self, fields: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:
         """Return what flattened fields beside a record say of it, and what is left of them."""
@@ -259,7 +281,7 @@ class SentLogs:
         for name in (plan.message, plan.time):
             if name:
                 left.append((name, fields[name]))
-        resource, service = _place(plan, fields)
+        resource, service = place_of(plan, fields)
         number, text = level_of(plan, fields, left, 0, "")
         trace, span = b"", b""
         if plan.trace or plan.traceparent or plan.span:

@@ -9,13 +9,20 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+import orjson
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from tracepulse.errors import LimitExceeded
 from tracepulse.receive.any_value import compact_json
+from tracepulse.receive.document_batches import DocumentBatch, Kind
+from tracepulse.receive.document_plans import SPLUNK, SPLUNK_METADATA
 from tracepulse.receive.field_values import instant_unix_ns
+from tracepulse.receive.json_body import check_json_cost
 from tracepulse.receive.json_sequence import UNREADABLE_VALUE, read_json_sequence
 from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.line_batches import Cells, address, is_ready, read_noted
+from tracepulse.receive.line_kernel import split_objects
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
 from tracepulse.receive.log_lines import LogReader, LogSource
@@ -38,13 +45,6 @@ _MAX_LINES = 4 * SERVER_LIMITS.records
 """Of raw text; an event may have several."""
 METRIC = "metric_event"
 """Why an event was left out: it holds metrics, which are taken by OTLP and remote write only."""
-_METADATA = {
-    "host": "host.name",
-    "source": "com.splunk.source",
-    "sourcetype": "com.splunk.sourcetype",
-    "index": "com.splunk.index",
-}
-"""Attributes of the resource that the metadata of an event become."""
 _SEVERITY_NUMBER, _SEVERITY_TEXT = "otel.log.severity.number", "otel.log.severity.text"
 """Fields in which the Collector sends a record's severity."""
 
@@ -84,14 +84,40 @@ def read_events(
     logs = SentLogs()
     rejected: Counter[str] = Counter()
     fault = None
-    for place, event in enumerate(read_json_sequence(body)):
+    batch, events = _batch(body) if is_ready() and not defaults else (None, None)
+    for place, event in enumerate(read_json_sequence(body) if events is None else events):
         try:
-            _add_event(logs, event, defaults)
+            if batch is None or not batch.add(logs, place):
+                _add_event(logs, event, defaults)
         except _RefusedError as refused:
             rejected[refused.reason] += 1
             fault = fault or (refused.code, place)
-    logs.read_lines(readers, received_unix_ns)
+    read_noted(logs, readers, received_unix_ns)
     return SplunkEvents(logs.writer.to_bytes(), logs.writer.records, rejected, fault)
+
+
+def _batch(body: bytes) -> tuple[DocumentBatch | None, list[Any] | None]:
+    """
+    Have the compiled loops read events.
+
+    Returns them, and the values of those that are left to Python, by place; None where the body is
+    anything but objects.
+    """
+    check_json_cost(body)
+    places: Cells = np.empty((min(body.count(b"{"), SERVER_LIMITS.records), 2), np.int64)
+    data = np.frombuffer(body or b" ", np.uint8)
+    count = split_objects(address(data), len(data), places)
+    if count <= 0:
+        return None, None
+    batch = DocumentBatch("splunk", body, places[:count], [Kind(SPLUNK)])
+    events: list[Any] = [None] * count
+    try:
+        for at in batch.undone():
+            start, end = places[at].tolist()
+            events[at] = orjson.loads(body[start:end])
+    except orjson.JSONDecodeError:
+        return None, None  # where such an event ends is not certain
+    return batch, events
 
 
 def _add_event(logs: SentLogs, event: Any, defaults: Mapping[str, str]) -> None:
@@ -130,7 +156,7 @@ def _fields(event: dict[str, Any], defaults: Mapping[str, str]) -> dict[str, Any
         fields = flattened(given) if dict in map(type, given.values()) else given
     else:
         raise _RefusedError(_BAD_FIELDS)
-    for name, attribute in _METADATA.items():
+    for name, attribute in SPLUNK_METADATA.items():
         value = event.get(name) or (defaults and defaults.get(name))
         if value:
             text = value if type(value) is str else compact_json(value)
@@ -198,7 +224,9 @@ def read_raw(body: bytes, defaults: Mapping[str, str], received_unix_ns: int) ->
     if body.count(b"\n") > _MAX_LINES:
         raise LimitExceeded(f"more than {_MAX_LINES:,} lines: send smaller batches")
     fields: dict[str, Any] = {
-        attribute: defaults[name] for name, attribute in _METADATA.items() if defaults.get(name)
+        attribute: defaults[name]
+        for name, attribute in SPLUNK_METADATA.items()
+        if defaults.get(name)
     }
     known, _ = SentLogs().known_of(fields)
     resource = tuple((name, str(value)) for name, value in known.resource if name != "service.name")
