@@ -32,9 +32,10 @@ def peer_process(
     log_path: Path,
     ready: Callable[[str], bool],
     environment: Mapping[str, str] | None = None,
+    ends_when_asked: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """
-    Run a program until the block ends.
+    Run a program until the block ends; one that does not end when it is asked to is killed at once.
 
     `ready` is asked with what it has written so far. Its standard input stays open meanwhile. An
     AssertionError says that it was not ready in time, or ended by itself.
@@ -58,8 +59,9 @@ def peer_process(
             )
             assert process.poll() is None, log_path.read_text(errors="replace")[-4000:]
             yield process
-            process.terminate()
-            process.wait(STOP_S)
+            if ends_when_asked:
+                process.terminate()
+                process.wait(STOP_S)
         finally:
             if process.poll() is None:
                 process.kill()

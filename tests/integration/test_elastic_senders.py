@@ -6,14 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from benchmarks.generator.otlp_records import otlp_logs
-from benchmarks.generator.records import LogRecord, log_records
-from tests.peer_programs import client, peer, peer_process
-from tests.running_server import RunningServer, free_ports
+from benchmarks.generator.records import log_records
+from tests.integration.collected_logs import COUNT, check_collected
+from tests.peer_programs import client, peer
+from tests.running_server import RunningServer
 
-COUNT = 100
 HALF_HOUR_NS = 1_800_000_000_000
 
 
@@ -78,41 +76,11 @@ def test_a_collectors_elasticsearch_exporter(
 ) -> None:
     """Log records come through the Collector's exporter, in each of its mappings."""
     program = peer("otelcol-elastic-peer", "elastic")
-    (port,) = free_ports(1)
     exporter = {
         "endpoints": [server.otlp_http_url],
         "logs_index": "logs-shop",
         "mapping": {"mode": mode},
         "flush": {"interval": "200ms"},
     }
-    configuration = {
-        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}"}}}},
-        "exporters": {"elasticsearch": exporter},
-        "service": {
-            "telemetry": {"metrics": {"level": "none"}},
-            "pipelines": {"logs": {"receivers": ["otlp"], "exporters": ["elasticsearch"]}},
-        },
-    }
-    file = tmp_path / "collector.json"
-    file.write_text(json.dumps(configuration))
-    now = time.time_ns()
-    service = f"till-{mode}"
-    records = [
-        LogRecord(
-            now - number * 1_000_000, service, "till-1", "WARN", f"drawer {number}", "", "", ()
-        )
-        for number in range(COUNT)
-    ]
-    log = tmp_path / "collector.log"
 
-    with peer_process([program, "--config", file], log, lambda text: "is ready" in text):
-        answer = httpx.post(
-            f"http://127.0.0.1:{port}/v1/logs",
-            content=otlp_logs(records),
-            headers={"content-type": "application/x-protobuf"},
-        )
-        found = server.logs(COUNT, service=service, limit=COUNT)
-
-    assert answer.status_code == 200
-    assert sorted(each["body"] for each in found) == sorted(each.message for each in records)
-    assert "error" not in log.read_text(), log.read_text()
+    check_collected(program, {"elasticsearch": exporter}, server, tmp_path, f"till-{mode}")

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.peer_programs import client
+import pytest
+from tests.integration.collected_logs import SPAN, TRACE, check_collected
+from tests.peer_programs import client, peer
 from tests.running_server import RunningServer
 
 TOKEN = "3f1d2c9e-0000-4000-8000-000000000000"  # taken where no keys are asked for
@@ -40,3 +42,27 @@ def test_a_python_logger_for_splunk(server: RunningServer, tmp_path: Path) -> No
     records = server.logs(len(lines), text="till opened")
 
     assert sorted(record["body"] for record in records) == sorted(lines)
+
+
+@pytest.mark.parametrize("compression", [True, False])
+def test_a_collectors_splunk_exporter(
+    server: RunningServer, tmp_path: Path, compression: bool
+) -> None:
+    """Log records come through the Collector's exporter, with their level and trace."""
+    program = peer("otelcol-splunk-peer", "splunk")
+    exporter = {
+        "endpoint": f"{server.otlp_http_url}/services/collector",
+        "token": TOKEN,
+        "source": "till",
+        "index": "shop",
+        "disable_compression": not compression,
+        "health_check_enabled": True,
+    }
+
+    found = check_collected(
+        program, {"splunk_hec": exporter}, server, tmp_path, f"till-{compression}".lower()
+    )
+
+    assert {(each["trace_id"], each["span_id"]) for each in found} == {(TRACE, SPAN)}
+    assert {each["severity_text"] for each in found} == {"WARN"}
+    assert {each["resource"]["com.splunk.index"] for each in found} == {"shop"}
