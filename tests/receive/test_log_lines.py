@@ -294,6 +294,17 @@ def test_lines_without_a_time_take_that_of_the_line_before() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["line 1790000001000000000", "1790000001000000000", "2024-03-04T05:06:07Z INFO", "[INFO]"],
+)
+def test_a_line_that_is_a_header_alone_is_its_own_message(line: str) -> None:
+    """No record is without a text; what the header says is known all the same."""
+    (record,) = _records(line + "\n")
+    assert line == record.body.string_value
+    assert "log.record.original" not in _attributes(record)
+
+
 def test_a_level_in_mid_sentence_is_not_taken_for_one() -> None:
     """Only a word in the level's place is a level."""
     lines = [f"2024-03-04 05:06:07 the {word} of line {n}" for n, word in enumerate("abcdefgh")]

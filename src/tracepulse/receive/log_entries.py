@@ -148,10 +148,11 @@ class LineReader:
             header = self.headers.read_unusual(line)
         if header is None:
             return Entry(line)
+        message = line[header.message_start :]
         entry = Entry(
-            line[header.message_start :],
+            message or line,  # nothing but a header is a message all the same
             header.time_unix_ns,
-            original=line,
+            original=line if message else None,
             attributes=header.attributes,
             headed=True,
         )
