@@ -4,15 +4,18 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 from tests.receive.loki_stand_in import LokiStandIn, loki_stand_in
-from tests.receive.pulled_hand import DAY, HOUR, NOW, PulledJournal, S, StandingClock
+from tests.receive.pulled_hand import DAY, HOUR, NOW, PulledJournal, S, StandingClock, connected
 
 from tracepulse.receive.pull import passes
+from tracepulse.receive.pull.configured import Connector, Secret
 from tracepulse.receive.pull.follower import Follower
-from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
+from tracepulse.receive.pull.http_source import Credentials, HttpPlace, HttpSource
 from tracepulse.receive.pull.interface import Stretch
 from tracepulse.receive.pull.loki import Loki, selector_of
 from tracepulse.receive.pull.passes import Fetched, Puller
@@ -32,7 +35,8 @@ class _Hand:
     ) -> None:
         self.loki, self.journal, self.clock = loki, PulledJournal(), StandingClock()
         headers = (("authorization", f"Bearer {place['token']}"),) if place else ()
-        self.asked = Loki(HttpSource(HttpPlace("shop", loki.url, headers)), query, page)
+        opening = Credentials(headers)
+        self.asked = Loki(HttpSource(HttpPlace("shop", loki.url, lambda: opening)), query, page)
         self.path = folder / "pulled.db"
         self.open()
 
@@ -258,6 +262,23 @@ def test_a_source_cannot_ask_to_be_left_in_peace_for_ever(hand: _Hand, after: st
     assert hand.follower.look() == 3600.0
 
 
+@pytest.mark.parametrize(("ahead_s", "expected_s"), [(120, 120.0), (86_400, 3600.0), (-600, 1.0)])
+def test_a_source_may_ask_to_be_left_in_peace_until_an_instant(
+    hand: _Hand, ahead_s: int, expected_s: float
+) -> None:
+    """It is counted from the source's own clock; one that is past asks for nothing."""
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead_s), usegmt=True)
+    hand.loki.refusals = [(503, "away", {"retry-after": until})]
+    assert expected_s == pytest.approx(hand.follower.look(), abs=3)
+
+
+@pytest.mark.parametrize("after", ["soon", "Wed, 99 Nov 2026 10:00:00 GMT", "-1", "1e3"])
+def test_a_time_to_wait_that_cannot_be_read_is_none(hand: _Hand, after: str) -> None:
+    """The usual pause is made."""
+    hand.loki.refusals = [(503, "away", {"retry-after": after})]
+    assert 1.0 == hand.follower.look()
+
+
 def test_no_room_in_the_journal_takes_nothing_and_the_next_look_does(
     hand: _Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,7 +332,30 @@ def test_a_wrong_key_is_told_with_what_to_do(loki: LokiStandIn, tmp_path: Path) 
     assert failure is not None
     assert failure.lasting
     assert "answers 401: no credentials provided; see to the credentials" in str(failure)
-    assert "wrong-key" not in str(failure) + repr(HttpPlace("a", "b", (("x", "wrong-key"),)))
+    assert "wrong-key" not in str(failure) + repr(Credentials((("x", "wrong-key"),)))
+
+
+def test_a_secret_that_is_changed_while_the_server_runs_is_used(
+    loki: LokiStandIn, tmp_path: Path
+) -> None:
+    """The next question shows the new one; while its file is away or of no use, the old one."""
+    secret = tmp_path / "token"
+    secret.write_text("first\n")
+    loki.token = "first"
+    connector = Connector(
+        "shop", "loki", loki.url, QUERY, follow=False, token=Secret(file=str(secret))
+    )
+    failures = []
+    with connected(connector, tmp_path) as hand:
+        for hour, (text, wanted) in enumerate(
+            [("first", "first"), (None, "first"), ("two\nlines", "first"), ("new", "new")]
+        ):
+            loki.token = wanted
+            secret.unlink(missing_ok=True)
+            if text is not None:
+                secret.write_text(text)
+            failures.append(hand.fetch(NOW - DAY, NOW - DAY + (hour + 1) * HOUR).failure)
+    assert [None] * 4 == failures
 
 
 @pytest.mark.parametrize(

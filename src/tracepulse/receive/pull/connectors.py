@@ -19,7 +19,7 @@ from tracepulse.receive.pull.configured import Connector
 from tracepulse.receive.pull.elastic import Elastic
 from tracepulse.receive.pull.files import FollowedFiles
 from tracepulse.receive.pull.follower import Follower, FollowerState
-from tracepulse.receive.pull.http_source import HttpPlace, HttpSource
+from tracepulse.receive.pull.http_source import Credentials, HttpPlace, HttpSource
 from tracepulse.receive.pull.interface import Asked, DurableAppend, Heard, Proof, Stretch
 from tracepulse.receive.pull.loki import Loki
 from tracepulse.receive.pull.passes import Fetched, Puller
@@ -72,37 +72,34 @@ def asked_of(connector: Connector) -> Asked:
         BadSetting: a secret or certificate cannot be read, or its query cannot be used.
         BadQuestion: it is not one that can be asked for a window.
     """
-    what = f"connector {connector.name}"
-    token = _header_text(connector.token.read(f"{what}: token"), f"{what}: token")
-    tenant = _header_text(connector.tenant, f"{what}: tenant")
-    headers: list[tuple[str, str]] = []
+    http = _http(connector)
+    try:
+        return _asked_of(connector, http)
+    except (BadSetting, BadQuestion):
+        http.close()
+        raise
+
+
+def _asked_of(connector: Connector, http: HttpSource) -> Asked:
+    most = min(connector.page_records, _MOST_AT_ONCE)
     match connector.kind:
         case "loki":
-            if token:
-                headers.append(("authorization", f"Bearer {token}"))
-            if tenant:
-                headers.append(("x-scope-orgid", tenant))
-            http = _http(connector, headers)
-            most = min(connector.page_records, _MOST_AT_ONCE)
             return Loki(http, connector.query, most, connector.service)
         case "elasticsearch" | "opensearch":
-            if token:
-                headers.append(("authorization", f"ApiKey {token}"))
             return Elastic(
-                _http(connector, headers),
+                http,
                 connector.index,
                 connector.query,
                 connector.time_field,
-                min(connector.page_records, _MOST_AT_ONCE),
+                most,
                 connector.service,
             )
         case "splunk":
-            if token:
-                headers.append(("authorization", f"Bearer {token}"))
-            http = _http(connector, headers)
             return Splunk(http, connector.query, connector.page_records, connector.service)
         case "files":
-            raise BadQuestion(f"{what}: files are followed, they cannot be asked for a window")
+            raise BadQuestion(
+                f"connector {connector.name}: files are followed, they cannot be asked for a window"
+            )
         case kind:
             assert_never(kind)
 
@@ -116,18 +113,29 @@ def _header_text(text: str, what: str) -> str:
     )
 
 
-def _http(connector: Connector, headers: Sequence[tuple[str, str]]) -> HttpSource:
+def _http(connector: Connector) -> HttpSource:
     return HttpSource(
         HttpPlace(
             connector.name,
             connector.url,
-            tuple(headers),
-            connector.user,
-            connector.password.read(f"connector {connector.name}: password"),
+            lambda: _credentials(connector),
             connector.ca_file,
             connector.verify,
         )
     )
+
+
+def _credentials(connector: Connector) -> Credentials:
+    """Read the secrets of a connector; raises BadSetting where one cannot be had or used."""
+    what = f"connector {connector.name}"
+    token = _header_text(connector.token.read(f"{what}: token"), f"{what}: token")
+    scheme = "ApiKey" if connector.kind in ("elasticsearch", "opensearch") else "Bearer"
+    headers = [("authorization", f"{scheme} {token}")] if token else []
+    tenant = _header_text(connector.tenant, f"{what}: tenant")
+    if tenant and connector.kind == "loki":
+        headers.append(("x-scope-orgid", tenant))
+    password = connector.password.read(f"{what}: password")
+    return Credentials(tuple(headers), connector.user, password)
 
 
 def prove(connector: Connector, now_unix_ns: int) -> Proof:

@@ -6,9 +6,11 @@ pieces of at most 64 KiB, and a piece is read only when there is room for it: no
 than its budget.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,7 +23,7 @@ from tracepulse.receive.pull.spending import Spend
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["AnswerTooLarge", "HttpPlace", "HttpSource"]
+__all__ = ["AnswerTooLarge", "Credentials", "HttpPlace", "HttpSource"]
 
 _PIECE_BYTES = 64 * 1024
 """What one read of a socket brings at most (httpcore, `READ_NUM_BYTES`)."""
@@ -42,15 +44,24 @@ class AnswerTooLarge(LimitExceeded):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What opens a source; never printed."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class HttpPlace:
-    """Where a source is, and what opens it. It is never printed whole: it holds secrets."""
+    """Where a source is, and what opens it."""
 
     name: str
     """Of the connector, for messages."""
     url: str
-    headers: tuple[tuple[str, str], ...] = ()
-    user: str = ""
-    password: str = ""
+    credentials: "Callable[[], Credentials]" = lambda: Credentials()
+    """Asked before each request, for secrets in files are changed while a server runs. One that raises
+    BadSetting has its last ones used on: a file may be away for a moment while it is written anew."""
     ca_file: str = ""
     """Certificates to trust instead of the system's."""
     verify: bool = True
@@ -63,8 +74,14 @@ class HttpSource:
     """A source's HTTP interface, asked by one thread at a time."""
 
     def __init__(self, place: HttpPlace) -> None:
-        """Prepare; nothing is sent yet. Raises BadSetting where the certificates cannot be read."""
+        """
+        Prepare; nothing is sent yet.
+
+        Raises:
+            BadSetting: the certificates or a secret cannot be read.
+        """
         self._place = place
+        self._credentials = place.credentials()
         self._verify = _verified_by(place)
         self._client: httpx.Client | None = None
         self._base = place.url.rstrip("/")
@@ -145,13 +162,15 @@ class HttpSource:
 
         spend.begin_request()
         timeout = httpx.Timeout(min(_SILENCE_S, max(1.0, spend.left_s)), connect=_CONNECT_S)
+        opening = self._current()
         try:
             with self._opened().stream(
                 method,
                 self._base + path,
                 params=dict(params or {}),
                 content=body,
-                headers=dict(headers),
+                headers={**dict(opening.headers), **headers},
+                auth=(opening.user, opening.password) if opening.user else None,
                 timeout=timeout,
             ) as response:
                 if response.status_code >= 300:
@@ -165,6 +184,12 @@ class HttpSource:
                 f"{self._base} cannot be asked ({error or type(error).__name__})"
             ) from error
 
+    def _current(self) -> Credentials:
+        """Return what opens the source now."""
+        with suppress(BadSetting):
+            self._credentials = self._place.credentials()
+        return self._credentials
+
     def _opened(self) -> "httpx.Client":
         if self._client is None:
             import httpx
@@ -173,8 +198,6 @@ class HttpSource:
             near = is_loopback(urlsplit(place.url).hostname or "")
             # Redirects are not followed: they would take the credentials elsewhere.
             self._client = httpx.Client(
-                headers=dict(place.headers),
-                auth=(place.user, place.password) if place.user else None,
                 verify=self._verify,
                 trust_env=not near,
                 follow_redirects=False,
@@ -199,14 +222,35 @@ class HttpSource:
         return SourceFailure(
             f"{self._base} answers {status}{': ' if said else ''}{said}{hint}",
             lasting=status in _LASTING or status < 400,
-            retry_after_s=_retry_s(response.headers.get("retry-after", "")),
+            retry_after_s=_retry_s(
+                response.headers.get("retry-after", ""), response.headers.get("date", "")
+            ),
         )
 
 
-def _retry_s(after: str) -> float:
-    """Return how long we are asked to wait; 0 where that is not said in seconds."""
-    seconds = float(after) if after.isascii() and after.isdigit() else 0.0
-    return min(seconds, _LONGEST_RETRY_S)
+def _retry_s(after: str, date: str) -> float:
+    """
+    Return how long we are asked to wait; 0 where that is not said.
+
+    Args:
+        after: seconds, or an instant as HTTP writes them.
+        date: what the source's own clock showed when it answered; ours may be another.
+    """
+    if after.isascii() and after.isdigit():
+        return min(float(after), _LONGEST_RETRY_S)
+    until = _http_instant(after)
+    if until is None:
+        return 0.0
+    asked_at = _http_instant(date) or datetime.now(UTC)
+    return min(max(0.0, (until - asked_at).total_seconds()), _LONGEST_RETRY_S)
+
+
+def _http_instant(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:  # of what is no date at all, too
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _verified_by(place: HttpPlace) -> Any:
