@@ -6,23 +6,31 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from tests.faults.spawner import ROOT, Spawned, spawn
 
-__all__ = ["RunningServer", "free_ports", "running_server", "wait_until"]
+__all__ = [
+    "ROOT",
+    "RunningServer",
+    "forked_server",
+    "free_ports",
+    "running_server",
+    "wait_until",
+]
 
 T = TypeVar("T")
+Process = subprocess.Popen[bytes] | Spawned
 
 START_S = 60.0
 STOP_S = 30.0
 ANSWER_S = 60.0
 """Long, so that a busy machine is no failure; an answer that is right is taken at once."""
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def free_ports(count: int) -> list[int]:
@@ -51,7 +59,7 @@ def wait_until(
 class RunningServer:
     """Where a server listens, and what can be asked of it."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     client: httpx.Client
     """Its base URL is that of the REST API."""
     otlp_http_url: str
@@ -125,27 +133,47 @@ def running_server(
 
     An AssertionError says that it did not become healthy, or that its exit status was not 0.
     """
+
+    def begin(arguments: list[str], log_path: Path) -> "subprocess.Popen[bytes]":
+        # Run from the sources, whatever is installed.
+        variables = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(environment or {})
+        command = [sys.executable, "-m", module, *arguments]
+        with log_path.open("wb") as log:
+            return subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+
+    with _serving(folder, flags, begin) as server:
+        yield server
+
+
+@contextmanager
+def forked_server(
+    folder: Path, environment: Mapping[str, str] | None = None, *flags: str
+) -> Iterator[RunningServer]:
+    """
+    Do as `running_server` does, with a process that need not load everything first.
+
+    For tests of what a server does; one that measures it, or how it starts, takes the other.
+    """
+
+    def begin(arguments: list[str], log_path: Path) -> Spawned:
+        log_path.write_bytes(b"")
+        return spawn(arguments, None, log_path, environment)
+
+    with _serving(folder, flags, begin) as server:
+        yield server
+
+
+@contextmanager
+def _serving(
+    folder: Path, flags: Sequence[str], begin: Callable[[list[str], Path], Process]
+) -> Iterator[RunningServer]:
     port, http_port, grpc_port = free_ports(3)
-    command = [sys.executable, "-m", module, "serve"]
-    command += ["--data-dir", str(folder / "data"), "--port", str(port)]
-    command += ["--otlp-http-port", str(http_port), "--otlp-grpc-port", str(grpc_port), *flags]
-    # Run from the sources, whatever is installed.
-    variables = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(environment or {})
+    arguments = ["serve", "--data-dir", str(folder / "data"), "--port", str(port)]
+    arguments += ["--otlp-http-port", str(http_port), "--otlp-grpc-port", str(grpc_port), *flags]
     log_path = folder / "server.log"
-    with (
-        log_path.open("wb") as log,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
-        subprocess.Popen(command, env=variables, stdout=log, stderr=log) as process,
-    ):
-        server = RunningServer(
-            process=process,
-            client=client,
-            otlp_http_url=f"http://127.0.0.1:{http_port}",
-            otlp_grpc_url=f"http://127.0.0.1:{grpc_port}",
-            data_dir=folder / "data",
-            log_path=log_path,
-        )
-        try:
+    process = begin(arguments, log_path)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             wait_until(
                 lambda: process.poll() is not None or _healthy(client),
                 bool,
@@ -153,10 +181,19 @@ def running_server(
                 START_S,
             )
             assert process.poll() is None, f"the server ended at once:\n{log_path.read_text()}"
+            server = RunningServer(
+                process=process,
+                client=client,
+                otlp_http_url=f"http://127.0.0.1:{http_port}",
+                otlp_grpc_url=f"http://127.0.0.1:{grpc_port}",
+                data_dir=folder / "data",
+                log_path=log_path,
+            )
             yield server
             if process.poll() is None:
                 status = server.stop()
                 assert status == 0, f"exit status {status} on SIGTERM:\n{log_path.read_text()}"
-        finally:
-            if process.poll() is None:
-                process.kill()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(STOP_S)

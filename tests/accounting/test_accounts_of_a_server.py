@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from tests.otlp_requests import log, logs, metrics, span, traces
-from tests.running_server import ROOT, RunningServer, running_server, wait_until
+from tests.running_server import ROOT, RunningServer, forked_server, wait_until
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
@@ -100,7 +100,7 @@ def test_the_accounts_add_up_from_start_to_kill_and_after(tmp_path: Path) -> Non
     one, two, bad = (span(span_id=n, start=start) for n in (1, 2, 9))
     bad.trace_id = b"x"
     message_id = _without_file(tmp_path)
-    with running_server(tmp_path) as server:
+    with forked_server(tmp_path) as server:
         assert 200 == _send(server, "traces", traces(one, two, bad))
         assert 200 == _send(server, "traces", traces(bad))
         assert 200 == _send(server, "traces", traces(one))
@@ -131,7 +131,7 @@ def test_the_accounts_add_up_from_start_to_kill_and_after(tmp_path: Path) -> Non
         assert "adds up: 10 received = 6 stored + 1 deduplicated + 3 rejected" in check["detail"]
         server.process.kill()
         server.process.wait(20)
-    with running_server(tmp_path) as server:
+    with forked_server(tmp_path) as server:
         assert _adds_up(samples) == _adds_up(_settled(server))
         _retry_by_command_line(server, message_id)
         assert (3, 3, 0, 0, 0) == _adds_up(_settled(server))["logs"]

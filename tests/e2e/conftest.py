@@ -8,13 +8,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.e2e.visits import CHROMIUM, PACKAGE, Watched, bundled
 from tests.e2e.web_site import Site, web_site
-from tests.running_server import RunningServer, running_server
+from tests.running_server import RunningServer, forked_server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A running server with an empty data folder; it must end well when the tests are through."""
-    with running_server(tmp_path_factory.mktemp("server")) as running:
+    with forked_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 from tests.receive.loki_stand_in import loki_stand_in
-from tests.running_server import ROOT, running_server, wait_until
+from tests.running_server import ROOT, forked_server, wait_until
 
 S = 1_000_000_000
 
@@ -57,7 +57,7 @@ def test_a_source_is_proved_followed_and_fetched(tmp_path: Path) -> None:
             json.loads(proved.stdout)[k] for k in ("records", "services")
         )
 
-        with running_server(tmp_path, secrets) as server:
+        with forked_server(tmp_path, secrets) as server:
             assert 20 == len(server.logs(20, service="shop", limit=100))
             url = ("--url", str(server.client.base_url))
             window = ("--from", str(now - 90_000 * S), "--to", str(now - 80_000 * S))

@@ -14,7 +14,7 @@ from elasticsearch import helpers
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from tests.otlp_requests import log, logs
 from tests.receive.test_loki_push import entry, stream
-from tests.running_server import running_server
+from tests.running_server import forked_server
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -22,7 +22,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 def test_what_other_pipelines_send_is_found(tmp_path: Path) -> None:
     """Each protocol's records are there with level, trace and service, and the accounts name it."""
     now_ns = time.time_ns()
-    with running_server(tmp_path) as server:
+    with forked_server(tmp_path) as server:
         url = server.otlp_http_url
         _push_to_loki(url, now_ns)
         _write_to_elasticsearch(url, now_ns)

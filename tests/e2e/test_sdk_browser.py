@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e.visits import VECTORS, Watched, arrived, call, fields, tags
 from tests.e2e.web_site import Site
-from tests.running_server import RunningServer, running_server
+from tests.running_server import RunningServer, forked_server
 
 # -- on a real server ------------------------------------------------------------------------------
 
@@ -16,7 +16,7 @@ from tests.running_server import RunningServer, running_server
 def server(served: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A running server that lets the pages of the site send."""
     folder = tmp_path_factory.mktemp("server")
-    with running_server(folder, None, "--allowed-origins", served.origin) as running:
+    with forked_server(folder, None, "--allowed-origins", served.origin) as running:
         yield running
 
 

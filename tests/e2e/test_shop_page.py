@@ -9,7 +9,7 @@ import pytest
 from examples.shop.faults import CHANGES
 from examples.shop.shop import Shop
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.running_server import RunningServer, free_ports, running_server, wait_until
+from tests.running_server import RunningServer, forked_server, free_ports, wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 ORDERED = {"page", "gateway", "checkout", "session", "catalogue", "fulfilment"}
@@ -45,7 +45,7 @@ def watching(
     flags = ("--allowed-origins", f"http://127.0.0.1:{shop_port}")
     followed = ("--log-files", str(folder / "shop" / "logs" / "payment.log"))
     with (
-        running_server(folder, None, *flags, *followed) as server,
+        forked_server(folder, None, *flags, *followed) as server,
         Shop(
             folder / "shop",
             server.otlp_http_url,

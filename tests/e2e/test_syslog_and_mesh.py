@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from tests.running_server import RunningServer, free_ports, running_server
+from tests.running_server import RunningServer, forked_server, free_ports
 
 from tracepulse.receive.envoy_messages import HttpEntry, StreamMessage
 
@@ -30,7 +30,7 @@ def syslog_port() -> int:
 def server(tmp_path_factory: pytest.TempPathFactory, syslog_port: int) -> Iterator[RunningServer]:
     """A server that takes syslog too."""
     listen = ("--syslog-listen", f"127.0.0.1:{syslog_port}")
-    with running_server(tmp_path_factory.mktemp("server"), None, *listen) as running:
+    with forked_server(tmp_path_factory.mktemp("server"), None, *listen) as running:
         yield running
 
 

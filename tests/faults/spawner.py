@@ -20,11 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.running_server import ROOT
-
 __all__ = ["DRIVER", "ENVIRONMENT", "Spawned", "spawn"]
 
 DRIVER = Path(__file__).with_name("driven.py")
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 _ended: Path = Path(tempfile.mkdtemp(prefix="tracepulse-ended-"))
 _lock = threading.Lock()

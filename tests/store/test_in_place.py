@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.running_server import running_server, wait_until
+from tests.running_server import forked_server, wait_until
 from tests.store.exporter_tables import VARIANTS, Variant
 from tests.store.in_place_telemetry import END, ONSET, START, TRACES, fill, trace_id
 
@@ -247,7 +247,7 @@ def test_a_server_reads_in_place_and_leaves_everything_as_it_was(
     """A user that may set nothing will do: traces, logs and an incident, and not one statement more."""
     before = _everything(server)
     address = f"http://strict:secret@{server}/{quote(VARIANTS[0].database)}"
-    with running_server(tmp_path, None, "--in-place-url", address) as run:
+    with forked_server(tmp_path, None, "--in-place-url", address) as run:
         trace = run.get(f"/api/traces/{trace_id(341)}")
         assert 6 == len(trace["spans"])
         lines = run.get("/api/logs", since=str(START), until=str(END), limit=5)
