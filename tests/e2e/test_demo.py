@@ -6,40 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from tests.running_server import free_ports, wait_until
 
 _ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("telemetry", ["otel", "logs"])
-def test_the_right_incident_is_found_and_nothing_is_left(telemetry: str, tmp_path: Path) -> None:
-    """The broken shop gives one incident that names entry, fault, onset and release; no process stays."""
-    port, http_port, grpc_port = free_ports(3)
-    command = [
-        *(sys.executable, "-m", "examples.demo", "--once", "--folder", str(tmp_path / "demo")),
-        *("--telemetry", telemetry, "--port", str(port), "--otlp-http-port", str(http_port)),
-        *("--otlp-grpc-port", str(grpc_port)),
-    ]
-    environment = os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
-    result = subprocess.run(
-        command, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=400
-    )
-
-    log = tmp_path / "demo" / "server.log"
-    told = result.stdout + result.stderr + (log.read_text() if log.exists() else "")
-    assert result.returncode == 0, told
-    bundle = json.loads((tmp_path / "demo" / "context.json").read_text())
-    assert bundle["kind"] == "incident"
-    assert "SESSION_TTL_S = 30" in (tmp_path / "demo" / "context.md").read_text()
-    assert _processes_in(tmp_path) == []
-
-
-def _demo(folder: Path, ports: list[int]) -> "subprocess.Popen[str]":
+def _demo(folder: Path, ports: list[int], *flags: str) -> "subprocess.Popen[str]":
     command = [
         *(sys.executable, "-m", "examples.demo", "--folder", str(folder)),
         *("--port", str(ports[0]), "--otlp-http-port", str(ports[1])),
-        *("--otlp-grpc-port", str(ports[2])),
+        *("--otlp-grpc-port", str(ports[2]), *flags),
     ]
     environment = os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}{os.pathsep}{_ROOT}"}
     return subprocess.Popen(
@@ -50,6 +26,33 @@ def _demo(folder: Path, ports: list[int]) -> "subprocess.Popen[str]":
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def test_the_right_incident_is_found_and_nothing_is_left(tmp_path: Path) -> None:
+    """
+    A broken shop gives one incident that names entry, fault, onset and release; no process stays.
+
+    Two demos, one with OpenTelemetry and one with log files alone, wait for their minutes together.
+    """
+    folders = {telemetry: tmp_path / telemetry for telemetry in ("otel", "logs")}
+    demos = {
+        folder: _demo(folder, free_ports(3), "--once", "--telemetry", telemetry)
+        for telemetry, folder in folders.items()
+    }
+    try:
+        told = {folder: demo.communicate(timeout=400)[0] for folder, demo in demos.items()}
+    finally:
+        for demo in demos.values():
+            demo.kill()  # nothing to one that has ended
+            demo.wait()
+    for folder, demo in demos.items():
+        log = folder / "server.log"
+        said = told[folder] + (log.read_text() if log.exists() else "")
+        assert demo.returncode == 0, said
+        bundle = json.loads((folder / "context.json").read_text())
+        assert bundle["kind"] == "incident"
+        assert "SESSION_TTL_S = 30" in (folder / "context.md").read_text()
+    assert _processes_in(tmp_path) == []
 
 
 def test_a_second_demo_harms_no_first_and_a_killed_one_leaves_nothing(tmp_path: Path) -> None:
