@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tracepulse.derive.log_values import DELIMITERS, VALUE, value_tokens
+from tracepulse.derive.template_gaps import without_gaps
 from tracepulse.derive.thresholds import (
     TEMPLATE_COMMON_WORDS_RATIO,
     TEMPLATE_FEW_WORDS_FACTOR,
@@ -47,6 +48,8 @@ _UNITS = frozenset(
     " microseconds s sec sec. secs secs. second seconds m min mins minute minutes h hour hours"
     " d day days %".split()
 )
+_METHODS = frozenset("GET POST PUT DELETE PATCH HEAD OPTIONS".split())
+_QUOTES = frozenset("\"'`")
 _MOST_MASKS = 512
 """Patterns of places with values that are tried in the third pass, for lines of one length."""
 
@@ -108,9 +111,10 @@ def _texts(lines: set[Tokens]) -> dict[Tokens, str]:
             template = tuple(VALUE if n in varying else each for n, each in enumerate(first))
             templates.update(dict.fromkeys(group, template))
     joined = _joined(set(templates.values()))
-    general = _general(set(joined.values()))
+    free = without_gaps(set(joined.values()))
+    general = _general(set(free.values()))
     return {
-        line: re.sub(f"{VALUE}+", MASK, general[joined[template]])
+        line: re.sub(f"{VALUE}+", MASK, general[free[joined[template]]])
         for line, template in templates.items()
     }
 
@@ -127,10 +131,14 @@ def _split(lines: list[Tokens]) -> list[tuple[list[Tokens], frozenset[int]]]:
         columns = [set(column) for column in zip(*group, strict=True)]
         varying = [n for n, column in enumerate(columns) if len(column) > 1]
         constant = sum(
-            len(column) == 1 and not column & DELIMITERS and VALUE not in column
+            len(column) == 1
+            and not column & DELIMITERS
+            and not any(VALUE in each for each in column)
             for column in columns
         )
-        ratio = constant / (constant + len(varying)) if constant else 0.0
+        same = sum(column != {" "} for column in columns) - constant - len(varying)
+        agreeing = constant + same / 4
+        ratio = agreeing / (agreeing + len(varying)) if constant else 0.0
         words = [n for n in varying if not _holds_values(group[0], n, columns[n], ratio)]
         if not words:
             done.append((group, frozenset(varying)))
@@ -145,19 +153,29 @@ def _split(lines: list[Tokens]) -> list[tuple[list[Tokens], frozenset[int]]]:
 
 def _holds_values(line: Tokens, place: int, seen: set[str], ratio: float) -> bool:
     """Say whether what differs at a place are values, and not the words of several templates."""
+    if seen <= _METHODS:
+        return True
     if seen & DELIMITERS or ratio < TEMPLATE_FEW_WORDS_RATIO:
         return False
     factor = 1 if ratio >= TEMPLATE_COMMON_WORDS_RATIO else TEMPLATE_FEW_WORDS_FACTOR
     if VALUE in seen and factor == 1:
         return True
     needed = TEMPLATE_WORDS
-    if place and (line[place - 1] == "=" or _is_named(line, place, seen)):
+    if place and (
+        line[place - 1] == "=" or _is_quoted(line, place) or _is_named(line, place, seen)
+    ):
         needed = TEMPLATE_NAMED_VALUES
     elif 2 * sum(_NAME_LIKE.search(each) is not None for each in seen) >= len(seen):
         needed = TEMPLATE_NAMES
     if place == 0:
         needed = max(needed, TEMPLATE_FIRST_WORDS)
     return len(seen) >= needed * factor
+
+
+def _is_quoted(line: Tokens, place: int) -> bool:
+    """Say whether a place is all that stands between quotes."""
+    quote = line[place - 1]
+    return quote in _QUOTES and place + 1 < len(line) and line[place + 1] == quote
 
 
 def _is_named(line: Tokens, place: int, seen: set[str]) -> bool:

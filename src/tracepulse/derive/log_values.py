@@ -10,9 +10,18 @@ import re
 import zlib
 from functools import lru_cache
 
-from tracepulse.model.log_shape import MASK, MAX_CHARACTERS, VALUES, shape_of, telling_text
+from tracepulse.model.log_shape import (
+    FRAME_SHAPES,
+    MASK,
+    MAX_CHARACTERS,
+    VALUES,
+    shape_of,
+    telling_text,
+)
 
 __all__ = ["DELIMITERS", "VALUE", "tokens", "value_tokens"]
+
+_FRAMES = frozenset(shape for _, shape in FRAME_SHAPES)
 
 VALUE = "\x01"
 """Stands for a value among tokens."""
@@ -22,18 +31,27 @@ _VALUES = re.compile(VALUES, re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]*[A-Za-z][0-9]{1,2}[A-Za-z_]*\Z")
 """A name that happens to hold a digit: ssh2, HttpServer2, IPv6. Constant while it never changes."""
 
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_ESCAPES = {"n": " ", "t": " ", "r": " ", "b": " ", "f": " "}
+
 _STOP = r"\s\"'<>()\[\]{},;|="
 _DOMAINS = (
     "com|net|org|edu|gov|mil|int|info|biz|io|dev|app|cloud"
     "|local|internal|lan|localdomain|localhost|[a-z]{2}"
 )
+_SOURCES = "go|py|js|ts|rs|cc|cs|rb|sh|md|so|kt|hs|ml|mm|vb"
+"""Endings of source files that are domains of countries too."""
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _KINDS = tuple(
     (needle, re.compile(each))
     for needle, each in (
+        # request, user agent: whatever is quoted and names a product and its version
+        ("/", r'(?<=")[^"]*[A-Za-z]/\d+(?:\.\d+)*\b[^"]*(?=")'),
         # URL
         ("://", rf"\b[A-Za-z][A-Za-z0-9+.-]*://[^{_STOP}]+(?:[?=&][^\s\"'<>()\[\]{{}},;]*)?"),
+        # path with a query
+        ("?", rf"(?<![\w<>.:/])/[^{_STOP}]*\?[^\s\"'<>()\[\]{{}},;]*"),
         # path of Windows
         (":\\", r"\b[A-Za-z]:\\[^\s\"'<>|,;]*"),
         # mail address
@@ -54,7 +72,8 @@ _KINDS = tuple(
         # host name, with a port or an address behind it
         (
             ".",
-            rf"(?<![\w.$@/-])(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:{_DOMAINS})"
+            rf"(?<![\w.$@/-])(?!\w+\.(?:{_SOURCES})\b(?!\.))"
+            rf"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+(?:{_DOMAINS})"
             r"(?::\d{1,5}|/\d+\.\d+\.\d+\.\d+(?::\d{1,5})?)?(?![\w(-]|\.\w)",
         ),
         (":", r"(?<![\w.$@/:-])[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+:\d{2,5}(?!\w|[:.]\w)"),
@@ -64,6 +83,13 @@ _KINDS = tuple(
             rf"\b{_DAY},? (?:\d{{1,2}}[ -])?{_MONTH}[ -]\d{{1,4}}"
             r"(?:[ ,]+\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?)?(?: [A-Z]{3,4}|[+-]\d{4}| \d{4})*\b",
         ),
+        # date, time of day, or both, in digits
+        (
+            ":",
+            rf"(?<![\w.:/-])(?:(?:\d{{4}}-\d\d-\d\d|\d{{4}}/\d\d/\d\d)[T ]|\d\d/{_MONTH}/\d{{4}}[: ])?"
+            r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+-]\d\d:?\d\d| UTC)?(?![\w:-])",
+        ),
+        ("-", r"(?<![\w./-])\d{4}-\d\d-\d\d(?![\w-])"),
         # path of Unix
         ("/", r"(?<![\w<>./])/(?:[^\s/,;:=|\"'()\[\]{}!]+/?)+"),
         # hexadecimal id
@@ -87,17 +113,15 @@ _KINDS = tuple(
 )
 """A text without which there is none of the kind, and the kind; group 1, if any, is the value."""
 _SIGN = re.compile(rf"(?<![\w{VALUE}])[+-](?={VALUE})")
-_PART = r"[^\s,;:=|\"'()\[\]{}<>!.+@#$%&*-]"
-_WORD_WITH_VALUE = re.compile(rf"{_PART}*{VALUE}{_PART}*")
+_PART = re.compile(r"[^\s,;:=|\"'()\[\]{}<>!.+@#$%&*-]+")
 _DOTTED = re.compile(rf"{VALUE}(?:\.{VALUE})+")
-_BREAK = rf"\s,;:=|\"'()\[\]{{}}<>!{VALUE}"
-_TOKEN = re.compile(
-    rf"\s+|{VALUE}|[,;:=|\"'()\[\]{{}}<>!]|\.{{2,}}|[^{_BREAK}]+?(?=\.{{2,}}|[{_BREAK}]|$)"
-)
+_KEY = re.compile(rf"(?<!\S)[A-Za-z_-]+(?::[A-Za-z_-]+)+:{VALUE}(?!\S)")
+_BREAK = r"\s,;:=|\"'()\[\]{}<>!"
+_TOKEN = re.compile(rf"\s+|[,;:=|\"'()\[\]{{}}<>!]|\.{{2,}}|[^{_BREAK}]+?(?=\.{{2,}}|[{_BREAK}]|$)")
 
 
 def tokens(text: str) -> tuple[str, ...]:
-    """Return words, single delimiters, and `VALUE`s; every run of blanks is one."""
+    """Return words, which may hold `VALUE`s, and single delimiters; every run of blanks is one."""
     return tuple(_TOKEN.findall(" ".join(text.split())))
 
 
@@ -110,12 +134,13 @@ def value_tokens(examples: tuple[str, ...]) -> tuple[str, ...]:
         examples: bodies of that shape, some of the distinct ones, in any order.
     """
     body = min(examples, key=lambda each: (zlib.crc32(each.encode("utf-8", "replace")), each))
-    shape = shape_of(body)
-    line = telling_text(body).replace(VALUE, "?")
+    if body[:1] in (" ", "\t"):
+        shape = shape_of(body)
+        if shape in _FRAMES:
+            return tokens(shape.replace(MASK, VALUE))
+    line = _readable(body)
     if len(line) == MAX_CHARACTERS and " " in line:
         line = line[: line.rindex(" ")]  # a word cut in two is none
-    if shape.startswith(("at " + MASK, "File " + MASK)) and shape.endswith(MASK):
-        return tokens(shape.replace(MASK, VALUE))
     spans = _known_kinds(line)
     others: list[list[str]] = []
     for n, found in enumerate(_VALUES.finditer(line)):
@@ -131,13 +156,34 @@ def value_tokens(examples: tuple[str, ...]) -> tuple[str, ...]:
             begin, end = min(begin, each[0]), max(end, each[1])
         spans.append((begin, end))
     text = _without(line, spans).replace(MASK, VALUE)
-    text = _WORD_WITH_VALUE.sub(VALUE, _SIGN.sub("", text))
-    return tokens(_DOTTED.sub(VALUE, text))
+    text = _PART.sub(_value_or_word, _SIGN.sub("", text))
+    return tokens(_KEY.sub(VALUE, _DOTTED.sub(VALUE, text)))
+
+
+def _value_or_word(found: re.Match[str]) -> str:
+    part = found.group()
+    return VALUE if VALUE in part else part
 
 
 def _masked(body: str) -> list[str]:
     """Return what a shape masks, in order."""
-    return [found.group() for found in _VALUES.finditer(telling_text(body))]
+    return [found.group() for found in _VALUES.finditer(_readable(body))]
+
+
+def _readable(body: str) -> str:
+    """Return the telling text without the escapes of JSON and logfmt."""
+    line = telling_text(body)
+    if "\\" in line and line not in body[: len(line)]:
+        line = _ESCAPE.sub(_unescaped, line)
+    return line.replace(VALUE, "?")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    escape = found.group(1)
+    if len(escape) == 5:
+        letter = chr(int(escape[1:], 16))
+        return letter if letter.isprintable() else "?"
+    return _ESCAPES.get(escape, escape)
 
 
 def _known_kinds(line: str) -> list[tuple[int, int]]:

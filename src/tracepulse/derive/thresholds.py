@@ -496,5 +496,32 @@ TAIL_SPREADS = _limit(
     2.1 spreads above the median; an exponential one, 1.2. Beyond this there is a second kind.""",
 )
 
+TEMPLATE_GAP_WORDS = _limit(
+    "template_gap_words",
+    8,
+    "stretches",
+    """So many different stretches of words, of more than one length, between the
+    same words are values: searches, reasons, lists.""",
+)
+TEMPLATE_GAP_NAMES = _limit(
+    "template_gap_names",
+    4,
+    "stretches",
+    """Likewise where half of them look like names.""",
+)
+TEMPLATE_WORDS_AROUND = _limit(
+    "template_words_around",
+    3,
+    "words",
+    """So many plain words must stand around a stretch, on both sides of it.""",
+)
+TEMPLATE_WORDS_BEFORE = _limit(
+    "template_words_before",
+    3,
+    "words",
+    """Or so many before one that ends the line; fewer may be the head of every line of
+    a logger.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""
