@@ -130,6 +130,7 @@ def _owners(path: Path, folder: Path) -> str:
         pytest.param("otel_logs", "zeroed", marks=pytest.mark.slow),
         pytest.param("span_minutes", "truncated", marks=pytest.mark.slow),
         pytest.param("log_bins", "flipped", marks=pytest.mark.slow),
+        pytest.param("log_shapes", "flipped", marks=pytest.mark.slow),
     ],
 )
 def test_a_damaged_part_of_the_store(tmp_path: Path, table: str, injury: str) -> None:

@@ -195,6 +195,8 @@ class Loader:
             self._journal.discard(segment, Outcome(set_aside=tuple(aside)))
             return halves
         is_new = self._decide(segment, read)
+        if segment.suspect:
+            self._vocabularies.seen_shapes.forget()  # what of them was stored may be gone
         stored = repeated = 0
         not_stored: list[int] = []
         for load in read.loads(segment.segment_id, is_new, self._vocabularies):
