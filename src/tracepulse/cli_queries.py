@@ -21,7 +21,7 @@ __all__ = ["add_queries"]
 
 def add_queries(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (traces, logs, metrics, flows, path, incidents, context, doctor):
+    for command in (traces, logs, patterns, metrics, flows, path, incidents, context, doctor):
         app.command(command.__name__)(command)
 
 
@@ -108,6 +108,30 @@ def logs(
         },
     )
     _show(answer, show_logs, as_json)
+
+
+def patterns(
+    template_id: Annotated[
+        str, typer.Argument(help="Show this template by minute; without it, list all.")
+    ] = "",
+    service: Service = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Limit = 50,
+    data_set: DataSet = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count log lines by template: what was written, with <*> for what varies."""
+    from tracepulse.cli_views import show_pattern, show_patterns
+
+    api = Api.from_environment(url)
+    asked = {"service": service, "since": since, "until": until, "data_set": data_set}
+    if template_id:
+        answer = api.get(f"/api/log-patterns/{_segment(template_id)}", asked)
+        _show(answer, show_pattern, as_json)
+        return
+    _show(api.get("/api/log-patterns", {**asked, "limit": limit}), show_patterns, as_json)
 
 
 def metrics(

@@ -25,6 +25,8 @@ __all__ = [
     "show_logs",
     "show_metric_names",
     "show_metric_series",
+    "show_pattern",
+    "show_patterns",
 ]
 
 Answer = Mapping[str, Any]
@@ -49,6 +51,42 @@ def show_logs(answer: Answer) -> None:
             line.append(f"  trace {each['trace_id']}", style="bright_black")
         out.print(line, soft_wrap=True)
     say_if_cut(answer)
+
+
+def show_patterns(answer: Answer) -> None:
+    """Print templates by number of lines."""
+    print_table(
+        ("lines", "before", "state", "service", "id", "template"),
+        (
+            (
+                format_count(each["lines"]),
+                format_count(each["lines_before"]),
+                "" if each["state"] == "steady" else each["state"],
+                each["service"],
+                each["template_id"],
+                each["text"] or "(lines beyond the bound on kept shapes)",
+            )
+            for each in answer["patterns"]
+        ),
+        right=(0, 1),
+        empty="No log lines. Ask for a longer time with --since -24h.",
+    )
+    say(f"{format_count(answer['lines'])} lines in all.")
+    say_if_cut(answer)
+
+
+def show_pattern(answer: Answer) -> None:
+    """Print a template, its lines by minute, and some of them."""
+    pattern, minutes = answer["pattern"], answer["minutes"]
+    say(f"{inert(pattern['service'], 80)}: {inert(pattern['text'])}")
+    print_table(
+        ("minute", "lines"),
+        ((moment(each["start_at"]), format_count(each["lines"])) for each in minutes),
+        right=(1,),
+        empty="No lines in this time.",
+    )
+    for example in pattern["examples"]:
+        say(f"  {inert(example)}")
 
 
 def show_metric_names(answer: Answer) -> None:

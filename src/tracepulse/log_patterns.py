@@ -7,9 +7,10 @@ one shape, and each shape one template: they add up to the number of lines.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from tracepulse.derive.comparisons import pattern_state
 from tracepulse.derive.log_templates import LogShape, LogTemplate, log_templates
 from tracepulse.derive.template_parameters import template_parameters
 from tracepulse.errors import NotFound
@@ -41,13 +42,29 @@ def log_patterns(
     known: defaultdict[str, list[KnownShape]] = defaultdict(list)
     for shape in telemetry.known_shapes(service, data_set):
         known[shape.service].append(shape)
-    counts: defaultdict[str, list[ShapeCount]] = defaultdict(list)
-    for count in telemetry.shape_counts(window, service, data_set):
-        counts[count.service].append(count)
+    counts = _by_service(telemetry.shape_counts(window, service, data_set))
+    before = _by_service(telemetry.shape_counts(_before(window), service, data_set))
     found = [
-        pattern for name in sorted(counts) for pattern in _of_service(known[name], counts[name])
+        pattern
+        for name in sorted(counts.keys() | before.keys())
+        for pattern in _of_service(known[name], counts[name], before[name])
+        if pattern.lines or pattern.state == "vanished"
     ]
     return tuple(sorted(found, key=lambda each: (-each.lines, each.service, each.text)))
+
+
+def _before(window: Window) -> Window:
+    """Return as long a stretch before a window, as far as time goes back."""
+    length_ns = window.end_unix_ns - window.start_unix_ns
+    end_unix_ns = max(1, window.start_unix_ns)
+    return Window(max(0, window.start_unix_ns - length_ns), end_unix_ns)
+
+
+def _by_service(counts: Iterable[ShapeCount]) -> defaultdict[str, list[ShapeCount]]:
+    found: defaultdict[str, list[ShapeCount]] = defaultdict(list)
+    for count in counts:
+        found[count.service].append(count)
+    return found
 
 
 def log_pattern(
@@ -85,36 +102,46 @@ def _mined(known: Sequence[KnownShape]) -> tuple[LogTemplate, ...]:
     )
 
 
-def _of_service(known: Sequence[KnownShape], counts: Sequence[ShapeCount]) -> list[LogPattern]:
+def _of_service(
+    known: Sequence[KnownShape], counts: Sequence[ShapeCount], before: Sequence[ShapeCount]
+) -> list[LogPattern]:
     template_of = {shape: each for each in _mined(known) for shape in each.shapes}
     examples = {each.shape_id: each.examples for each in known}
-    counted: defaultdict[str, list[ShapeCount]] = defaultdict(list)
-    for count in counts:
-        template = template_of.get(count.shape_id)
-        counted[template.template_id if template else ""].append(count)
+    counted: defaultdict[str, tuple[list[ShapeCount], list[ShapeCount]]] = defaultdict(
+        lambda: ([], [])
+    )
+    for n, some in enumerate((counts, before)):
+        for count in some:
+            template = template_of.get(count.shape_id)
+            counted[template.template_id if template else ""][n].append(count)
     by_id = {each.template_id: each for each in template_of.values()}
     return [
-        _pattern(by_id.get(template_id), found, examples)
-        for template_id, found in sorted(counted.items())
+        _pattern(by_id.get(template_id), now, earlier, examples)
+        for template_id, (now, earlier) in sorted(counted.items())
     ]
 
 
 def _pattern(
     template: LogTemplate | None,
     counts: Sequence[ShapeCount],
+    before: Sequence[ShapeCount],
     examples: Mapping[str, tuple[str, ...]],
 ) -> LogPattern:
     bodies = [body for shape in (template.shapes if template else ()) for body in examples[shape]]
     text = template.text if template else ""
+    lines, lines_before = (sum(each.lines for each in some) for some in (counts, before))
+    told = counts or before
     return LogPattern(
         template_id=template.template_id if template else "",
-        service=counts[0].service,
+        service=told[0].service,
         text=text,
-        lines=sum(each.lines for each in counts),
-        severity_number=max(each.severity_number for each in counts),
-        first_unix_ns=min(each.first_unix_ns for each in counts),
-        last_unix_ns=max(each.last_unix_ns for each in counts),
-        shapes=tuple(sorted(each.shape_id for each in counts)),
+        lines=lines,
+        lines_before=lines_before,
+        state=pattern_state(lines_before, lines) if template else "steady",
+        severity_number=max(each.severity_number for each in told),
+        first_unix_ns=min(each.first_unix_ns for each in told),
+        last_unix_ns=max(each.last_unix_ns for each in told),
+        shapes=tuple(sorted({each.shape_id for each in (*counts, *before)})),
         examples=tuple(sorted(set(bodies))[:_EXAMPLES]),
         parameters=template_parameters(text, bodies),
     )

@@ -40,6 +40,17 @@ def test_templates_come_with_counts_examples_and_values(api: TestClient) -> None
     assert [["100", "200", "300", "400", "500"]] == found["patterns"][0]["parameters"]
 
 
+def test_templates_are_compared_with_the_time_before(api: TestClient) -> None:
+    """What is not written any more is listed without lines, and the sum stays that of the window."""
+    since, until = (START_UNIX_NS + n * S for n in (150, 300))
+    found = api.get("/api/log-patterns", params={"since": since, "until": until}).json()
+    assert 1 == found["lines"]
+    assert [("cache is full", 1, 0, "steady"), ("took <*> ms", 0, 5, "vanished")] == [
+        (each["text"], each["lines"], each["lines_before"], each["state"])
+        for each in found["patterns"]
+    ]
+
+
 def test_one_template_is_told_by_the_minute(api: TestClient) -> None:
     """Its minutes add up to its lines; an id that nothing has is not found."""
     listed = api.get("/api/log-patterns").json()["patterns"][0]

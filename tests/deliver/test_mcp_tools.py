@@ -35,6 +35,7 @@ TOOLS = [
     "get_incident_context",
     "get_blocking_path",
     "search_evidence",
+    "list_log_patterns",
 ]
 
 
@@ -104,6 +105,14 @@ def test_incidents_are_listed_by_state(url: str) -> None:
     """The list says whether it is complete."""
     assert "inc_7f3a90b1c2d4" in reply(url, "list_incidents", state="open")
     assert "There are none. Complete: yes." in reply(url, "list_incidents", state="resolved")
+
+
+def test_log_lines_are_counted_by_template(url: str) -> None:
+    """Templates are quoted with their counts; a service without lines has none."""
+    text = reply(url, "list_log_patterns", data_set=HOSTILE_SET)
+    assert " lines, 0 before  " in text
+    assert "Complete: yes." in text
+    assert "There are none." in reply(url, "list_log_patterns", service="nobody")
 
 
 def test_an_incident_is_explained_in_two_sizes(url: str) -> None:

@@ -5,8 +5,9 @@ import math
 from tracepulse.derive.thresholds import EDGE_CHANGE_NATS, EDGE_CHANGE_RATIO
 from tracepulse.model.findings import LogShapeChange, Window
 from tracepulse.model.flow import EdgeChange
+from tracepulse.model.log_pattern import PatternState
 
-__all__ = ["edge_rose", "is_new", "is_surging", "log_ratio_of_shares", "share"]
+__all__ = ["edge_rose", "is_new", "is_surging", "log_ratio_of_shares", "pattern_state", "share"]
 
 SURGE_FACTOR = 3.0
 MIN_LINES = 3
@@ -66,6 +67,21 @@ def is_surging(shape: LogShapeChange, window: Window) -> bool:
         _log_ratio_of_rates(shape.count_before, before_ns, shape.count_after, after_ns)
         >= EDGE_CHANGE_NATS
     )
+
+
+def pattern_state(before: int, now: int) -> PatternState:
+    """
+    Return what became of a log template, from its lines in two stretches of equal length.
+
+    Fewer lines than `MIN_LINES` show nothing: the state is steady then.
+    """
+    if not before:
+        return "new" if now >= MIN_LINES else "steady"
+    if not now:
+        return "vanished" if before >= MIN_LINES else "steady"
+    risen = now >= max(MIN_LINES, SURGE_FACTOR * before)
+    ratio = _log_ratio_of_rates(before, 1, now, 1)
+    return "surging" if risen and ratio >= EDGE_CHANGE_NATS else "steady"
 
 
 def _log_ratio_of_rates(before: int, before_ns: int, after: int, after_ns: int) -> float:

@@ -1,8 +1,12 @@
 """Log patterns: how often lines of each template were written, and what they look like."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["KnownShape", "LogPattern", "MinuteLines", "ShapeCount"]
+__all__ = ["KnownShape", "LogPattern", "MinuteLines", "PatternState", "ShapeCount"]
+
+PatternState = Literal["new", "surging", "steady", "vanished"]
+"""Beside the stretch of the same length before the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,16 @@ class LogPattern:
     text: str
     """With `<*>` for what varies."""
     lines: int
+    """0 where it had lines before the window alone."""
+    lines_before: int
+    """Of as long a stretch before the window."""
+    state: PatternState
     severity_number: int
     """The highest."""
     first_unix_ns: int
     last_unix_ns: int
     shapes: tuple[str, ...]
-    """Ids of the shapes that have lines in the window, sorted."""
+    """Ids of the shapes that have lines in the window or before it, sorted."""
     examples: tuple[str, ...]
     """Some distinct bodies, of any window."""
     parameters: tuple[tuple[str, ...], ...]

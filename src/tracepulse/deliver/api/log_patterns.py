@@ -11,7 +11,7 @@ from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.questions import DataSet, Since, Until, window
 from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
 from tracepulse.log_patterns import log_pattern, log_patterns, pattern_minutes
-from tracepulse.model.log_pattern import LogPattern
+from tracepulse.model.log_pattern import LogPattern, PatternState
 
 __all__ = ["router"]
 
@@ -31,6 +31,10 @@ class LogPatternShape(Shape):
     service: str
     text: str = Field(description="`<*>` stands for what varies.")
     lines: int
+    lines_before: int = Field(description="Of as long a stretch before the window.")
+    state: PatternState = Field(
+        description="Beside that stretch; vanished ones are listed with no lines."
+    )
     severity_number: int = Field(description="The highest, 1 to 24; 0 is unknown.")
     first_unix_ns: str = instant_field()
     first_at: str = text_instant_field()
@@ -132,6 +136,8 @@ def _pattern(pattern: LogPattern) -> dict[str, Any]:
         "service": pattern.service,
         "text": pattern.text,
         "lines": pattern.lines,
+        "lines_before": pattern.lines_before,
+        "state": pattern.state,
         "severity_number": pattern.severity_number,
         **instant("first", pattern.first_unix_ns),
         **instant("last", pattern.last_unix_ns),

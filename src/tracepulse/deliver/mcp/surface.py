@@ -18,6 +18,7 @@ from tracepulse.deliver.mcp.tools.get_blocking_path import get_blocking_path
 from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_context
 from tracepulse.deliver.mcp.tools.get_overview import get_overview
 from tracepulse.deliver.mcp.tools.list_incidents import list_incidents
+from tracepulse.deliver.mcp.tools.list_log_patterns import list_log_patterns
 from tracepulse.deliver.mcp.tools.search_evidence import (
     EvidenceQuestion,
     Kind,
@@ -86,6 +87,11 @@ def tool_surfaces(answers_for: AnswersFor) -> tuple[ToolSurface, ...]:
             "Traces and log lines by service, text, attributes, errors and time, newest first."
             " Without since: the last hour, or all of a data set.",
             _search(answers_for),
+        ),
+        _surface(
+            "Log templates",
+            "How many log lines of each template, beside the time before: new, surging, vanished.",
+            _patterns(answers_for),
         ),
     )
 
@@ -191,6 +197,24 @@ def _search(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         )
 
     return _named(call, "search_evidence")
+
+
+def _patterns(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        service: Annotated[str, Field(description="Exact name.")] = "",
+        since: Annotated[str, Field(description=_INSTANT)] = "",
+        until: Annotated[str, Field(description=_INSTANT)] = "",
+        data_set: Annotated[str, Field(description="An imported data set; empty is live.")] = "",
+        limit: Limit = 50,
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        asked = {"service": service, "since": since, "until": until, "data_set": data_set}
+        return await _reply(
+            answers_for, context, lambda api: list_log_patterns(api, asked, limit, max_tokens)
+        )
+
+    return _named(call, "list_log_patterns")
 
 
 def _named(function: Callable[..., Awaitable[str]], name: str) -> Callable[..., Awaitable[str]]:
