@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tracepulse.derive.access_flows import access_facts, access_sightings
 from tracepulse.derive.flow_graph import flow_graph
 from tracepulse.derive.flow_names import NameBook
+from tracepulse.derive.mesh_flows import mesh_facts, mesh_sightings
 from tracepulse.model.flow_graph import FlowGraph, NodeKind, Sighting
 from tracepulse.model.question import Window
 from tracepulse.store.queries.flows import KnownCalls
@@ -29,9 +30,14 @@ def seen_flows(telemetry: Telemetry, window: Window, data_set: str = "") -> Seen
     """Return who calls whom, from everything there is about this stretch of time."""
     known = telemetry.known_calls(window, data_set)
     hops = telemetry.access_hops(window, data_set)
+    series = telemetry.mesh_series(window, data_set)
     services = telemetry.service_names(window, data_set)
-    names = NameBook(access_facts(hops), services)
-    sightings = [*_of_spans(known), *access_sightings(hops, names)]
+    names = NameBook([*access_facts(hops), *mesh_facts(series, services)], services)
+    sightings = [
+        *_of_spans(known),
+        *mesh_sightings(series, services, names),
+        *access_sightings(hops, names),
+    ]
     return SeenFlows(
         graph=flow_graph(sightings, names, services),
         minutes_joined=known.minutes_joined,

@@ -60,14 +60,13 @@ class AccessHop:
 
 @dataclass(frozen=True, slots=True)
 class MeshSeries:
-    """What one series of `istio_requests_total` and those beside it grew by in a window."""
+    """What the series with some labels grew by in a window."""
 
+    metric: str
     labels: Mapping[str, str]
-    calls: int
-    lengths: tuple[tuple[float, int], ...] = ()
-    """(upper end in ms, requests up to it), by upper end; empty where there is no histogram."""
-    first_unix_ns: int = 0
-    last_unix_ns: int = 0
+    grew_by: int
+    first_unix_ns: int
+    last_unix_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What telemetry other than spans says of who calls whom: lines of proxies, and a mesh's metrics."""
 
-from tracepulse.model.flow_graph import AccessHop
+from tracepulse.model.flow_graph import AccessHop, MeshSeries
 from tracepulse.model.question import Window
 from tracepulse.store.engine import QueryLimits
 from tracepulse.store.queries.statements import Queries, window_parameters
@@ -9,6 +9,18 @@ __all__ = ["FlowEvidenceQueries"]
 
 _MOST_HOPS = 100_000
 """Ways by writer and address. Those with the fewest calls are left out beyond."""
+_MOST_SERIES = 200_000
+_BASELINE_NS = 600 * 10**9
+"""How long before a window a series' last value counts as what it began with: two scrapes of the
+slowest interval in use."""
+_MESH_METRICS = (
+    "istio_requests_total",
+    "istio_requests",
+    "istio_tcp_connections_opened_total",
+    "istio_tcp_connections_opened",
+    "istio_request_duration_milliseconds_bucket",
+)
+"""Those that Istio counts requests in; the Collector may take `_total` off."""
 _LIMITS = QueryLimits(time_s=30, memory_bytes=1024**3, rows=200_000_000)
 _LAYOUT = (
     r'^(?:\[[^\]]*\] )?"([^"]*)" (\d{1,3}) (\S+) .*?\d+ \d+ (\d+) (?:-|\d+) "[^"]*" ".*?" "([^"]*)"'
@@ -39,6 +51,23 @@ class FlowEvidenceQueries(Queries):
         return tuple(
             AccessHop(**{**row, "lengths": tuple(zip(*row["lengths"].values(), strict=True))})
             for row in table.to_pylist()
+        )
+
+    def mesh_series(self, window: Window, data_set: str = "") -> tuple[MeshSeries, ...]:
+        """Return what a mesh's counters of requests grew by, by metric and labels."""
+        table = self._ask(
+            "mesh_series",
+            {
+                **window_parameters(window),
+                "before": max(0, window.start_unix_ns - _BASELINE_NS),
+                "data_set": data_set,
+                "names": list(_MESH_METRICS),
+                "limit": _MOST_SERIES,
+            },
+            limits=_LIMITS,
+        )
+        return tuple(
+            MeshSeries(**{**row, "labels": dict(row["labels"])}) for row in table.to_pylist()
         )
 
     def service_names(self, window: Window, data_set: str = "") -> tuple[str, ...]:
