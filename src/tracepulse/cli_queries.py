@@ -166,17 +166,42 @@ def metrics(
 
 
 def flows(
+    edge: Annotated[
+        str, typer.Option(metavar="CALLER,CALLEE", help="What shows this edge, kind by kind.")
+    ] = "",
+    routes: Annotated[bool, typer.Option(help="The ways requests take, by entry route.")] = False,
+    modules: Annotated[bool, typer.Option(help="The modules inside services.")] = False,
+    service: Annotated[
+        str, typer.Option(metavar="NAME", help="With --routes, --modules: of this one.")
+    ] = "",
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORM", help="table, mermaid or dot.")
+    ] = "table",
     since: Since = "",
     until: Until = "",
     data_set: DataSet = "",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which service calls which."""
-    from tracepulse.cli_views import show_flows
+    """Show which service calls which, what shows it, and the ways that requests take."""
+    from tracepulse.cli_flow_views import show_edge, show_flows, show_modules, show_routes
 
-    parameters = {"since": since, "until": until, "data_set": data_set}
-    _show(Api.from_environment(url).get("/api/flows", parameters), show_flows, as_json)
+    api = Api.from_environment(url)
+    asked = {"since": since, "until": until, "data_set": data_set}
+    if edge:
+        caller, _, callee = edge.rpartition(",")
+        answer = api.get("/api/flows/edge", {"caller": caller, "callee": callee, **asked})
+        _show(answer, show_edge, as_json)
+        return
+    place = "/api/flows"
+    if routes or modules:
+        place += "/routes" if routes else "/modules"
+        asked["service"] = service
+    if form in ("mermaid", "dot") and not modules:
+        typer.echo(api.text(place, {**asked, "format": form}), nl=False)
+        return
+    shown = show_routes if routes else show_modules if modules else show_flows
+    _show(api.get(place, asked), shown, as_json)
 
 
 def path(

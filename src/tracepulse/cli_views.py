@@ -8,7 +8,6 @@ from rich.text import Text
 
 from tracepulse.cli_output import (
     console,
-    failed,
     inert,
     moment,
     print_table,
@@ -19,7 +18,6 @@ from tracepulse.units import format_bytes, format_count, format_duration, format
 
 __all__ = [
     "show_doctor",
-    "show_flows",
     "show_incident",
     "show_incidents",
     "show_logs",
@@ -132,29 +130,6 @@ def show_metric_series(answer: Answer) -> None:
         empty="No such series. `tracepulse metrics` lists names; try a longer time with --since.",
     )
     say(f"One point per {answer['step_s']} s.", style="bright_black")
-
-
-def show_flows(answer: Answer) -> None:
-    """Print who calls whom."""
-    print_table(
-        ("caller", "callee", "by", "calls", "errors", "error share", "p50", "p95", "seen from"),
-        (
-            (
-                each["caller"] or "(outside)",
-                each["callee"],
-                each["connection"],
-                format_count(each["calls"]),
-                failed(each["errors"]),
-                format_ratio(each["errors"] / each["calls"] if each["calls"] else 0),
-                format_duration(each["p50_ns"]),
-                format_duration(each["p95_ns"]),
-                "both sides" if each["inferred_from"] == "spans" else "the caller",
-            )
-            for each in answer["edges"]
-        ),
-        right=(3, 4, 5, 6, 7),
-        empty="No calls in that time. Ask for a longer time with --since -24h.",
-    )
 
 
 def show_incidents(answer: Answer) -> None:

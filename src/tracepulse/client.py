@@ -79,7 +79,9 @@ class Api:
             ) from error
         if response.status_code >= 400:
             raise _refusal(self._url, response)
-        if "json" not in response.headers.get("content-type", "") and not path.endswith("/context"):
+        kind = response.headers.get("content-type", "")
+        drawn = kind.startswith("text/vnd.")
+        if "json" not in kind and not drawn and not path.endswith("/context"):
             raise Unavailable(f"{self._url} answers, but not as a TracePulse server; check --url")
         return response
 

@@ -34,6 +34,7 @@ TOOLS = [
     "list_incidents",
     "get_incident_context",
     "get_blocking_path",
+    "get_flow",
     "search_evidence",
     "list_log_patterns",
 ]

@@ -15,9 +15,12 @@ __all__ = [
     "FlowPath",
     "Lengths",
     "MeshSeries",
+    "Module",
+    "ModuleCall",
     "NameFact",
     "Node",
     "NodeKind",
+    "ServiceModules",
     "Sighting",
     "Step",
 ]
@@ -216,3 +219,37 @@ class Flow:
     """Traces that the paths were found in."""
     paths: tuple[FlowPath, ...] = field(default=())
     """By requests, falling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A part of one service's process: a node inside that service."""
+
+    service: str
+    name: str
+    spans: int
+    lines: int
+    """Log lines that its logger wrote."""
+    errors: int
+    """Failed spans, and lines from ERROR on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCall:
+    """One module calling another within a service."""
+
+    service: str
+    caller: str
+    callee: str
+    calls: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceModules:
+    """The modules of services, and how they call each other."""
+
+    modules: tuple[Module, ...]
+    """By service and name."""
+    calls: tuple[ModuleCall, ...]
+    """By service, caller and callee."""

@@ -40,6 +40,8 @@ class SpanColumns:
     """Resource attributes, values as text."""
     linked_span_ids: tuple[tuple[str, ...], ...] = ()
     """Per span: the spans of its own trace that it is linked to. Empty where links were not read."""
+    scope: Strings | None = None
+    """Name of the instrumentation scope; None where nobody asked for it."""
 
     def __len__(self) -> int:
         return len(self.span_id)

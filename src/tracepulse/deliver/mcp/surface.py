@@ -15,6 +15,7 @@ from pydantic import Field
 from tracepulse.context.select import DEFAULT_MAX_TOKENS, HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.answers import Answers, AnswersFor, NoAnswerError
 from tracepulse.deliver.mcp.tools.get_blocking_path import get_blocking_path
+from tracepulse.deliver.mcp.tools.get_flow import get_flow
 from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_context
 from tracepulse.deliver.mcp.tools.get_overview import get_overview
 from tracepulse.deliver.mcp.tools.list_incidents import list_incidents
@@ -81,6 +82,12 @@ def tool_surfaces(answers_for: AnswersFor) -> tuple[ToolSurface, ...]:
             "Blocking path of a trace",
             "Which spans a trace was waiting for: sections of time that sum to its length.",
             _path(answers_for),
+        ),
+        _surface(
+            "Flows",
+            "Who calls whom with evidence (spans, mesh, access logs, lines), what shows one edge, or"
+            " the ways that requests of entry routes take.",
+            _flow(answers_for),
         ),
         _surface(
             "Search traces and logs",
@@ -168,6 +175,25 @@ def _path(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         )
 
     return _named(call, "get_blocking_path")
+
+
+def _flow(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        view: Literal["graph", "edge", "routes"] = "graph",
+        caller: Annotated[str, Field(description="Of the edge; of routes: the service.")] = "",
+        callee: Annotated[str, Field(description="Of the edge; of routes: the operation.")] = "",
+        since: Annotated[str, Field(description=_INSTANT)] = "",
+        until: Annotated[str, Field(description=_INSTANT)] = "",
+        data_set: Annotated[str, Field(description="An imported data set; empty is live.")] = "",
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        asked = {"since": since, "until": until, "data_set": data_set}
+        return await _reply(
+            answers_for, context, lambda api: get_flow(api, view, caller, callee, asked, max_tokens)
+        )
+
+    return _named(call, "get_flow")
 
 
 def _search(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:

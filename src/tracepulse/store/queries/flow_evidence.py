@@ -1,14 +1,17 @@
 """What telemetry other than spans says of who calls whom: lines of proxies, and a mesh's metrics."""
 
+from dataclasses import dataclass
+
 from tracepulse.model.flow_graph import AccessHop, MeshSeries
 from tracepulse.model.question import Window
 from tracepulse.store.engine import QueryLimits
 from tracepulse.store.queries.statements import Queries, window_parameters
 
-__all__ = ["FlowEvidenceQueries"]
+__all__ = ["EntryRoute", "FlowEvidenceQueries"]
 
 _MOST_HOPS = 100_000
 """Ways by writer and address. Those with the fewest calls are left out beyond."""
+_MOST_ROUTES, _MOST_LOGGERS = 50, 1_000
 _MOST_SERIES = 200_000
 _BASELINE_NS = 600 * 10**9
 """How long before a window a series' last value counts as what it began with: two scrapes of the
@@ -31,6 +34,17 @@ Request line, code, flags, length in ms, request id, authority, upstream host, c
 address upstream, its own and the other side's downstream, server name. The lazy parts step over
 what versions differ in, and over quotes within a user agent.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRoute:
+    """One kind of request from outside."""
+
+    service: str
+    operation: str
+    requests: int
+    trace_ids: tuple[str, ...]
+    """Some of them."""
 
 
 class FlowEvidenceQueries(Queries):
@@ -74,3 +88,38 @@ class FlowEvidenceQueries(Queries):
         """Return the services that sent spans or lines, as the roll-ups have them, by name."""
         table = self._ask("service_names", {**window_parameters(window), "data_set": data_set})
         return tuple(table.column("service").to_pylist())
+
+    def entry_routes(
+        self, window: Window, data_set: str = "", service: str = "", operation: str = ""
+    ) -> tuple[EntryRoute, ...]:
+        """Return the routes by which requests come in, most frequent first, with traces of each."""
+        table = self._ask(
+            "entry_traces",
+            {
+                **window_parameters(window),
+                "data_set": data_set,
+                "service": service,
+                "operation": operation,
+                "limit": _MOST_ROUTES,
+            },
+            limits=_LIMITS,
+        )
+        return tuple(
+            EntryRoute(**{**row, "trace_ids": tuple(row["trace_ids"])}) for row in table.to_pylist()
+        )
+
+    def loggers(
+        self, window: Window, data_set: str = "", service: str = ""
+    ) -> tuple[tuple[str, str, int, int], ...]:
+        """Return service, logger, lines and error lines, most lines first."""
+        table = self._ask(
+            "loggers",
+            {
+                **window_parameters(window),
+                "data_set": data_set,
+                "service": service,
+                "limit": _MOST_LOGGERS,
+            },
+            limits=_LIMITS,
+        )
+        return tuple(tuple(row.values()) for row in table.to_pylist())

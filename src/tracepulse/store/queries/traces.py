@@ -237,6 +237,7 @@ def _span_columns(table: pa.Table) -> SpanColumns:
         attributes=tuple(dict(pairs) for pairs in table.column("attributes").to_pylist()),
         resource=tuple(dict(pairs) for pairs in table.column("resource").to_pylist()),
         linked_span_ids=_linked_within(table),
+        scope=strings(table, "scope_name"),
     )
 
 
