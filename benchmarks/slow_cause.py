@@ -63,7 +63,8 @@ def explained(case: SlowCase) -> CohortDifference:
         group = (start >= case.changed_unix_ns).astype(np.int64)
         split = Split.CHANGE
     table = node_table(nodes)
-    return cohort_difference(cohort_blame(codes, table, group, 2), table, split)
+    blame = cohort_blame(codes, table, group, 2, count_calls=split is Split.TAIL)
+    return cohort_difference(blame, table, split)
 
 
 def outcome(case: SlowCase) -> Outcome:

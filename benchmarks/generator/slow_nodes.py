@@ -32,7 +32,7 @@ REQUESTS = 400
 """In each of the two times; all of them in one where nothing changes at an instant."""
 BEGIN_UNIX_NS = 1_750_000_000_000_000_000
 LEAST_SLOWDOWN = 0.08
-"""Of the median of requests that are slowed: less is hidden by what goes on at the same time."""
+"""Of the mean of requests that are slowed: less is hidden by what goes on at the same time."""
 MS = 1_000_000
 
 Times = NDArray[np.float64]
@@ -281,9 +281,9 @@ class _Run:
         return root.end - root.start
 
     def slowdown(self) -> float:
-        """Return by what share the median of slowed requests is above that of the others."""
+        """Return by what share of the others' mean slowed requests take longer in the mean."""
         length = self.root_length_ns()
-        slowed, usual = np.median(length[self._slowed]), np.median(length[~self._slowed])
+        slowed, usual = length[self._slowed].mean(), length[~self._slowed].mean()
         return float(slowed / usual - 1.0)
 
     def _random_ns(self, median_ms: float, sigma: float) -> Times:

@@ -8,7 +8,7 @@ which intervals follow (cohort_difference.py). A cell is a node's own time, the 
 node that answers, or a resource whoever called it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from tracepulse.derive.dependencies import (
 )
 from tracepulse.derive.path_walk import PathColumns, blocking_paths
 from tracepulse.derive.span_codes import Node, SpanCodes
-from tracepulse.derive.span_flags import CALLS_SERVER
+from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER, LEFT_BEHIND
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 
 __all__ = [
@@ -76,8 +76,11 @@ class CohortBlame:
     """For how long, in all; whole numbers below 2**53, that is 104 days, are exact."""
     held_square: Floats
     """Sum over requests of the square of that."""
-    lengths: Integers
-    """Requests of all groups that were held up so long, by cell and bin."""
+    calls: Integers
+    """
+    Calls by how long each worked by itself, by group, cell and bin; on the path or not. No bins where
+    these were not asked for.
+    """
 
     def __add__(self, other: "CohortBlame") -> "CohortBlame":
         return CohortBlame(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
@@ -92,7 +95,13 @@ def node_table(nodes: tuple[Node, ...]) -> NodeTable:
 
 
 def cohort_blame(
-    codes: SpanCodes, table: NodeTable, group: NDArray[np.int64], groups: int, *, learn: bool = True
+    codes: SpanCodes,
+    table: NodeTable,
+    group: NDArray[np.int64],
+    groups: int,
+    *,
+    learn: bool = True,
+    count_calls: bool = False,
 ) -> CohortBlame:
     """
     Return what held up the requests of each group.
@@ -102,6 +111,7 @@ def cohort_blame(
         group: of each trace, from 0; below 0 is none.
         groups: how many there are.
         learn: take from these traces, rather than from each alone, what waits for what.
+        count_calls: also how long calls worked by themselves, which a Split.TAIL is judged by.
     """
     clocks = clock_offsets(codes) if learn else None
     forest = trace_forest(codes) if clocks is None else trace_forest(codes, clocks=clocks)
@@ -110,7 +120,8 @@ def cohort_blame(
         learned = learn_dependencies(forest, codes)
         flag_left_behind(forest, codes, learned)
         rules = rules_of(learned)
-    return summed(forest, codes, blocking_paths(forest, codes, rules), table, group, groups)
+    blame = summed(forest, codes, blocking_paths(forest, codes, rules), table, group, groups)
+    return _with_calls(blame, forest, codes, table, group) if count_calls else blame
 
 
 def request_times(codes: SpanCodes) -> tuple[Integers, Integers]:
@@ -138,15 +149,32 @@ def summed(
         held=np.zeros((groups, cells), np.int64),
         held_ns=np.zeros((groups, cells), np.float64),
         held_square=np.zeros((groups, cells), np.float64),
-        lengths=np.zeros((cells, BIN_COUNT), np.int64),
+        calls=np.zeros((groups, cells, 0), np.int64),
     )
     _sum(
         paths.first, paths.position, paths.end_unix_ns - paths.start_unix_ns,
         forest.root, forest.row, forest.flags, codes.node, table.resource, len(table.nodes),
         group, blame.requests, blame.length_ns, blame.length_square, blame.held, blame.held_ns,
-        blame.held_square, blame.lengths,
+        blame.held_square,
     )  # fmt: skip
     return blame
+
+
+def _with_calls(
+    blame: CohortBlame,
+    forest: TraceForest,
+    codes: SpanCodes,
+    table: NodeTable,
+    group: NDArray[np.int64],
+) -> CohortBlame:
+    """Return the same with how long each call worked by itself."""
+    calls = np.zeros((len(blame.requests), table.cells, BIN_COUNT), np.int64)
+    _count_calls(
+        forest.first, forest.root, forest.top, forest.row, forest.start_unix_ns,
+        forest.end_unix_ns, forest.first_child, forest.child, forest.flags, codes.node,
+        table.resource, len(table.nodes), group, calls,
+    )  # fmt: skip
+    return replace(blame, calls=calls)
 
 
 def bin_floor_ns(place: int) -> float:
@@ -179,7 +207,6 @@ def _sum(
     held: Cells,
     held_ns: Cells,
     held_square: Cells,
-    lengths: Cells,
 ) -> None:
     """Add up each trace's sections by cell, then the trace's sums to its group's."""
     here = np.zeros(held.shape[1], np.int64)
@@ -215,4 +242,50 @@ def _sum(
             held[g, cell] += 1
             held_ns[g, cell] += ns
             held_square[g, cell] += ns * ns
-            lengths[cell, _bin(ns)] += 1
+
+
+@kernel
+def _count_calls(
+    first: Cells,
+    root: Cells,
+    top: Cells,
+    row: Cells,
+    start: Cells,
+    end: Cells,
+    first_child: Cells,
+    child: Cells,
+    flags: Cells,
+    node: Cells,
+    resource: Cells,
+    nodes: int,
+    group: Cells,
+    calls: Cells,
+) -> None:
+    for t in range(len(first) - 1):
+        if group[t] < 0 or root[t] < 0:
+            continue
+        for p in range(first[t], first[t + 1]):
+            if top[p] != root[t]:
+                continue
+            place = _bin(float(_own_ns(p, start, end, first_child, child, flags)))
+            n = node[row[p]]
+            answered = flags[p] & CALLS_SERVER != 0
+            calls[group[t], n + nodes if answered else n, place] += 1
+            if resource[n] >= 0 and not answered:
+                calls[group[t], 2 * nodes + resource[n], place] += 1
+
+
+@kernel
+def _own_ns(
+    p: int, start: Cells, end: Cells, first_child: Cells, child: Cells, flags: Cells
+) -> int:
+    """Return how long a span ran with none of its children, which come by end, the last first."""
+    own, until = 0, end[p]
+    for i in range(first_child[p], first_child[p + 1]):
+        c = child[i]
+        if flags[c] & (ASYNCHRONOUS | LEFT_BEHIND):
+            continue
+        reached = max(min(end[c], until), start[p])
+        own += until - reached
+        until = max(min(reached, start[c]), start[p])
+    return int(own + until - start[p])

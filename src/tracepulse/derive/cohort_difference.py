@@ -23,7 +23,7 @@ Source:
 from dataclasses import dataclass
 from enum import StrEnum
 from math import log, sqrt
-from statistics import NormalDist
+from statistics import NormalDist, median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def cohort_difference(
     Args:
         blame: of at least two groups.
         table: what the cells are.
-        split: how group 1 was picked; decides what is enough to name a node.
+        split: how group 1 was picked; decides what is enough to name a node; Split.TAIL needs calls.
     """
     requests = blame.requests
     compared = np.flatnonzero(blame.held[USUAL] + blame.held[SLOW])
@@ -132,7 +132,7 @@ def cohort_difference(
         for i, cell in enumerate(compared)
     }
     ranked = sorted(cells, key=lambda cell: (-cells[cell].difference_ns, _name(cells[cell])))
-    found, reason = _finding(blame, table, cells, ranked, (usual_ns, slow_ns, whole[0]), split)
+    found, reason = _finding(blame, table, cells, ranked, (usual_ns, slow_ns), split)
     return CohortDifference(
         usual_requests=int(requests[USUAL]),
         slow_requests=int(requests[SLOW]),
@@ -232,21 +232,22 @@ def _finding(
     table: NodeTable,
     cells: dict[int, NodeDifference],
     ranked: list[int],
-    whole: tuple[float, float, float],
+    whole: tuple[float, float],
     split: Split,
 ) -> tuple[int | None, str]:
     """Return the cell to name, or why there is none."""
-    usual_ns, slow_ns, low_ns = whole
+    usual_ns, slow_ns = whole
     if min(blame.requests[USUAL], blame.requests[SLOW]) < MIN_COHORT_REQUESTS:
         return None, f"fewer than {MIN_COHORT_REQUESTS} requests in one of the cohorts"
-    if low_ns <= 0 or slow_ns - usual_ns < MIN_FINDING_EXCESS_RATIO * usual_ns:
-        return None, "the requests of the second cohort are not clearly slower"
+    if slow_ns <= usual_ns:
+        return None, "the requests of the second cohort are not slower"
     candidates = [cell for cell in ranked if _is_clear(cells[cell], usual_ns, slow_ns - usual_ns)]
     if not candidates:
         return None, "no single node is clearly slower: the difference is spread over many"
     top = _without_shadow(table, cells, candidates)
     if split is Split.TAIL:
-        spreads = _tail_spreads(blame, top)
+        callers = np.flatnonzero(table.resource == top - 2 * len(table.nodes)).tolist()
+        spreads = median(_tail_spreads(blame, n) for n in (callers or [top]) if n in cells)
         if spreads < TAIL_SPREADS:
             return None, (
                 "slow requests lie within the usual spread of what they waited for:"
@@ -293,17 +294,17 @@ def _without_shadow(
 
 def _tail_spreads(blame: CohortBlame, cell: int) -> float:
     """
-    Return how far above its median a node lies in slow requests, in spreads below its median.
+    Return how far above its usual median a node works in slow requests, in spreads below it.
 
-    Both on a logarithmic scale; spread is from the 16th percentile to the median, which slow
-    requests hardly touch. The slow cohort's own median is estimated by its mean where it is held.
+    On a logarithmic scale, by how long each call worked by itself, whether it was waited for or
+    not; the spread is from the 16th percentile to the median, which slow calls hardly touch.
     """
-    counts = blame.lengths[cell]
-    lower, middle = (_quantile_ns(counts, share) for share in (0.16, 0.5))
-    held = blame.held[SLOW, cell]
-    slow = float(blame.held_ns[SLOW, cell] / held)
+    usual, slow = blame.calls[USUAL, cell], blame.calls[SLOW, cell]
+    if not usual.sum() or not slow.sum():
+        return 0.0
+    lower, middle = (_quantile_ns(usual, share) for share in (0.16, 0.5))
     spread = max(log(middle / lower), log(bin_floor_ns(1) / bin_floor_ns(0)))
-    return log(max(slow, 1.0) / middle) / spread
+    return log(_quantile_ns(slow, 0.5) / middle) / spread
 
 
 def _quantile_ns(counts: NDArray[np.int64], share: float) -> float:

@@ -8,7 +8,9 @@ Two calls of one parent are taken for sequential as long as no trace contradicts
     b                |====|                |====|                |====|
               a, then b               both at once: concurrent  b, then a: concurrent
 
-A loop (a b a b within one parent) contradicts nothing. Likewise a parent is taken to wait for what
+A call is told by what it is and, where its parent makes several such, by which of how many it is by
+start: the first of two queries is not the second. A loop (a b a b within one parent) contradicts
+nothing. Likewise a parent is taken to wait for what
 its own process does below it until traces show that this goes on after the parent's end, by more
 than spans are closed late, and not because the parent failed. What contradicts nothing is sequential with the number of its traces as evidence; three are
 little, three hundred are much. Time is cut to what clocks can tell: spans without length, and calls
@@ -38,8 +40,10 @@ from tracepulse.derive.thresholds import (
 
 __all__ = [
     "ASSUMED",
+    "TURNS",
     "Dependencies",
     "Rules",
+    "call_kinds",
     "flag_left_behind",
     "is_concurrent",
     "learn_dependencies",
@@ -48,6 +52,8 @@ __all__ = [
 
 _FIRST, _SECOND, _TOGETHER = 1, 2, 4
 _WITHIN, _BEYOND = _FIRST, _TOGETHER
+TURNS = 8
+_TURN_CODES = TURNS * TURNS
 
 Integers = NDArray[np.int64]
 
@@ -81,8 +87,11 @@ class Dependencies:
 
     pair_parent: Integers
     pair_a: Integers
-    """The smaller code; equal to pair_b for calls of one kind among themselves."""
+    """Nodes of the two calls; the same for calls of one kind among themselves."""
     pair_b: Integers
+    a_turn: Integers
+    """Which of how many: TURNS * place + number, the first at 0, both cut to TURNS - 1."""
+    b_turn: Integers
     a_first: Integers
     """Parents in which every a ended before any b began."""
     b_first: Integers
@@ -107,7 +116,7 @@ class Dependencies:
         """Tell for each pair whether its order was ever contradicted."""
         turned_round = (self.a_first > 0) & (self.b_first > 0) & (self.mixed == 0)
         contradicted: NDArray[np.bool_] = (self.together > 0) | (
-            turned_round & (self.pair_a != self.pair_b)
+            turned_round & ((self.pair_a != self.pair_b) | (self.a_turn != self.b_turn))
         )
         return contradicted
 
@@ -124,6 +133,7 @@ class Rules(NamedTuple):
     concurrent: Cells
     """Pairs of calls of one parent that do not wait for each other."""
     nodes: int
+    """Nodes times what tells calls of one node apart."""
 
 
 ASSUMED = Rules(np.empty(0, np.int64), 1)
@@ -142,13 +152,15 @@ def learn_dependencies(forest: Forest, codes: SpanCodes) -> Dependencies:
     spans = _spans(forest, codes)
     pairs, missed_pairs = _tally(forest.first, spans, nodes, True)
     calls, missed_calls = _tally(forest.first, spans, nodes, False)
-    rest, pair_b = np.divmod(pairs.key, nodes)
-    pair_parent, pair_a = np.divmod(rest, nodes)
+    rest, pair_b = np.divmod(pairs.key, nodes * _TURN_CODES)
+    pair_parent, pair_a = np.divmod(rest, nodes * _TURN_CODES)
     call_parent, call = np.divmod(calls.key, nodes)
     return Dependencies(
         pair_parent=pair_parent,
-        pair_a=pair_a,
-        pair_b=pair_b,
+        pair_a=pair_a // _TURN_CODES,
+        pair_b=pair_b // _TURN_CODES,
+        a_turn=pair_a % _TURN_CODES,
+        b_turn=pair_b % _TURN_CODES,
         a_first=pairs.first,
         b_first=pairs.second,
         mixed=pairs.mixed,
@@ -173,6 +185,7 @@ def _spans(forest: Forest, codes: SpanCodes) -> "_Spans":
         forest.first_child,
         forest.child,
         codes.node[row],
+        call_kinds(forest, codes),
         codes.service[row],
         codes.kind[row],
         codes.failed[row],
@@ -181,9 +194,17 @@ def _spans(forest: Forest, codes: SpanCodes) -> "_Spans":
 
 def rules_of(learned: Dependencies) -> Rules:
     """Return what the walk has to know of pairs."""
-    chosen, nodes = learned.concurrent(), learned.nodes
-    parent, a, b = (each[chosen] for each in (learned.pair_parent, learned.pair_a, learned.pair_b))
-    return Rules(np.sort((parent * nodes + a) * nodes + b), nodes)
+    chosen, kinds = learned.concurrent(), learned.nodes * _TURN_CODES
+    a = learned.pair_a[chosen] * _TURN_CODES + learned.a_turn[chosen]
+    b = learned.pair_b[chosen] * _TURN_CODES + learned.b_turn[chosen]
+    return Rules(np.sort((learned.pair_parent[chosen] * kinds + a) * kinds + b), kinds)
+
+
+def call_kinds(forest: Forest, codes: SpanCodes) -> Integers:
+    """Return for each position its node and which of its parent's calls of that node it is."""
+    kinds = codes.node[forest.row].astype(np.int64) * _TURN_CODES
+    _add_turns(forest.first_child, forest.child, forest.start_unix_ns, kinds)
+    return kinds
 
 
 def flag_left_behind(forest: Forest, codes: SpanCodes, learned: Dependencies) -> None:
@@ -195,10 +216,10 @@ def flag_left_behind(forest: Forest, codes: SpanCodes, learned: Dependencies) ->
 
 
 @kernel
-def is_concurrent(p: int, c: int, after: int, node: Cells, rules: Rules) -> bool:
+def is_concurrent(p: int, c: int, after: int, kind: Cells, rules: Rules) -> bool:
     """Tell whether two children of p were learned not to wait for each other."""
-    a, b = min(node[c], node[after]), max(node[c], node[after])
-    wanted = (np.int64(node[p]) * rules.nodes + a) * rules.nodes + b
+    a, b = min(kind[c], kind[after]), max(kind[c], kind[after])
+    wanted = (kind[p] // _TURN_CODES * rules.nodes + a) * rules.nodes + b
     place = np.searchsorted(rules.concurrent, wanted)
     return bool(place < len(rules.concurrent) and rules.concurrent[place] == wanted)
 
@@ -213,6 +234,8 @@ class _Spans(NamedTuple):
     first_child: Cells
     child: Cells
     node: Cells
+    call: Cells
+    """As `call_kinds` has it."""
     service: Cells
     kind: Cells
     failed: Cells
@@ -296,11 +319,11 @@ def _read_siblings(t: int, p: int, spans: _Spans, nodes: int, table: _Table, roo
         if told and spans.start[c] < spans.end[c] and count < len(room):
             room[count] = c
             count += 1
-    missed = 0
+    missed, kinds = 0, nodes * _TURN_CODES
     for i in range(count):
         for j in range(i):
             a, b = room[i], room[j]
-            if spans.node[a] > spans.node[b]:
+            if spans.call[a] > spans.call[b]:
                 a, b = b, a
             if spans.end[a] <= spans.start[b]:
                 said = _FIRST
@@ -308,9 +331,28 @@ def _read_siblings(t: int, p: int, spans: _Spans, nodes: int, table: _Table, roo
                 said = _SECOND
             else:
                 said = _TOGETHER
-            key = (np.int64(spans.node[p]) * nodes + spans.node[a]) * nodes + spans.node[b]
+            key = (np.int64(spans.node[p]) * kinds + spans.call[a]) * kinds + spans.call[b]
             missed += _note(key, t, p, said, table)
     return missed
+
+
+@kernel
+def _add_turns(first_child: Cells, child: Cells, start: Cells, kinds: Cells) -> None:
+    """Add to each span's code which of how many siblings of its node it is, by start, then id."""
+    for p in range(len(first_child) - 1):
+        low, high = first_child[p], first_child[p + 1]
+        if high - low > MAX_SIBLINGS_COMPARED:
+            for i in range(low, high):
+                kinds[child[i]] += _TURN_CODES - 1
+            continue
+        for i in range(low, high):
+            place, number, c = 0, 0, child[i]
+            for j in range(low, high):
+                other = child[j]
+                if other != c and kinds[other] // _TURN_CODES == kinds[c] // _TURN_CODES:
+                    number += 1
+                    place += (start[other], other) < (start[c], c)
+            kinds[c] += TURNS * min(place, TURNS - 1) + min(number, TURNS - 1)
 
 
 @kernel

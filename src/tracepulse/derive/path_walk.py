@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from tracepulse.derive.categories import CATEGORIES, Category
 from tracepulse.derive.compiled import Cells, kernel
-from tracepulse.derive.dependencies import ASSUMED, Rules, is_concurrent
+from tracepulse.derive.dependencies import ASSUMED, Rules, call_kinds, is_concurrent
 from tracepulse.derive.span_codes import SpanCodes
 from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER, LEFT_BEHIND
 from tracepulse.derive.trace_tree import TraceForest
@@ -75,8 +75,8 @@ def blocking_paths(forest: TraceForest, codes: SpanCodes, rules: Rules = ASSUMED
     trees = _Trees(
         forest.start_unix_ns, forest.end_unix_ns, forest.first_child, forest.child, forest.flags
     )
-    node = codes.node[forest.row] if len(rules.concurrent) else codes.node[:0]
-    first, start, end, position = _walk_all(forest.first, forest.root, trees, node, rules)
+    kind = call_kinds(forest, codes) if len(rules.concurrent) else np.empty(0, np.int64)
+    first, start, end, position = _walk_all(forest.first, forest.root, trees, kind, rules)
     own = codes.category[forest.row[position]]
     answered = forest.flags[position] & CALLS_SERVER != 0
     category = np.where(answered, np.uint8(_NETWORK), own)
@@ -152,7 +152,7 @@ class _Stack(NamedTuple):
 
 @kernel
 def _walk_all(
-    first: Cells, root: Cells, trees: _Trees, node: Cells, rules: Rules
+    first: Cells, root: Cells, trees: _Trees, kind: Cells, rules: Rules
 ) -> tuple[Cells, Cells, Cells, Cells]:
     """Walk every trace; returns where its sections begin, and the sections."""
     longest = 1
@@ -178,7 +178,7 @@ def _walk_all(
                 start, end = _grown(start, count, room), _grown(end, count, room)
                 position = _grown(position, count, room)
             sections = _Sections(start[count:], end[count:], position[count:])
-            count += _walk(root[t], trees, sections, stack, node, rules)
+            count += _walk(root[t], trees, sections, stack, kind, rules)
         first_section[t + 1] = count
     return first_section, start[:count], end[:count], position[:count]
 
@@ -194,7 +194,7 @@ def _grown(values: Cells, count: int, room: int) -> Cells:
 
 @kernel
 def _walk(
-    root: int, trees: _Trees, sections: _Sections, stack: _Stack, node: Cells, rules: Rules
+    root: int, trees: _Trees, sections: _Sections, stack: _Stack, kind: Cells, rules: Rules
 ) -> int:
     """Write the sections of one tree, by start, and return how many there are."""
     start, end, first_child, child, flags = trees
@@ -209,7 +209,7 @@ def _walk(
             p, low, now, following[depth], start, end, first_child, child, flags
         )
         if len(rules.concurrent):
-            while c >= 0 and after[depth] >= 0 and is_concurrent(p, c, after[depth], node, rules):
+            while c >= 0 and after[depth] >= 0 and is_concurrent(p, c, after[depth], kind, rules):
                 c, following[depth] = _waited_for(
                     p, low, now, following[depth], start, end, first_child, child, flags
                 )
