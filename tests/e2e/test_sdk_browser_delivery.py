@@ -217,3 +217,31 @@ def test_a_page_is_listened_to_from_the_first_moment(site: Site, watched: Watche
     assert "resourceFetch" in [s["name"] for s in site.spans()]
     assert {"ttfb", "fcp", "lcp", "cls"} == {r["body"]["stringValue"] for r in site.logs()}
     assert complaints == []
+
+
+@pytest.mark.parametrize("kind", ["fetch", "XMLHttpRequest"])
+def test_a_request_that_the_visitor_did_not_wait_for_has_not_failed(
+    site: Site, watched: Watched, kind: str
+) -> None:
+    """The browser ends what is under way as a page goes; a visit that was not drawn is not sent for it."""
+    site.settings["sample"] = "0"
+    page, _ = watched
+    page.add_init_script("addEventListener('unload', () => {})")
+    page.goto(f"{site.origin}/still")
+    page.wait_for_timeout(300)
+    site.answering.clear()
+    page.evaluate(ASK[kind], site.receiver + "/slow")
+    arrived(lambda: [path for path, _ in site.bodies if path == "/slow"], "the request")
+    page.goto(f"{site.origin}/api/next")
+    page.wait_for_timeout(500)
+    assert [path for path, _ in site.bodies] == ["/slow"]
+
+
+ASK = {
+    "fetch": "(url) => void fetch(url, { method: 'POST', body: '' })",
+    "XMLHttpRequest": """(url) => {
+      const request = new XMLHttpRequest();
+      request.open('POST', url);
+      request.send('');
+    }""",
+}

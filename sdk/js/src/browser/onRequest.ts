@@ -45,7 +45,7 @@ const end = guard((request: Asked | undefined, status: number, fault?: string): 
   request._fields["http.response.status_code"] = status || null;
   if (type) {
     request._fields["error.type"] = `${type}`;
-    request._failed = !/^abort/i.test(`${type}`);
+    request._failed = !/^abort/i.test(type as string);
     if (request._failed && !(status < 500 && status)) keepAndSend();
   }
   answered.add(request);
@@ -94,7 +94,8 @@ export function onRequest(): void {
         return answer;
       },
       (error) => {
-        end(request, 0, error?.name || "Error");
+        // A page that goes away is told so of whatever is under way: no failure, and this timer never runs.
+        setTimeout(end, 0, request, 0, error?.name || "Error");
         throw error;
       },
     );

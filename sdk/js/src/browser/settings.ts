@@ -83,7 +83,7 @@ export const identify = (given?: boolean): void => {
   session = given ? randomHex(16) : undefined;
   if (given != null)
     guard(() => {
-      const stored: string = sessionStorage[STORED] || "";
+      const stored = sessionStorage[STORED] as string | undefined;
       delete sessionStorage[STORED];
       if (!given) return;
       session = stored || session;
