@@ -40,16 +40,50 @@ from tracepulse.receive.log_writer import pack_attributes
 from tracepulse.receive.otlp_bytes import key_bytes
 from tracepulse.receive.sent_logs import Kept, Known, Pairs, SentLogs
 
-__all__ = ["Batch", "Cells", "Lines", "address", "is_ready", "read_noted", "run", "set_ready"]
+__all__ = [
+    "Batch",
+    "Cells",
+    "Lines",
+    "address",
+    "is_ready",
+    "joined",
+    "read_noted",
+    "run",
+    "set_ready",
+]
 
 Cells = NDArray[np.int64]
 
 _LONGEST_BYTES = 192 * 1024
 """What is longer is left to Python: a record may have 256 KiB."""
 _GROUP_BYTES = 64 * 1024
-_ORIGINAL: NDArray[np.uint8] = np.frombuffer(key_bytes("log.record.original"), np.uint8)
+_NAMES = (
+    "log.record.original", "http.request.method", "envoy.response_flags",
+    "envoy.response_code_details", "envoy.connection_termination_details",
+    "envoy.upstream_transport_failure_reason", "user_agent.original",
+    "http.request.header.x-request-id", "envoy.upstream_host", "envoy.upstream_cluster",
+    "tls.client.server_name", "envoy.route_name", "http.response.status_code",
+    "network.protocol.version", "server.address", "server.port", "envoy.direction",
+    "", "", "peer.service", "http.request.body.size", "http.response.body.size",
+    "envoy.duration_ms", "envoy.upstream_service_time_ms", "url.path", "url.query",
+    "network.peer.address", "client.address",
+)  # fmt: skip
+"""Attributes that lines have of themselves; the loops know them by their numbers."""
+_DIRECTIONS = {17: b"inbound", 18: b"outbound"}
 _NO_IDS = bytes(24)
 _state = {"ready": False}
+
+
+def joined(pieces: Sequence[bytes]) -> tuple[NDArray[np.uint8], Cells]:
+    """Return pieces one behind another, and offset and length of each."""
+    sizes = [len(piece) for piece in pieces]
+    rows = [(sum(sizes[:at]), size, 0) for at, size in enumerate(sizes)]
+    return np.frombuffer(b"".join(pieces), np.uint8), np.array(rows, np.int64)
+
+
+_BLOB, _PARTS = joined(
+    [_DIRECTIONS.get(number, key_bytes(name)) for number, name in enumerate(_NAMES)]
+)
 
 
 def is_ready() -> bool:
@@ -117,7 +151,7 @@ def run(data: bytes, items: Cells, known: Cells, layouts: Cells, shapes: KeyShap
         used = read_items(
             items, known, layouts, tables.slots, tables.rows, tables.plan, address(tables.pool),
             address(source), address(out), len(out), address(keys), groups, slots, counts,
-            address(_ORIGINAL),
+            address(_BLOB), _PARTS,
         )  # fmt: skip
         written = out[:used].tobytes()
         unknown = items[items[:, STATUS] == UNKNOWN_KEYS]

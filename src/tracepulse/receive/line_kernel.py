@@ -47,6 +47,7 @@ __all__ = [
     "UNDECIDED",
     "UNKNOWN_KEYS",
     "read_items",
+    "read_syslog",
     "split_objects",
     "split_push",
 ]
@@ -1626,27 +1627,17 @@ def _has(pos, end, word, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _put_original(to, start, end, key):  # type: ignore[no-untyped-def]
-    """Write the whole line as an attribute; `key` is the field log.record.original with its tag."""
-    size = end - start
-    value = 1 + _size_of_varint(size) + size
-    key_size = 21
-    _put8(to, 0x32)
-    to = _put_varint(to + 1, key_size + 1 + _size_of_varint(value) + value)
-    to = _copy(to, key, key + key_size)
-    _put8(to, 0x12)
-    to = _put_varint(to + 1, value)
-    return _put_bytes(to, 0x0A, start, end)
-
-
-@njit(cache=True, nogil=True)
-def _text_line(to, start, end, state, known, layouts, ids, item, base, original):  # type: ignore[no-untyped-def]
+def _text_line(to, start, end, state, known, layouts, ids, item, base, blob, parts, tokens, fields):  # type: ignore[no-untyped-def]
     """Write the record of a line of text; returns where it ends, or 0 for Python to read it."""
     if end - start >= 48 and _is_wrapped(start, end):
         return np.int64(0)
     first = _u8(start)
-    if first == 0x7B or (first == 0x5B and end - start > 1 and _u8(start + 1) == 0x32):
+    if first == 0x7B:
         return np.int64(0)
+    if first == 0x5B and end - start > 1 and _u8(start + 1) == 0x32:
+        return _access_line(
+            to, start, end, state, known, ids, item, base, blob, parts, tokens, fields
+        )
     time = state[_S_TIME]
     number = state[_S_NUMBER]
     word = state[_S_WORD]
@@ -1694,7 +1685,7 @@ def _text_line(to, start, end, state, known, layouts, ids, item, base, original)
     at = _put_head(to + 3, state)
     at = _copy(at, base + item[BEFORE_START], base + item[BEFORE_END])
     if headed:
-        at = _put_original(at, start, end, original)
+        at = _put_words(at, 0, start, end, blob, parts, tokens[0])
     at = _copy(at, base + item[AFTER_START], base + item[AFTER_END])
     return _enclose(to, _put_ids(at, state))
 
@@ -1709,6 +1700,355 @@ def _is_wrapped(start, end):  # type: ignore[no-untyped-def]
         return False
     until = min(end, start + 192)
     return _has(start, until, 0x74756F647473, 6) or _has(start, until, 0x727265647473, 6)
+
+
+# -- access logs -----------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def _put_words(to, part, pos, end, blob, parts, token):  # type: ignore[no-untyped-def]
+    """Write a text as the attribute whose key is a part of the blob."""
+    token[_KIND] = _TEXT
+    token[_FROM] = pos
+    token[_TO] = end
+    token[_SIZE] = end - pos
+    key = blob + parts[part, 0]
+    return _put_attribute(to, key, key + parts[part, 1], token)
+
+
+@njit(cache=True, nogil=True)
+def _put_whole(to, part, number, blob, parts, token):  # type: ignore[no-untyped-def]
+    """Write a number as the attribute whose key is a part of the blob."""
+    token[_KIND] = _INTEGER
+    token[_NUMBER] = number
+    key = blob + parts[part, 0]
+    return _put_attribute(to, key, key + parts[part, 1], token)
+
+
+@njit(cache=True, nogil=True)
+def _is_there(pos, end):  # type: ignore[no-untyped-def]
+    """Tell whether a field of an access log says anything."""
+    return end > pos and not (end - pos == 1 and _u8(pos) == 0x2D)
+
+
+@njit(cache=True, nogil=True)
+def _address(pos, end, found):  # type: ignore[no-untyped-def]
+    """Split host:port into `found`: from and to of the host, and the port or 0."""
+    colon = end - 1
+    while colon >= pos and _is_digit(_u8(colon)):
+        colon -= 1
+    found[2] = 0
+    if colon >= pos and _u8(colon) == 0x3A and 0 < end - colon - 1 < 6:
+        inner = False
+        for at in range(pos, colon):
+            inner |= _u8(at) == 0x3A
+        if not inner or _u8(colon - 1) == 0x5D:
+            found[2] = _digits(colon + 1, end - colon - 1)
+            end = colon
+    while pos < end and (_u8(pos) == 0x5B or _u8(pos) == 0x5D):
+        pos += 1
+    while pos < end and (_u8(end - 1) == 0x5B or _u8(end - 1) == 0x5D):
+        end -= 1
+    found[0] = pos
+    found[1] = end
+
+
+@njit(cache=True, nogil=True)
+def _cluster(pos, end, found):  # type: ignore[no-untyped-def]
+    """Return 1 for an inbound, 2 for an outbound cluster, else 0; the service goes into `found`."""
+    bars = 0
+    first = end
+    last = pos
+    plain = True
+    for at in range(pos, end):
+        byte = _u8(at)
+        if byte == 0x7C:
+            bars += 1
+            first = min(first, at)
+            last = at + 1
+        elif not (_is_word(byte) or byte == 0x2D or byte == 0x2E):
+            plain = False
+    found[0] = pos
+    found[1] = pos
+    if bars != 3:
+        letters = False
+        for at in range(pos, end):
+            letters |= _is_digit(_u8(at)) or _is_letter(_u8(at))
+        if plain and letters and bars == 0 and not _has(pos, end, 0x72657473756C43, 7):
+            found[1] = end
+        return 0
+    direction = 0
+    if first - pos == 7 and _has(pos, first, 0x646E756F626E69, 7):
+        direction = 1
+    elif first - pos == 8 and _has(pos, first, 0x646E756F6274756F, 8):
+        direction = 2
+    found[0] = last
+    found[1] = end
+    dot_svc = end - last >= 4 and _u32(end - 4) == 0x6376732E
+    dot_local = end - last >= 6 and _has(end - 6, end, 0x6C61636F6C2E, 6)
+    if dot_svc or dot_local or _has(last, end, 0x2E6376732E, 5):
+        for at in range(last, end):
+            if _u8(at) == 0x2E:
+                found[1] = at
+                break
+    return direction
+
+
+@njit(cache=True, nogil=True)
+def _words(pos, end, spans, most):  # type: ignore[no-untyped-def]
+    """Find words between spaces; returns how many, or -1 for more or for anything but plain ASCII."""
+    count = 0
+    while True:
+        while pos < end and _u8(pos) == 0x20:
+            pos += 1
+        if pos == end:
+            return count
+        if count == most:
+            return -1
+        spans[count, 0] = pos
+        while pos < end and _u8(pos) != 0x20:
+            if not 0x20 < _u8(pos) < 0x7F:
+                return -1
+            pos += 1
+        spans[count, 1] = pos
+        count += 1
+
+
+@njit(cache=True, nogil=True)
+def _are_numbers(pos, end):  # type: ignore[no-untyped-def]
+    for at in range(pos, end):
+        byte = _u8(at)
+        if not (_is_digit(byte) or byte == 0x2D or byte == 0x20):
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _access_line(  # type: ignore[no-untyped-def]
+    to, start, end, state, known, ids, item, base, blob, parts, tokens, fields
+):
+    """Write the record of a line of Envoy's access log; returns where it ends, or 0 for Python to read it."""
+    # fields: 0 to 31 quotes, 32 to 39 words before the numbers, 40 to 43 the numbers, 44 to 49 the rest
+    close = start + 19
+    last = min(end - 3, start + 40)
+    while close < last and not (
+        _u8(close) == 0x5D and _u8(close + 1) == 0x20 and _u8(close + 2) == 0x22
+    ):
+        close += 1
+    if close >= last or end - start > _LONGEST_ORIGINAL:
+        return np.int64(0)
+    time = _rfc3339(start + 1, close)
+    if time <= 0 or _u8(close - 1) != 0x5A or _u8(start + 11) != 0x54:
+        return np.int64(0)
+    quotes = 0
+    for at in range(start, end):
+        byte = _u8(at)
+        if byte < 0x20:
+            return np.int64(0)
+        if byte == 0x22:
+            if quotes == 16:
+                return np.int64(0)
+            fields[quotes, 0] = at
+            quotes += 1
+    if quotes < 12 or quotes % 2:
+        return np.int64(0)
+    head = _words(fields[1, 0] + 1, fields[2, 0], fields[32:], 6)
+    if head < 2:
+        return np.int64(0)
+    at = quotes - 10
+    numbers = 0
+    if head == 6 and _are_numbers(fields[34, 0], fields[2, 0]):
+        if at != 2:
+            return np.int64(0)
+        for i in range(4):
+            fields[40 + i, 0] = fields[34 + i, 0]
+            fields[40 + i, 1] = fields[34 + i, 1]
+        numbers = 4
+        head = 2
+    else:
+        if at == 2:
+            return np.int64(0)
+        begin = fields[3, 0] + 1
+        stop = fields[4, 0]
+        if _are_numbers(begin, stop):
+            spaces = 0
+            for each in range(begin, stop):
+                spaces += _u8(each) == 0x20
+            if spaces == 5:
+                if at != 4:
+                    return np.int64(0)
+            elif at != 6:
+                return np.int64(0)
+        elif at != 6:
+            return np.int64(0)
+        begin = fields[at - 1, 0] + 1
+        stop = fields[at, 0]
+        spaces = 0
+        for each in range(begin, stop):
+            spaces += _u8(each) == 0x20
+        if spaces != 5 or not _are_numbers(begin, stop):
+            return np.int64(0)
+        numbers = _words(begin, stop, fields[40:], 4)
+    if numbers != 4:
+        return np.int64(0)
+    for i in range(1, 5):
+        gap = fields[at + 2 * i - 1, 0]
+        if fields[at + 2 * i, 0] != gap + 2 or _u8(gap + 1) != 0x20:
+            return np.int64(0)
+    tail = _words(fields[quotes - 1, 0] + 1, end, fields[44:], 6)
+    if tail < 0:
+        return np.int64(0)
+    for i in range(tail, 6):
+        fields[44 + i, 0] = end
+        fields[44 + i, 1] = end
+    for i in range(head, 4):
+        fields[32 + i, 0] = end
+        fields[32 + i, 1] = end
+    code = fields[32, 0]
+    code_size = fields[32, 1] - code
+    status = _digits(code, code_size) if code_size < 18 else np.int64(-1)
+    if status < 0:
+        return np.int64(0)
+    if code_size > 3:
+        status = np.int64(0)
+    return _put_access(
+        to, start, close, end, at, time, status, state, known, ids, item, base, blob, parts,
+        tokens[0], fields, tokens[1],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _is_ascii(pos, end):  # type: ignore[no-untyped-def]
+    for at in range(pos, end):
+        if _u8(at) >= 0x80:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _put_access(  # type: ignore[no-untyped-def]
+    to, start, close, end, at, time, status, state, known, ids, item, base, blob, parts,
+    token, fields, found,
+):  # fmt: skip
+    quoted = fields
+    forwarded = quoted[at, 0] + 1
+    forwarded_end = quoted[at + 1, 0]
+    authority = quoted[at + 6, 0] + 1
+    authority_end = quoted[at + 7, 0]
+    cluster = fields[44, 0]
+    cluster_end = fields[44, 1]
+    peer = fields[47, 0]
+    peer_end = fields[47, 1]
+    if not _is_ascii(forwarded, forwarded_end) or not _is_ascii(authority, authority_end):
+        return np.int64(0)
+    if authority_end - authority > 300 or cluster_end - cluster > 300 or peer_end - peer > 300:
+        return np.int64(0)
+    direction = 0
+    if _is_there(cluster, cluster_end):
+        direction = _cluster(cluster, cluster_end, found)
+        if direction == 1 and found[1] > found[0] and not known[K_SERVICE]:
+            return np.int64(0)
+    flags = fields[33, 0]
+    flags_end = fields[33, 1]
+    excused = not _is_there(flags, flags_end) or (
+        flags_end - flags == 2 and _u8(flags) == 0x44 and _u8(flags + 1) == 0x43
+    )
+    body = close + 2
+    if not state[_S_TRACE]:
+        state[_S_SPAN] = 0
+        if _names_race(body, end) and not _find_ids(start, end, state, known[K_SERVICE], ids):
+            return np.int64(0)
+    if not state[_S_NUMBER]:
+        state[_S_NUMBER] = 17 if status >= 500 or (status == 0 and not excused) else 9
+    if not state[_S_TIME]:
+        state[_S_TIME] = time
+    state[_S_BODY] = body
+    state[_S_BODY_END] = end
+    state[_S_BODY_SIZE] = end - body
+    state[_S_BODY_KIND] = _TEXT
+    to_begin = to
+    to = _put_head(to + 3, state)
+    to = _copy(to, base + item[BEFORE_START], base + item[BEFORE_END])
+    # "method path protocol"
+    request = quoted[0, 0] + 1
+    request_end = quoted[1, 0]
+    gap = request
+    while gap < request_end and _u8(gap) != 0x20:
+        gap += 1
+    target = min(gap + 1, request_end)
+    protocol = request_end
+    while protocol > target and _u8(protocol - 1) != 0x20:
+        protocol -= 1
+    path_end = max(protocol - 1, target)
+    if _is_there(request, gap):
+        to = _put_words(to, 1, request, gap, blob, parts, token)
+    for i in range(3):
+        if _is_there(fields[33 + i, 0], fields[33 + i, 1]):
+            to = _put_words(to, 2 + i, fields[33 + i, 0], fields[33 + i, 1], blob, parts, token)
+    if at > 2 and _is_there(quoted[at - 2, 0] + 1, quoted[at - 1, 0]):
+        to = _put_words(to, 5, quoted[at - 2, 0] + 1, quoted[at - 1, 0], blob, parts, token)
+    for i in range(3):
+        place = at + (2, 4, 8)[i]
+        if _is_there(quoted[place, 0] + 1, quoted[place + 1, 0]):
+            to = _put_words(
+                to, 6 + i, quoted[place, 0] + 1, quoted[place + 1, 0], blob, parts, token
+            )
+    for i in range(3):
+        place = 44 + (0, 4, 5)[i]
+        if _is_there(fields[place, 0], fields[place, 1]):
+            to = _put_words(to, 9 + i, fields[place, 0], fields[place, 1], blob, parts, token)
+    if status:
+        to = _put_whole(to, 12, status, blob, parts, token)
+    for slash in range(protocol, request_end):
+        if _u8(slash) == 0x2F:
+            to = _put_words(to, 13, slash + 1, request_end, blob, parts, token)
+            break
+    service = found[0]
+    service_end = found[1]
+    if _is_there(authority, authority_end):
+        _address(authority, authority_end, found)
+        to = _put_words(to, 14, found[0], found[1], blob, parts, token)
+        if found[2]:
+            to = _put_whole(to, 15, found[2], blob, parts, token)
+    if _is_there(cluster, cluster_end):
+        if direction:
+            word = 16 + direction  # 17 and 18 are the words, and 16 the key
+            at_word = blob + parts[word, 0]
+            to = _put_words(to, 16, at_word, at_word + parts[word, 1], blob, parts, token)
+        if direction != 1 and service_end > service:
+            to = _put_words(to, 19, service, service_end, blob, parts, token)
+    for i in range(4):
+        digits = fields[40 + i, 1] - fields[40 + i, 0]
+        number = _digits(fields[40 + i, 0], digits) if digits < 19 else np.int64(-1)
+        if number >= 0:
+            to = _put_whole(to, 20 + i, number, blob, parts, token)
+    if _is_there(target, path_end):
+        ask = target
+        while ask < path_end and _u8(ask) != 0x3F:
+            ask += 1
+        to = _put_words(to, 24, target, ask, blob, parts, token)
+        if ask < path_end:
+            to = _put_words(to, 25, ask + 1, path_end, blob, parts, token)
+    client = client_end = np.int64(0)
+    if _is_there(peer, peer_end):
+        _address(peer, peer_end, found)
+        client = found[0]
+        client_end = found[1]
+        to = _put_words(to, 26, client, client_end, blob, parts, token)
+    if _is_there(forwarded, forwarded_end):
+        client = forwarded
+        client_end = client
+        while client_end < forwarded_end and _u8(client_end) != 0x2C:
+            client_end += 1
+        while client < client_end and _u8(client) == 0x20:
+            client += 1
+        while client < client_end and _u8(client_end - 1) == 0x20:
+            client_end -= 1
+    if client_end > client:
+        to = _put_words(to, 27, client, client_end, blob, parts, token)
+    to = _put_words(to, 0, start, end, blob, parts, token)
+    to = _copy(to, base + item[AFTER_START], base + item[AFTER_END])
+    return _enclose(to_begin, _put_ids(to, state))
 
 
 # -- items -----------------------------------------------------------------------------------------
@@ -1754,6 +2094,12 @@ def _group_of(row, plan, tokens, seed, keys, groups, group_slots, counts):  # ty
             return np.int64(-1)
         _put64i(to, token[_SIZE])
         to = _put_text(to + 4, token[_FROM], token[_TO], kind)
+    return _numbered(start, to, keys, groups, group_slots, counts)
+
+
+@njit(cache=True, nogil=True)
+def _numbered(start, to, keys, groups, group_slots, counts):  # type: ignore[no-untyped-def]
+    """Return the number of the bytes written at `start`, which are kept where they are new; or -1."""
     hashed = _hash(start, to)
     mask = group_slots.size - 1
     slot = hashed & mask
@@ -1856,7 +2202,8 @@ def read_items(  # type: ignore[no-untyped-def]
     groups,
     group_slots,
     counts,
-    original,
+    blob,
+    parts,
 ):
     """
     Write the records of lines or documents one behind another; what became of each stands in its row.
@@ -1869,12 +2216,13 @@ def read_items(  # type: ignore[no-untyped-def]
         groups: of those values; hash, offset and size each.
         group_slots: numbers of groups by their hash; -1 where there is none.
         counts: how many groups there are, how many bytes of `keys` they take, and how many there are.
-        original: address of the key log.record.original as a field with its tag.
+        blob, parts: keys that lines have of themselves, see `line_batches.py`.
     Returns:
         How many bytes were written.
     """
     tokens = np.zeros((MAX_TOKENS, 5), np.int64)
     state = np.zeros(_STATE, np.int64)
+    fields = np.zeros((50, 2), np.int64)
     found = np.empty(_KEYS_BYTES + 64, np.uint8)
     id_bytes = np.zeros(32, np.uint8)
     names = np.int64(found.ctypes.data)
@@ -1894,7 +2242,9 @@ def read_items(  # type: ignore[no-untyped-def]
         space = what[K_SPACE]
         first = _u8(start)
         if not space and first != 0x7B and not what[K_LOGFMT]:
-            after = _text_line(to, start, end, state, what, layouts, ids, item, base, original)
+            after = _text_line(
+                to, start, end, state, what, layouts, ids, item, base, blob, parts, tokens, fields
+            )
             if after:
                 item[STATUS] = DONE
                 item[OUT_START] = to - out
@@ -1961,6 +2311,358 @@ def read_items(  # type: ignore[no-untyped-def]
     return to - out
 
 
+# -- syslog ----------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def _is_sentence(pos, end):  # type: ignore[no-untyped-def]
+    """Tell for certain that a message is plain words, without header, fields, level or trace."""
+    if pos == end:
+        return False
+    first = _u8(pos)
+    if not (_is_letter(first) or first == 0x2F or first == 0x2A or first == 0x5F or first == 0x2D):
+        return False
+    if first == 0x49 or first == 0x57 or first == 0x45 or first == 0x46 or first == 0x44:
+        if end - pos > 1 and _is_digit(_u8(pos + 1)):
+            return False
+    at = pos
+    while at < end and at < pos + 14 and _u8(at) != 0x20:
+        if not 0x20 < _u8(at) < 0x7F:
+            return False
+        at += 1
+    while at > pos and (_u8(at - 1) == 0x3A or _u8(at - 1) == 0x7C or _u8(at - 1) == 0x2C):
+        at -= 1
+    found, after = _level_at(pos, at)
+    if found and after == at:
+        return False
+    if _names_race(pos, end):
+        return False
+    for at in range(pos, end):
+        byte = _u8(at)
+        if byte == 0x23 and end - at >= 3 and _u8(at + 1) == 0x30 and _u8(at + 2) == 0x31:
+            return False  # a line end as rsyslog writes it
+        if byte == 0x3D and at - pos >= 3:
+            byte = _u8(at - 1)
+            if byte == 0x67 or byte == 0x6C or byte == 0x65:  # may be msg=, level=, lvl=, message=
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _parameters(pos, end, spans):  # type: ignore[no-untyped-def]
+    """
+    Find structured data: element, name and value, from and to, of each parameter.
+
+    Returns how many and where the data end; -1 for Python to read them.
+    """
+    count = 0
+    while pos < end and _u8(pos) == 0x5B:
+        pos += 1
+        element = pos
+        while pos < end and (_is_word(_u8(pos)) or _u8(pos) == 0x40 or _u8(pos) == 0x2D):
+            pos += 1
+        element_end = pos
+        if pos == element:
+            return -1, pos
+        while pos < end and _u8(pos) == 0x20:
+            pos += 1
+            name = pos
+            while pos < end and (_is_word(_u8(pos)) or _u8(pos) == 0x2E or _u8(pos) == 0x2D):
+                pos += 1
+            if pos == name or end - pos < 3 or _u8(pos) != 0x3D or _u8(pos + 1) != 0x22:
+                return -1, pos
+            if count == spans.shape[0]:
+                return -1, pos
+            span = spans[count]
+            span[0] = element
+            span[1] = element_end
+            span[2] = name
+            span[3] = pos
+            pos += 2
+            span[4] = pos
+            while pos < end and _u8(pos) != 0x22:
+                if _u8(pos) == 0x5C or _u8(pos) == 0x5D:
+                    return -1, pos
+                pos += 1
+            span[5] = pos
+            pos += 1
+            count += 1
+        if pos >= end or _u8(pos) != 0x5D:
+            return -1, pos
+        pos += 1
+    return count, pos
+
+
+@njit(cache=True, nogil=True)
+def _what_id(pos, end):  # type: ignore[no-untyped-def]
+    """Return 1 if a name is that of a trace id, 2 of a span id, else 0."""
+    size = end - pos
+    if size < 6 or size > 8:
+        return 0
+    word = np.uint64(0)
+    for i in range(size):
+        byte = _u8(pos + i)
+        if _is_letter(byte):
+            byte |= 0x20
+        word |= np.uint64(byte) << np.uint64(8 * i)
+    if word == 0x64695F6563617274 or word == 0x64692E6563617274 or word == 0x64696563617274:
+        return 1
+    if word == 0x64695F6E617073 or word == 0x64692E6E617073 or word == 0x64696E617073:
+        return 2
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _syslog_frame(pos, end, spans, seconds, frame):  # type: ignore[no-untyped-def]
+    """
+    Read what stands around a message into `frame`: 0 time, 1 to 8 host, app, process and message id
+    (from and to), 9 text, 10 parameters.
+
+    Returns 1; 0 for Python to read it; -1 for a time without a year that is not in `seconds`.
+    """
+    for i in range(11):
+        frame[i] = 0
+    if end - pos > 2 and _u8(pos) == 0x31 and _u8(pos + 1) == 0x20:
+        pos += 2
+        for i in range(5):
+            start = pos
+            while pos < end and _u8(pos) != 0x20:
+                pos += 1
+            if pos >= end or (i and pos == start):
+                return 0
+            is_nothing = pos - start == 1 and _u8(start) == 0x2D
+            if i == 0:
+                if not is_nothing:
+                    frame[0] = _rfc3339(start, pos)
+                    if frame[0] <= 0:
+                        return 0
+            elif not is_nothing:
+                frame[2 * i - 1] = start
+                frame[2 * i] = pos
+            pos += 1
+        if pos < end and _u8(pos) == 0x5B:
+            count, pos = _parameters(pos, end, spans)
+            if count < 0:
+                return 0
+            frame[10] = count
+            if pos < end and _u8(pos) == 0x20:
+                pos += 1
+        elif pos < end and _u8(pos) == 0x2D:
+            pos += 1
+            if pos < end and _u8(pos) == 0x20:
+                pos += 1
+        if end - pos >= 3 and _u8(pos) == 0xEF and _u8(pos + 1) == 0xBB and _u8(pos + 2) == 0xBF:
+            pos += 3
+        if pos < end and _u8(pos) == 0x20:
+            pos += 1
+        frame[9] = pos
+        return 1
+    if end - pos < 22:
+        return 0
+    if _u8(pos + 3) == 0x20 and _u8(pos + 9) == 0x3A and _u8(pos + 12) == 0x3A:
+        if _u8(pos + 15) != 0x20:
+            return 0
+        first = np.int64(_u64(pos))
+        second = np.int64(_u64(pos + 7))
+        for i in range(seconds.shape[0]):
+            if seconds[i, 0] == first and seconds[i, 1] == second:
+                frame[0] = seconds[i, 2]
+                break
+        else:
+            return -1
+        pos += 15
+    elif _u8(pos + 4) == 0x2D and _u8(pos + 10) == 0x54:
+        start = pos
+        while pos < end and _u8(pos) != 0x20:
+            pos += 1
+        frame[0] = _rfc3339(start, pos)
+    if frame[0] <= 0 or pos >= end:
+        return 0
+    pos += 1
+    frame[1] = pos
+    while pos < end and _u8(pos) != 0x20:
+        pos += 1
+    frame[2] = pos
+    if pos == frame[1] or pos >= end or _u8(pos - 1) == 0x3A or _u8(pos - 1) == 0x5D:
+        return 0
+    pos += 1
+    return _tag(pos, end, frame)
+
+
+@njit(cache=True, nogil=True)
+def _tag(pos, end, frame):  # type: ignore[no-untyped-def]
+    """Read the program's name and process id before the text, as far as they are there."""
+    frame[9] = pos
+    colon = pos
+    bracket = np.int64(0)
+    while colon < end and colon < pos + 128 and _u8(colon) != 0x3A:
+        byte = _u8(colon)
+        if byte >= 0x7F or byte < 0x20:
+            return 0
+        if byte == 0x5B and not bracket:
+            bracket = colon
+        colon += 1
+    if colon == pos or colon >= end or colon >= pos + 128:
+        return 1
+    if _u8(pos) == 0x20 or _u8(pos) == 0x2F or _u8(colon - 1) == 0x20:
+        return 0
+    for at in range(pos, colon):
+        if _u8(at) == 0x20:
+            return 1
+    if bracket and _u8(colon - 1) != 0x5D:
+        return 1
+    frame[3] = pos
+    frame[4] = bracket if bracket else colon
+    if bracket:
+        frame[5] = bracket + 1
+        frame[6] = colon - 1
+    frame[9] = colon + 1
+    if colon + 1 < end and _u8(colon + 1) == 0x20:
+        frame[9] += 1
+    return 1
+
+
+@njit(cache=True, nogil=True)
+def _put_parameter(to, span, blob, parts, token, scratch):  # type: ignore[no-untyped-def]
+    """Write a parameter as the attribute syslog.structured_data.<element>.<name>."""
+    size = parts[3, 1] + span[1] - span[0] + 1 + span[3] - span[2]
+    _put8(scratch, 0x0A)
+    key = _put_varint(scratch + 1, size)
+    key = _copy(key, blob + parts[3, 0], blob + parts[3, 0] + parts[3, 1])
+    key = _copy(key, span[0], span[1])
+    _put8(key, 0x2E)
+    key = _copy(key + 1, span[2], span[3])
+    token[_KIND] = _TEXT
+    token[_FROM] = span[4]
+    token[_TO] = span[5]
+    token[_SIZE] = span[5] - span[4]
+    return _put_attribute(to, scratch, key, token)
+
+
+@njit(cache=True, nogil=True)
+def _message(  # type: ignore[no-untyped-def]
+    to, pos, end, priority, frame, spans, state, blob, parts, token, scratch, ids
+):
+    """Write the record of a message that is a sentence; 0 for Python to write it."""
+    state[_S_NUMBER] = parts[12 + (priority & 7), 2]
+    state[_S_WORD] = blob + parts[12 + (priority & 7), 0]
+    state[_S_WORD_END] = state[_S_WORD] + parts[12 + (priority & 7), 1]
+    state[_S_TRACE] = 0
+    state[_S_SPAN] = 0
+    state[_S_BODY] = pos
+    state[_S_BODY_END] = end
+    state[_S_BODY_SIZE] = end - pos
+    state[_S_BODY_KIND] = _TEXT
+    traced = spanned = False
+    for i in range(frame[10]):
+        what = _what_id(spans[i, 2], spans[i, 3])
+        if what == 1:
+            if traced or not _put_trace(ids, spans[i, 4], spans[i, 5] - spans[i, 4]):
+                return np.int64(0)
+            traced = True
+        elif what == 2:
+            if spanned or spans[i, 5] - spans[i, 4] != 16 or not _put_hex(ids + 16, spans[i, 4], 8):
+                return np.int64(0)
+            spanned = True
+    if traced:
+        state[_S_TRACE] = ids
+        if spanned:
+            state[_S_SPAN] = ids + 16
+    start = to
+    to = _put_head(to + 3, state)
+    facility = 20 + (priority >> 3)
+    to = _copy(to, blob + parts[facility, 0], blob + parts[facility, 0] + parts[facility, 1])
+    digits = frame[6] - frame[5]
+    if digits:
+        number = _digits(frame[5], digits) if digits < 10 else np.int64(-1)
+        if number >= 0:
+            to = _put_whole(to, 0, number, blob, parts, token)
+        elif not _is_ascii(frame[5], frame[6]):
+            return np.int64(0)
+        else:
+            to = _put_words(to, 1, frame[5], frame[6], blob, parts, token)
+    if frame[8] > frame[7]:
+        to = _put_words(to, 2, frame[7], frame[8], blob, parts, token)
+    for i in range(frame[10]):
+        if spans[i, 3] - spans[i, 2] + spans[i, 1] - spans[i, 0] > 1000:
+            return np.int64(0)
+        to = _put_parameter(to, spans[i], blob, parts, token, scratch)
+    return _enclose(start, _put_ids(to, state))
+
+
+@njit(cache=True, nogil=True)
+def read_syslog(  # type: ignore[no-untyped-def]
+    items, seconds, received_unix_ns, base, out, out_size, keys, groups, group_slots, counts,
+    blob, parts,
+):  # fmt: skip
+    """
+    Write the records of syslog messages, as `read_items` does those of lines.
+
+    Args:
+        seconds: times without a year, their first and last eight bytes as numbers, and their instant.
+        parts: where in `blob` keys and words stand, see `syslog_batches.py`.
+    Returns:
+        How many bytes were written. An unknown time has UNKNOWN_KEYS, and stands at OUT_START of the
+        input; a group is the name of the program and that of the host.
+    """
+    state = np.zeros(_STATE, np.int64)
+    tokens = np.zeros((1, 5), np.int64)
+    spans = np.zeros((32, 6), np.int64)
+    frame = np.zeros(11, np.int64)
+    key_bytes = np.empty(1200, np.uint8)
+    scratch = np.int64(key_bytes.ctypes.data)
+    id_bytes = np.zeros(32, np.uint8)
+    ids = np.int64(id_bytes.ctypes.data)
+    state[_S_OBSERVED] = received_unix_ns
+    to = out
+    for i in range(items.shape[0]):
+        item = items[i]
+        item[STATUS] = UNDECIDED
+        pos = base + item[START]
+        end = base + item[END]
+        while end > pos and (
+            _u8(end - 1) == 0x20 or _u8(end - 1) == 10 or _u8(end - 1) == 13 or _u8(end - 1) == 0
+        ):
+            end -= 1
+        if end - pos < 8 or to + 6 * (end - pos) + LINE_ROOM > out + out_size:
+            continue
+        close = pos + 2
+        while close < pos + 5 and _u8(close) != 0x3E:
+            close += 1
+        if _u8(pos) != 0x3C or close == pos + 5 or not _is_utf8(pos, end):
+            continue
+        priority = _digits(pos + 1, close - pos - 1)
+        if not 0 <= priority < 192:
+            continue
+        done = _syslog_frame(close + 1, end, spans, seconds, frame)
+        if done < 0:
+            item[STATUS] = UNKNOWN_KEYS
+            item[OUT_START] = close + 1 - base
+        if done <= 0 or not _is_sentence(frame[9], end):
+            continue
+        size = frame[2] - frame[1] + frame[4] - frame[3]
+        start = keys + counts[1]
+        if size > 1000 or start + size + 32 > keys + counts[2]:
+            continue
+        _put64i(start, frame[4] - frame[3])
+        key = _copy(start + 4, frame[3], frame[4])
+        key = _copy(key, frame[1], frame[2])
+        group = _numbered(start, key, keys, groups, group_slots, counts)
+        if group < 0:
+            continue
+        item[GROUP] = group
+        state[_S_TIME] = frame[0] if frame[0] else received_unix_ns
+        after = _message(
+            to, frame[9], end, priority, frame, spans, state, blob, parts, tokens[0], scratch, ids
+        )
+        if after:
+            item[STATUS] = DONE
+            item[OUT_START] = to - out
+            item[OUT_END] = after - out
+            to = after
+    return to - out
+
+
 # -- requests --------------------------------------------------------------------------------------
 
 
@@ -2007,14 +2709,14 @@ def _field(pos, end):  # type: ignore[no-untyped-def]
     pos += 1
     value = np.uint64(0)
     shift = np.uint64(0)
-    while pos < end and shift < 63:
+    while pos < end and shift < 64:
         byte = _u8(pos)
         pos += 1
         value |= np.uint64(byte & 0x7F) << shift
         if byte < 0x80:
             number = np.int64(value)
             if tag & 7 == 2:
-                return (tag if number <= end - pos else np.int64(-1)), number, pos
+                return (tag if 0 <= number <= end - pos else np.int64(-1)), number, pos
             return (tag if tag & 7 == 0 else np.int64(-1)), number, pos
         shift += np.uint64(7)
     return np.int64(-1), np.int64(0), pos
@@ -2079,9 +2781,9 @@ def _push_entry(base, pos, end, item, pairs, number, n_pairs):  # type: ignore[n
             stop = pos + length
             while pos < stop:
                 tag, value, pos = _field(pos, stop)
-                if tag == 0x08 and value < 9_000_000_000:
+                if tag == 0x08 and 0 < value < 9_000_000_000 and not item[TIME]:
                     item[TIME] += value * 1_000_000_000
-                elif tag == 0x10 and value < 1_000_000_000:
+                elif tag == 0x10 and 0 <= value < 1_000_000_000 and item[TIME] % 1_000_000_000 == 0:
                     item[TIME] += value
                 else:
                     return np.int64(-1)
@@ -2106,8 +2808,6 @@ def _push_entry(base, pos, end, item, pairs, number, n_pairs):  # type: ignore[n
                 pair[column] = pos - base
                 pair[column + 1] = pos + length - base
                 pos += length
-        elif tag == 0x20:
-            continue  # the hash of the labels, which Loki's own senders add
-        else:
+        elif tag < 0 or tag & 7 == 2:
             return np.int64(-1)
     return n_pairs

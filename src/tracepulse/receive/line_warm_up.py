@@ -14,17 +14,25 @@ from pathlib import Path
 from tracepulse.receive import line_kernel
 from tracepulse.receive.line_batches import set_ready
 from tracepulse.receive.line_readers import LineReaders
+from tracepulse.receive.log_writer import LogWriter
 from tracepulse.receive.loki_push import read_push
+from tracepulse.receive.splunk_events import read_events
+from tracepulse.receive.syslog import SyslogReader
 
 __all__ = ["compile_apart", "warm_up"]
 
 _PUSH = b'{"streams":[{"stream":{"app":"a"},"values":[["1700000000000000000","a b"]]}]}'
+_EVENT = b'{"event":"a b"}'
+_MESSAGE = b"<13>1 2026-11-22T10:00:00Z host app 1 - - a b"
 
 
 def warm_up() -> None:
     """Run every loop once, and have them used from now on."""
     set_ready()
     read_push(_PUSH, True, LineReaders(), 1)
+    read_push(b"", False, LineReaders(), 1)
+    read_events(_EVENT, {}, LineReaders(), 1)
+    SyslogReader(1).add_all(LogWriter(), [_MESSAGE], "", 1)
 
 
 def compile_apart() -> None:

@@ -8,13 +8,16 @@ make the whole request unreadable.
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.limits import SERVER_LIMITS
+from tracepulse.receive.line_batches import Cells, address
+from tracepulse.receive.line_kernel import END, ITEM_COLUMNS, START, TIME, split_push
 
-__all__ = ["protobuf_streams"]
+__all__ = ["packed_streams", "protobuf_streams"]
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _MESSAGES: dict[str, tuple[tuple[str, int, Any, str], ...]] = {
@@ -95,6 +98,35 @@ def protobuf_streams(
                 for entry in stream.entries
             ],
         )
+
+
+def packed_streams(
+    body: bytes,
+) -> Iterator[tuple[str, list[tuple[int, str, dict[str, str] | None]]]]:
+    """Yield what `protobuf_streams` does, with the fields found by the compiled loop."""
+    size = len(body)
+    most = (min(size // 2, SERVER_LIMITS.containers), min(size // 2, SERVER_LIMITS.records))
+    streams: Cells = np.empty((most[0] + 1, 3), np.int64)
+    items: Cells = np.empty((most[1] + 1, ITEM_COLUMNS), np.int64)
+    pairs: Cells = np.empty((min(size // 2, _MOST_PAIRS) + 1, 5), np.int64)
+    data = np.frombuffer(body or b"\0", np.uint8)
+    n_streams, n_items, n_pairs = split_push(address(data), size, streams, items, pairs)
+    if n_streams < 0:
+        yield from protobuf_streams(body)
+        return
+    metadata: dict[int, dict[str, str]] = {}
+    for entry, name, name_end, value, value_end in pairs[:n_pairs].tolist():
+        key = body[name:name_end].decode(errors="replace")
+        metadata.setdefault(entry, {})[key] = body[value:value_end].decode(errors="replace")
+    times = items[:n_items, TIME].tolist()
+    places = items[:n_items, START : END + 1].tolist()
+    entries = [
+        (time_unix_ns, body[start:end].decode(errors="replace"), metadata.get(at))
+        for at, (time_unix_ns, (start, end)) in enumerate(zip(times, places, strict=True))
+    ]
+    ends = [*streams[1:n_streams, 2].tolist(), *[n_items] * (n_streams > 0)]
+    for (start, stop, first), end in zip(streams[:n_streams].tolist(), ends, strict=True):
+        yield body[start:stop].decode(errors="replace"), entries[first:end]
 
 
 def _count(body: bytes) -> None:

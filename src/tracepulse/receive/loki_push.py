@@ -7,9 +7,9 @@ https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs and pk
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from tracepulse.errors import MalformedBody
 from tracepulse.receive.any_value import plain_text
@@ -21,7 +21,7 @@ from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import number_unix_ns, rfc3339_unix_ns
 from tracepulse.receive.loki_labels import LabelsError, parsed_labels
-from tracepulse.receive.loki_protobuf import protobuf_streams
+from tracepulse.receive.loki_protobuf import packed_streams, protobuf_streams
 from tracepulse.receive.resource_names import resource_name
 from tracepulse.receive.sent_logs import Known, SentLogs
 from tracepulse.receive.service_names import service_name
@@ -35,6 +35,9 @@ BAD_LABELS, BAD_TIME, BAD_ENTRY = "labels", "timestamp", "entry"
 Entry = tuple[Any, Any, Any]
 """Time (text or number of ns), line, and structured metadata or None; as yet unchecked."""
 
+_Good = tuple[int, str, dict[str, Any] | None]
+"""An entry that can be used: ns since 1970, line, structured metadata."""
+
 _LEVEL_LABELS = ("level", "severity", "severity_text", "lvl", "loglevel", "detected_level")
 _TRACE_LABELS = ("trace_id", "traceid", "traceID", "trace.id", "TraceID")
 _SPAN_LABELS = ("span_id", "spanid", "spanID", "span.id", "SpanID")
@@ -43,6 +46,7 @@ _REMEMBERED_LABELS, _REMEMBERED_CHARACTERS = 64, 2048
 _SOONEST_NS = 10**17
 """Smaller numbers than this (1973) are taken for seconds, milliseconds or microseconds."""
 _LATEST_NS = 2**63
+_NO_TRACE, _NO_SPAN = bytes(16), bytes(8)
 
 
 class LokiPush(NamedTuple):
@@ -78,27 +82,19 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
     """
     logs, refusals = SentLogs(), _Refusals()
     lines = Lines(logs, readers, received_unix_ns) if is_ready() else None
-    streams = _json_streams(body, refusals) if as_json else protobuf_streams(body)
+    if as_json:
+        streams = _json_streams(body, refusals)
+    else:
+        streams = packed_streams(body) if lines is not None else protobuf_streams(body)
     for labels, entries in streams:
         try:
             stream = _stream(labels)
         except LabelsError as error:
             refusals.add(BAD_LABELS, f"labels: {error}", len(entries))
             continue
-        good = list(_checked(entries, refusals))
-        texts = [line for _, line, _ in good]
-        sender = f"loki/{stream.service}"
-        if lines is not None:
-            lines.begin(sender, texts, stream)
-            for time_unix_ns, line, metadata in good:
-                known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
-                lines.add(line, time_unix_ns, known, attributes)
-            continue
-        lent = readers.lend(sender, texts, received_unix_ns)
-        for time_unix_ns, line, metadata in good:
-            known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
-            logs.add_line(known, lent.reader, line, time_unix_ns, attributes)
-        readers.take_back(lent)
+        good = [_quickly(entry) or _checked(entry, refusals) for entry in entries]
+        usable = cast("list[_Good]", good if None not in good else list(filter(None, good)))
+        _read(usable, stream, logs, lines, readers, received_unix_ns)
     if lines is not None:
         lines.write()
     return LokiPush(
@@ -106,7 +102,35 @@ def read_push(body: bytes, as_json: bool, readers: LineReaders, received_unix_ns
     )
 
 
-def _json_streams(body: bytes, refusals: _Refusals) -> Iterator[tuple[Any, list[Entry]]]:
+def _read(
+    entries: list[_Good],
+    stream: Known,
+    logs: SentLogs,
+    lines: Lines | None,
+    readers: LineReaders,
+    received_unix_ns: int,
+) -> None:
+    """Add the records of a stream's entries, or the lines to those that are read together."""
+    texts = [line for _, line, _ in entries]
+    sender = f"loki/{stream.service}"
+    if lines is None:
+        lent = readers.lend(sender, texts, received_unix_ns)
+        for time_unix_ns, line, metadata in entries:
+            known, attributes = _with_metadata(stream, metadata) if metadata else (stream, ())
+            logs.add_line(known, lent.reader, line, time_unix_ns, attributes)
+        readers.take_back(lent)
+        return
+    lines.begin(sender, texts, stream)
+    for time_unix_ns, line, metadata in entries:
+        ids = _ids_alone(metadata) if metadata else b""
+        if ids is not None or metadata is None:
+            lines.add_with_ids(line, time_unix_ns, stream, ids or b"")
+        else:
+            known, attributes = _with_metadata(stream, metadata)
+            lines.add(line, time_unix_ns, known, attributes)
+
+
+def _json_streams(body: bytes, refusals: _Refusals) -> Iterator[tuple[Any, list[Any]]]:
     """Yield labels and entries of each stream: of v1 (`stream`, `values`) or v0 (`labels`, `entries`)."""
     message = decode_json_leniently(body)
     streams = message.get("streams") if isinstance(message, dict) else None
@@ -123,7 +147,50 @@ def _json_streams(body: bytes, refusals: _Refusals) -> Iterator[tuple[Any, list[
             refusals.add(BAD_ENTRY, 'a stream has no list "values"')
             continue
         labels = stream.get("stream", stream.get("labels"))
-        yield labels, [_json_entry(value) for value in values]
+        yield labels, values
+
+
+def _quickly(entry: Any) -> _Good | None:
+    """Return an entry in the usual form: time as 19 digits, line, and perhaps metadata."""
+    size = len(entry) if type(entry) is list else 0
+    if size == 3:
+        time, line, metadata = entry
+        if type(metadata) is not dict:
+            return None
+    elif size == 2:
+        time, line = entry
+        metadata = None
+    else:
+        return None
+    if type(time) is not str or type(line) is not str or len(time) != 19:
+        return None
+    if len(line) > SERVER_LIMITS.record_bytes or not (time.isascii() and time.isdigit()):
+        return None
+    time_unix_ns = int(time)
+    if not _SOONEST_NS <= time_unix_ns < _LATEST_NS:
+        return None
+    return time_unix_ns, line, metadata
+
+
+def _checked(value: Any, refusals: _Refusals) -> _Good | None:
+    """Return an entry; None for one that cannot be used, which is counted."""
+    time, line, metadata = value if type(value) is tuple else _json_entry(value)
+    if type(line) is not str:
+        refusals.add(BAD_ENTRY, 'an entry is not ["<ns>", "<line>", {metadata}]')
+        return None
+    if len(line) > SERVER_LIMITS.record_bytes:
+        refusals.add("record_size", f"a line of {len(line):,} characters")
+        return None
+    if metadata is not None and type(metadata) is not dict:
+        refusals.add(BAD_ENTRY, "structured metadata is not an object")
+        return None
+    time_unix_ns = time if type(time) is int else _time_in(time)
+    if not 0 < time_unix_ns < _LATEST_NS:
+        refusals.add(BAD_TIME, f"timestamp {plain_text(time)[:40]!r} is not nanoseconds since 1970")
+        return None
+    if time_unix_ns < _SOONEST_NS:
+        time_unix_ns = number_unix_ns(time_unix_ns) or time_unix_ns
+    return time_unix_ns, line, metadata
 
 
 def _json_entry(value: Any) -> Entry:
@@ -135,30 +202,6 @@ def _json_entry(value: Any) -> Entry:
     if type(value) is dict:
         return value.get("ts", value.get("timestamp")), value.get("line"), None
     return None, None, None
-
-
-def _checked(
-    entries: Iterable[Entry], refusals: _Refusals
-) -> Iterator[tuple[int, str, dict[str, Any] | None]]:
-    for time, line, metadata in entries:
-        if type(line) is not str:
-            refusals.add(BAD_ENTRY, 'an entry is not ["<ns>", "<line>", {metadata}]')
-            continue
-        if len(line) > SERVER_LIMITS.record_bytes:
-            refusals.add("record_size", f"a line of {len(line):,} characters")
-            continue
-        if metadata is not None and type(metadata) is not dict:
-            refusals.add(BAD_ENTRY, "structured metadata is not an object")
-            continue
-        time_unix_ns = time if type(time) is int else _time_in(time)
-        if not 0 < time_unix_ns < _LATEST_NS:
-            refusals.add(
-                BAD_TIME, f"timestamp {plain_text(time)[:40]!r} is not nanoseconds since 1970"
-            )
-            continue
-        if time_unix_ns < _SOONEST_NS:
-            time_unix_ns = number_unix_ns(time_unix_ns) or time_unix_ns
-        yield time_unix_ns, line, metadata
 
 
 def _time_in(value: Any) -> int:
@@ -227,6 +270,25 @@ def _metadata(names: tuple[str, ...]) -> _Metadata:
     )
     others = [(name, resource_name(name)) for name in names if name not in (level, trace, span)]
     return _Metadata(level, trace, span, tuple(others))
+
+
+def _ids_alone(metadata: dict[str, Any]) -> bytes | None:
+    """Return trace and span, 24 bytes, where the metadata are these in their usual form; else None."""
+    if len(metadata) != 2:
+        return None
+    meant = _metadata(tuple(metadata))
+    if not (meant.trace and meant.span):
+        return None
+    trace, span = metadata[meant.trace], metadata[meant.span]
+    if type(trace) is not str or type(span) is not str or len(trace) != 32 or len(span) != 16:
+        return None
+    try:
+        ids = bytes.fromhex(trace + span)
+    except ValueError:
+        return None
+    if len(ids) != 24 or ids[:16] == _NO_TRACE or ids[16:] == _NO_SPAN:
+        return None
+    return ids
 
 
 def _with_metadata(stream: Known, metadata: dict[str, Any]) -> tuple[Known, list[tuple[str, Any]]]:

@@ -19,26 +19,27 @@ from typing import Any
 from zlib import crc32
 
 from tracepulse.receive.access_records import envoy_time_unix_ns
+from tracepulse.receive.line_batches import is_ready
 from tracepulse.receive.log_entries import Entry, LineReader
 from tracepulse.receive.log_fields import span_id, trace_id
 from tracepulse.receive.log_times import TIME_LAYOUTS, InstantReader, rfc3339_unix_ns
 from tracepulse.receive.log_writer import LogWriter
 from tracepulse.receive.severities import SYSLOG_SEVERITIES, severity_of_word
+from tracepulse.receive.syslog_batches import (
+    FACILITIES,
+    SEVERITY_NAMES,
+    SyslogTimes,
+    read_messages,
+)
 from tracepulse.receive.syslog_framing import MAX_MESSAGE_BYTES
 
 __all__ = ["SyslogReader", "local_zone"]
 
-_FACILITIES = (
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
-    "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
-    "local5", "local6", "local7",
-)  # fmt: skip
-_SEVERITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-_GRAVITIES = tuple(zip(SYSLOG_SEVERITIES, _SEVERITIES, strict=True))
+_GRAVITIES = tuple(zip(SYSLOG_SEVERITIES, SEVERITY_NAMES, strict=True))
 _PRIORITIES = {f"<{number}>": number for number in range(192)} | {
     f"<{number:0{width}}>": number for number in range(100) for width in (2, 3)
 }
-_FACILITY_ATTRIBUTES = tuple(("syslog.facility", name) for name in _FACILITIES)
+_FACILITY_ATTRIBUTES = tuple(("syslog.facility", name) for name in FACILITIES)
 _OPENING = ("", "{", "[", "(", "<", "@", '"', "'")
 _LETTERED_LEVELS = ("I", "W", "E", "F", "D")
 """As klog's lines begin, I0305 10:00:00."""
@@ -85,11 +86,13 @@ class SyslogReader:
     _times: list[InstantReader] = field(default_factory=list)
     _seconds: dict[str, int] = field(default_factory=dict)
     """Instants of today's times without a year."""
+    _known_times: SyslogTimes = field(init=False)
 
     def __post_init__(self) -> None:
         self._readers = [LineReader(self.reference_unix_ns) for _ in range(_READERS)]
         self._logfmt = LineReader(self.reference_unix_ns)
         self._logfmt.learn(_LOGFMT_SAMPLE)
+        self._known_times = SyslogTimes(lambda time, now: self._nearest(time, "", now))
         self._begin_day(self.reference_unix_ns)
 
     def _begin_day(self, now_unix_ns: int) -> None:
@@ -98,6 +101,26 @@ class SyslogReader:
         zones = [UTC] if self.local_zone is UTC else [UTC, self.local_zone]
         self._times = [InstantReader(_WITHOUT_YEAR, now_unix_ns, zone) for zone in zones]
         self._seconds.clear()
+        self._known_times.forget()
+
+    def add_all(
+        self, writer: LogWriter, messages: Sequence[bytes], sender: str, received_unix_ns: int
+    ) -> None:
+        """Add the records of messages, each as `add` does: those that are plain, by compiled loops."""
+        if received_unix_ns - self.reference_unix_ns > _DAY_NS:
+            self._begin_day(received_unix_ns)
+        if not is_ready():
+            for raw in messages:
+                self.add(writer, raw, sender, received_unix_ns)
+            return
+        records = read_messages(messages, self._known_times, received_unix_ns)
+        for raw, written in zip(messages, records, strict=True):
+            if written is None:
+                self.add(writer, raw, sender, received_unix_ns)
+                continue
+            host = ("host.name", written.host or sender)
+            resource = (("service.name", written.app), host) if written.app else (host,)
+            writer.add_written(resource, written.record, 1)
 
     def add(self, writer: LogWriter, raw: bytes, sender: str, received_unix_ns: int) -> None:
         """
@@ -195,6 +218,7 @@ class SyslogReader:
             base = min(instants, key=lambda each: abs(each - received_unix_ns), default=0)
             if len(self._seconds) >= _REMEMBERED_SECONDS:
                 self._seconds.clear()
+                self._known_times.forget()
             self._seconds[whole] = base
         return base + int(fraction.ljust(9, "0")) if base and fraction else base
 
@@ -318,7 +342,7 @@ def _attributes(message: _Message, entry: Entry, priority: int | None) -> list[t
     if priority is not None:
         attributes.append(_FACILITY_ATTRIBUTES[priority >> 3])
         if entry.severity_number:
-            attributes.append(("syslog.severity", _SEVERITIES[priority & 7]))
+            attributes.append(("syslog.severity", SEVERITY_NAMES[priority & 7]))
     if message.pid:
         numeric = message.pid.isdecimal() and len(message.pid) < 10
         attributes.append(

@@ -246,8 +246,7 @@ class SyslogListener(asyncio.DatagramProtocol):
             return
         writer = LogWriter()
         received_unix_ns = self._receiver.clock.now_unix_ns()
-        for message in messages:
-            self._reader.add(writer, message, address, received_unix_ns)
+        self._reader.add_all(writer, messages, address, received_unix_ns)
         rejected = Counter({_OVERFLOW: dropped} if dropped else {})
         converted = Converted("logs", writer.to_bytes(), rejected)
         try:
