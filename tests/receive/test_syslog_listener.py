@@ -348,3 +348,39 @@ def test_logger_of_util_linux(options: list[str]) -> None:
     kept = asyncio.run(scenario())
     assert kept.bodies == ["it failed"]
     assert kept.hosts == [socket.gethostname().partition(".")[0]]
+
+
+@pytest.mark.parametrize("idle_s", [0.0, 3600.0])
+@pytest.mark.parametrize(("in_all", "per_host"), [(3, 2), (100, 2)])
+def test_silent_connections_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, idle_s: float, in_all: int, per_host: int
+) -> None:
+    """Of the host with the most connections the one that was silent for longest, once it is long."""
+    monkeypatch.setattr(syslog_listener, "IDLE_S", idle_s)
+    monkeypatch.setattr(syslog_listener, "MAX_CONNECTIONS", in_all)
+    monkeypatch.setattr(syslog_listener, "MAX_CONNECTIONS_PER_HOST", per_host)
+    comer = "127.0.0.3" if in_all == 3 else HERE
+
+    async def scenario() -> tuple[Kept, IngestCounters]:
+        kept, counters = Kept(), IngestCounters()
+        async with _listening(kept, counters) as port:
+            await _send_tcp(port, b"<14>alone", THERE)
+            first = await asyncio.open_connection(HERE, port, local_addr=(HERE, 0))
+            first[1].write(b"<14>oldest\n<14>its rest")
+            await kept.until(lambda k: "oldest" in k.bodies)
+            await _send_tcp(port, b"<14>younger\n")
+            await kept.until(lambda k: "younger" in k.bodies)
+            await asyncio.sleep(4 * syslog_listener._GATHER_S)  # all are read from again
+            await _send_tcp(port, b"<14>the newcomer\n", comer)
+            if not idle_s:
+                assert b"" == await first[0].read()
+                await kept.until(lambda k: "the newcomer" in k.bodies)
+            else:
+                refused = counters.answered
+                await kept.until(lambda _: refused["syslog", "too_many_connections"] == 1)
+        return kept, counters
+
+    kept, counters = asyncio.run(scenario())
+    assert {"oldest", "its rest", "younger", "alone"} <= set(kept.bodies)
+    assert ("the newcomer" in kept.bodies) == (not idle_s)
+    assert (not idle_s) == counters.answered["syslog", "silent_closed"]

@@ -4,6 +4,8 @@ Syslog over TCP and UDP on one address.
 Nobody who sends can take more than a share: a host has one batch in hand at a time however many
 connections it opens, a batch is small, and what waits is bounded for each host and in all. A TCP
 sender is held back by not being read; UDP cannot be, so what finds no room is dropped and counted.
+A connection may be silent for as long as it likes, until another needs its place: senders notice that a
+connection was closed only when they write, and may lose what they wrote.
 
 Syslog has no answers: what was read from a connection and not yet stored when the process is killed is lost,
 a few hundred milliseconds of it.
@@ -39,6 +41,8 @@ _GATHER_S = 0.05
 """How long a quiet sender's messages are gathered, so that a batch is worth a write."""
 MAX_CONNECTIONS = 1024
 MAX_CONNECTIONS_PER_HOST = 128
+IDLE_S = 60.0
+"""A connection that was silent for so long makes room for another when there is none."""
 MAX_QUEUED_BYTES_PER_HOST = 1024 * 1024
 """UDP messages that wait. A host that is not known yet is refused beyond MAX_UDP_HOSTS of them."""
 MAX_UDP_HOSTS = 256
@@ -77,8 +81,9 @@ class SyslogListener(asyncio.DatagramProtocol):
         self._reader = SyslogReader(receiver.clock.now_unix_ns(), local_zone())
         self._hosts: dict[str, _Host] = {}
         self._connections: set[asyncio.Task[None]] = set()
-        self._waiting: set[asyncio.Task[None]] = set()
-        """Those of them that have stored all that they read."""
+        self._waiting: dict[asyncio.Task[None], tuple[str, float]] = {}
+        """Those of them that have stored all that they read: whose they are and since when, on the event
+        loop's clock; the first has waited for longest."""
         self._queues: dict[str, _Queue] = {}
         self._arrived = asyncio.Event()
         self._dropped = 0
@@ -110,10 +115,7 @@ class SyslogListener(asyncio.DatagramProtocol):
         peer = writer.get_extra_info("peername")
         address = str(peer[0]) if peer else ""
         host = self._hosts.setdefault(address, _Host())
-        if (
-            len(self._connections) >= MAX_CONNECTIONS
-            or host.connections >= MAX_CONNECTIONS_PER_HOST
-        ):
+        if not self._has_room(address, host):
             self._receiver.counters.refuse("syslog", "too_many_connections")
             if not host.connections:
                 self._hosts.pop(address, None)
@@ -145,11 +147,11 @@ class SyslogListener(asyncio.DatagramProtocol):
         task: asyncio.Task[None],
     ) -> None:
         while not self._stop.is_set():
-            self._waiting.add(task)
+            self._waiting[task] = address, asyncio.get_running_loop().time()
             try:
                 data = await reader.read(_READ_BYTES)
             finally:
-                self._waiting.discard(task)
+                self._waiting.pop(task, None)
             if not data:
                 return
             messages = framing.feed(data)
@@ -158,6 +160,26 @@ class SyslogListener(asyncio.DatagramProtocol):
                     await self._store_patiently(messages[start : start + _BATCH_MESSAGES], address)
             if len(data) < _READ_BYTES:
                 await asyncio.sleep(_GATHER_S)
+
+    def _has_room(self, address: str, host: _Host) -> bool:
+        """Tell whether one more connection of a host finds room, which a silent one may have to make."""
+        if host.connections >= MAX_CONNECTIONS_PER_HOST:
+            return self._close_silent(address)
+        if len(self._connections) < MAX_CONNECTIONS:
+            return True
+        # The host that has the most gives up one; of a host with few, a silent one is no burden.
+        by_number = sorted(self._hosts, key=lambda each: -self._hosts[each].connections)
+        return any(self._close_silent(each) for each in by_number)
+
+    def _close_silent(self, address: str) -> bool:
+        """Close the connection of a host that was silent for longest, if that is long enough."""
+        oldest = next((each for each in self._waiting.items() if each[1][0] == address), None)
+        if oldest is None or asyncio.get_running_loop().time() - oldest[1][1] < IDLE_S:
+            return False
+        del self._waiting[oldest[0]]
+        oldest[0].cancel()
+        self._receiver.counters.answered["syslog", "silent_closed"] += 1
+        return True
 
     # UDP
 
