@@ -3,7 +3,12 @@ const { BatchRecorder, ExplicitContext, Tracer, jsonEncoder, Annotation } = requ
 const { HttpLogger } = require("zipkin-transport-http");
 
 const [url, count] = process.argv.slice(2);
+let underWay = 0;
 const log = new HttpLogger({
+  fetchImplementation: (...request) => {
+    underWay += 1;
+    return fetch(...request);
+  },
   endpoint: `${url}/api/v2/spans`,
   jsonEncoder: jsonEncoder.JSON_V2,
   httpInterval: 100,
@@ -34,7 +39,11 @@ for (let number = 1; number < Number(count); number += 1) {
 }
 tracer.setId(root);
 tracer.recordAnnotation(new Annotation.ServerSend());
-setTimeout(() => {
-  console.log(JSON.stringify({ trace_id: root.traceId }));
-  process.exit(0);
-}, 1_000);
+log.on("success", () => {
+  underWay -= 1;
+  if (underWay === 0 && log.queue.length === 0) {
+    console.log(JSON.stringify({ trace_id: root.traceId }));
+    process.exit(0);
+  }
+});
+setTimeout(() => process.exit(2), 50_000);
