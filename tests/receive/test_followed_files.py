@@ -274,6 +274,56 @@ def test_a_file_copied_and_cut_off_is_read_anew(tmp_path: Path, count: int) -> N
     assert _lines(*range(20, 20 + count)) == hand.bodies()
 
 
+@pytest.mark.parametrize("at_look", ["never", "before the cut", "after it", "restart", "crash"])
+@pytest.mark.parametrize("unread", [0, 5])
+def test_a_copy_that_a_rotation_makes_brings_what_was_not_read_yet(
+    tmp_path: Path, at_look: str, unread: int
+) -> None:
+    """It matches the pattern too: none of its lines comes twice, and none that it alone has is missed."""
+    path = tmp_path / "a.log"
+    _write(path, *range(20))
+    hand = _ByHand(tmp_path, "a.log*")
+    hand.pass_time()
+    bodies = hand.bodies()
+    for turn in range(1, 4):
+        first = turn * 100
+        _write(path, *range(first, first + unread))
+        if turn > 1:
+            os.replace(tmp_path / "a.log.1", tmp_path / f"a.log.{turn}")
+        shutil.copy(path, tmp_path / "a.log.1")
+        if at_look == "before the cut":
+            hand.pass_time()
+        if at_look == "restart":
+            hand.files.stop()
+            hand.files.look()
+        if at_look in ("restart", "crash"):
+            bodies += hand.bodies()
+            hand.crash()
+        os.truncate(path, 0)
+        if at_look in ("restart", "crash"):
+            hand = _ByHand(tmp_path, "a.log*")
+        if at_look == "after it":
+            hand.pass_time()
+        _write(path, *range(first + 50, first + 60))
+        hand.pass_time(70.0)
+        hand.pass_time()
+    bodies += hand.bodies()
+    numbers = [
+        n for turn in (100, 200, 300) for n in (*range(unread), *range(50, 60)) for n in [turn + n]
+    ]
+    assert sorted(_lines(*range(20), *numbers)) == sorted(bodies)
+
+
+def test_files_that_only_begin_alike_are_no_copies(tmp_path: Path) -> None:
+    """Also where one is called as the other is with something added."""
+    _write(tmp_path / "a.log", *range(20), 30)
+    hand = _ByHand(tmp_path, "a.log*")
+    hand.pass_time()
+    _write(tmp_path / "a.log.old", *range(20), 31, 32)
+    hand.pass_time()
+    assert [*_lines(*range(20), 30), *_lines(*range(20), 31, 32)] == hand.bodies()
+
+
 def test_a_writer_that_goes_on_at_its_old_offset_after_a_cut(tmp_path: Path) -> None:
     """The hole before its next line is not read as text."""
     path = tmp_path / "a.log"

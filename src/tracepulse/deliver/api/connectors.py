@@ -29,7 +29,7 @@ class ConnectorShape(Shape):
     follows: bool = Field(description="False: only windows that are asked for are fetched.")
     ok: bool
     detail: str = Field(description="In words: what it does, or what is wrong.")
-    records: int = Field(description="Taken, ever.")
+    records: int = Field(description="Taken, ever; of files since the start.")
     repeated: int = Field(description="Read again and left out, since the start.")
     bytes_read: int = Field(description="Since the start.")
     requests: int

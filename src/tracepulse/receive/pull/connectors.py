@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import assert_never
 
 from tracepulse.clock import Clock
-from tracepulse.errors import BadQuestion, BadSetting, NotFound, SourceFailure
+from tracepulse.errors import BadQuestion, BadSetting, InternalError, NotFound, SourceFailure
 from tracepulse.receive.limits import live_window
 from tracepulse.receive.pull.configured import Connector
 from tracepulse.receive.pull.elastic import Elastic
@@ -51,7 +51,7 @@ class ConnectorReport:
     detail: str
     """In words."""
     records: int = 0
-    """Taken, ever."""
+    """Taken, ever; of files since the start."""
     repeated: int = 0
     """Read and left out because they were taken already, since the start."""
     bytes_read: int = 0
@@ -377,10 +377,19 @@ def _pattern(path: str) -> str:
 def _report(running: _Running) -> ConnectorReport:
     connector = running.connector
     place = connector.url or ", ".join(connector.paths)
-    if running.pulled is None:
+    if running.files is not None:
+        files = running.files.state
         return ConnectorReport(
-            connector.name, connector.kind, place, True, True, "files are followed"
+            connector.name,
+            connector.kind,
+            place,
+            True,
+            files.ok,
+            files.detail(),
+            running.files.records,
         )
+    if running.pulled is None:
+        raise InternalError(f"connector {connector.name} was never opened")
     state = None if running.follower is None else running.follower.state
     numbers = running.numbers
     return ConnectorReport(

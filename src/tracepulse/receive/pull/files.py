@@ -4,7 +4,8 @@ Log files, followed as they grow.
 A file's place is remembered once its lines are durable. Where `promises` are kept, what is about to be
 appended is noted before with the place behind it, so that a crash reads no line again (`progress.py`);
 without them it reads the last ones twice. A file is followed by what it is, not by its name: when it is renamed or removed, it is read
-on beside its successor, because writers go on with it for a while after a rotation.
+on beside its successor, because writers go on with it for a while after a rotation. A copy that a
+rotation makes before it cuts the file off is read from where the file was read to.
 """
 
 import glob
@@ -26,6 +27,7 @@ from tracepulse.clock import Clock
 from tracepulse.errors import Overloaded, Unavailable
 from tracepulse.receive.admission import Admitted, Receipt, admit
 from tracepulse.receive.limits import ANY_TIME, SERVER_LIMITS, live_window
+from tracepulse.receive.pull.files_state import FilesState
 from tracepulse.receive.pull.followed_file import FollowedFile
 from tracepulse.receive.pull.interface import DurableAppend
 from tracepulse.receive.pull.packed_files import is_packed_name
@@ -84,6 +86,7 @@ class FollowedFiles:
         self._promises = promises
         self._promised = False
         """Whether a promise is noted that the remembered places have made needless."""
+        self._unmatched: tuple[str, ...] = ()
         self._last_receipt_unix_ns = 0
         self._patterns = patterns
         self._journal = journal
@@ -98,7 +101,12 @@ class FollowedFiles:
         """Size and time of change of files that were read to their end and closed."""
         self._left: set[Identity] = set()
         """Rotated away, read to their end, and not looked for any more."""
-        self._unreadable: set[str] = set()
+        self._unreadable: dict[str, str] = {}
+        """Path and reason."""
+        self.state = FilesState()
+        """How it was when files were looked for last; replaced whole, so that any thread may read it."""
+        self.records = 0
+        """Taken since the start."""
         self._packed_seen: dict[Identity, tuple[int, int]] = {}
         """Size and time of change of packed files when they were last looked for."""
         self._spoilt: dict[Identity, tuple[tuple[int, int], float]] = {}
@@ -173,6 +181,19 @@ class FollowedFiles:
             if self._open_file(path, now_s) is None and path in self._unreadable:
                 self._spoil(path, seen, identity, now_s)
         self._forget(present.keys() | self._open.keys())
+        self._tell({path for path, _ in present.values()})
+
+    def _tell(self, paths: set[str]) -> None:
+        """Note how things are, for whoever asks."""
+        for path in self._unreadable.keys() - paths:
+            del self._unreadable[path]  # it is gone, and with it the fault
+        self.state = FilesState(
+            True,
+            len(paths) - len(self._unreadable),
+            tuple(sorted(self._unreadable.items())),
+            self._unmatched,
+            sum(inode > 0 for _, inode in self._left),
+        )
 
     def _spoil(self, path: str, seen: tuple[int, int], identity: Identity, now_s: float) -> None:
         """Leave a packed file alone for a while: to find it spoilt it is unpacked as far as it goes."""
@@ -195,8 +216,13 @@ class FollowedFiles:
     def _present(self) -> dict[Identity, tuple[str, tuple[int, int]]]:
         """Return the files that match, with size and time of change."""
         present: dict[Identity, tuple[str, tuple[int, int]]] = {}
-        found = {path for pattern in self._patterns for path in glob.glob(pattern, recursive=True)}
-        for path in sorted(found):
+        matching = [glob.glob(pattern, recursive=True) for pattern in self._patterns]
+        self._unmatched = tuple(
+            pattern
+            for pattern, paths in zip(self._patterns, matching, strict=True)
+            if not any(map(os.path.isfile, paths))
+        )
+        for path in sorted({path for paths in matching for path in paths}):
             try:
                 status = os.stat(path)
             except OSError:
@@ -238,21 +264,25 @@ class FollowedFiles:
         try:
             file = FollowedFile(path, self._places, self._clock.now_unix_ns(), now_s)
         except OSError as error:
-            if path not in self._unreadable:
-                _log.warning("log file %s cannot be read: %s", path, error.strerror)
-                self._unreadable.add(path)
+            self._cannot_read(path, error)
             return None
         before = file.came_from
-        if before is not None and before.identity in self._open:
-            file.close()  # what it was packed from is still read: it comes later
+        if before is not None and (
+            before.identity in self._open or (file.packed_seen is None and before.is_there())
+        ):
+            file.close()  # what it was packed or copied from is still read: it comes later
             return None
-        self._unreadable.discard(path)
+        self._unreadable.pop(path, None)
         if file.identity in self._open or (known and not file.was_known):
             file.close()
             return None
         if len(self._open) >= self._max_open:
             self._leave(min(self._open.values(), key=lambda each: each.last_read_s))
         self._open[file.identity] = file
+        if before is not None and file.packed_seen is None:
+            self._places.put(
+                file.beginning()
+            )  # it may never grow, and the other's place is forgotten
         self._closed.pop(file.identity, None)
         self._left.discard(file.identity)
         return file
@@ -266,14 +296,22 @@ class FollowedFiles:
                 if full:
                     # Only when nothing complete is held back can the place be told.
                     self._store(file, [*full, *file.flush()])
+                if file.cut_at is not None:
+                    self._places.keep_former(file.cut_at)
+                    file.cut_at = None
             self._pass_on(file, now_s)
             return file.has_more
         except OSError as error:
-            _log.warning("log file %s cannot be read: %s", file.path, error.strerror)
+            self._cannot_read(file.path, error)
         except _NoRoom:
             pass  # what was read since its place was remembered is read again
         self._let_go(file)
         return False
+
+    def _cannot_read(self, path: str, error: OSError) -> None:
+        if path not in self._unreadable:
+            _log.warning("log file %s cannot be read: %s", path, error.strerror)
+        self._unreadable[path] = error.strerror or type(error).__name__
 
     def _pass_on(self, file: FollowedFile, now_s: float) -> None:
         if file.open_ended:
@@ -333,6 +371,7 @@ class FollowedFiles:
         while True:
             try:
                 self._journal.append("logs", admitted.body, receipt, admitted.records).result()
+                self.records += admitted.records
                 return
             except Overloaded as error:
                 if self._stop.is_set():

@@ -9,14 +9,22 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from tracepulse.receive.log_lines import MAX_LINE_BYTES, LogReader, LogSource
 from tracepulse.receive.pull.packed_files import is_packed_name, read_before, unpacked_copy
-from tracepulse.receive.pull.places import Identity, Place, Places, fingerprint, packed_mark
+from tracepulse.receive.pull.places import (
+    FINGERPRINT_BYTES,
+    Identity,
+    Place,
+    Places,
+    copied_from,
+    fingerprint,
+    fingerprint_of,
+    packed_mark,
+)
 
 __all__ = ["FollowedFile"]
 
 _READ_BYTES = 1024 * 1024
 _PIECE_LINES = 10_000
 """Read at once, so that a request has fewer records than it may have."""
-_TAIL_BYTES = 64
 _REMEMBERED_LINES = 100_000
 """More lines than one folded record can have."""
 
@@ -49,12 +57,14 @@ class FollowedFile:
             places.keep_former(place)
             place = None
         self.came_from: Place | None = None
-        """Where it was read to before it was packed."""
+        """Where the file was read to that it was packed or copied from."""
         if place is None and self.packed_seen is not None:
             place = self.came_from = read_before(self._descriptor, places.all())
+        elif place is None:
+            place = self.came_from = copied_from(self._descriptor, path, places.all())
         self.was_known = place is not None
         """False when it is another file than any that was read before, or was cut off."""
-        if place is not None:
+        if place is not None and (self.came_from is None or self.packed_seen is not None):
             self.path = path = place.path
         source = LogSource(
             reference_unix_ns=now_unix_ns,
@@ -77,8 +87,12 @@ class FollowedFile:
         """Beginning of a line whose end is not there yet; cut when it is very long."""
         self._rest_bytes = 0
         """Length of that beginning in the file."""
+        self._head = b""
+        """The first bytes."""
         self._tail = b""
         """The last bytes read: when others stand there, the file was cut and written anew."""
+        self.cut_at: Place | None = None
+        """Where it was read to when it was cut off; whoever takes note of it sets it back."""
         self._line_bytes: deque[int] = deque(maxlen=_REMEMBERED_LINES)
         """Lengths of the last lines, line ends included."""
         self._begin_at(place.offset if place is not None else 0)
@@ -102,6 +116,7 @@ class FollowedFile:
         while taken < at_most_bytes:
             data = self._next_bytes()
             if data is None:
+                self.cut_at = self._end_of_what_was_read()
                 rest = list(self.finish(whole=True))
                 self._begin_at(self._data_begin())
                 yield rest
@@ -177,7 +192,8 @@ class FollowedFile:
         self._rest = b""
         self._rest_bytes = 0
         self._line_bytes.clear()
-        size = min(_TAIL_BYTES, offset)
+        size = min(FINGERPRINT_BYTES, offset)
+        self._head = os.pread(self._descriptor, size, 0)
         self._tail = os.pread(self._descriptor, size, offset - size)
 
     def _next_bytes(self) -> bytes | None:
@@ -187,8 +203,17 @@ class FollowedFile:
         data = os.pread(self._descriptor, len(tail) + _READ_BYTES, start)
         if not data.startswith(tail):
             return None
-        self._tail = data[-_TAIL_BYTES:]
+        if not start:
+            self._head = data[:FINGERPRINT_BYTES]
+        self._tail = data[-FINGERPRINT_BYTES:]
         return data[len(tail) :]
+
+    def _end_of_what_was_read(self) -> Place:
+        """Return the place behind all that was read, of a file that may be another by now."""
+        offset = self._read_to + self._rest_bytes
+        size = min(FINGERPRINT_BYTES, offset)
+        mark = fingerprint_of(self._head[:size], self._tail[-size:] if size else b"")
+        return Place(self.path, self._folder, *self.identity, offset, mark)
 
     def _data_begin(self) -> int:
         """

@@ -10,18 +10,31 @@ import json
 import logging
 import os
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Identity", "Place", "Places", "fingerprint", "packed_mark", "where_it_is_now"]
+__all__ = [
+    "FINGERPRINT_BYTES",
+    "Identity",
+    "Place",
+    "Places",
+    "copied_from",
+    "fingerprint",
+    "fingerprint_of",
+    "packed_mark",
+    "where_it_is_now",
+]
 
 _log = logging.getLogger("tracepulse")
 
 Identity = tuple[int, int]
 """Device and inode."""
 
-_FINGERPRINT_BYTES = 512
+FINGERPRINT_BYTES = 512
+_COPY_BYTES = 128
+"""A file that has less in common with another was not copied from it: short beginnings are alike."""
 _KEPT = 1_000
 """Places of files that nobody follows any more; past it the oldest are forgotten."""
 
@@ -49,6 +62,18 @@ class Place:
         """Device and inode."""
         return self.device, self.inode
 
+    def is_there(self) -> bool:
+        """Return whether its path leads to the file still, which was not cut off since."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            status = os.fstat(descriptor)
+            return (status.st_dev, status.st_ino) == self.identity and self.fits(descriptor)
+        finally:
+            os.close(descriptor)
+
     def fits(self, descriptor: int) -> bool:
         """Return whether an open file is the one that was read so far, and not cut since."""
         if os.fstat(descriptor).st_size < self.offset:
@@ -58,15 +83,38 @@ class Place:
 
 def fingerprint(descriptor: int, offset: int) -> int:
     """Return a checksum of the first bytes of a file and of those before `offset`."""
-    size = min(_FINGERPRINT_BYTES, offset)
-    return zlib.crc32(
-        os.pread(descriptor, size, offset - size), zlib.crc32(os.pread(descriptor, size, 0))
-    )
+    size = min(FINGERPRINT_BYTES, offset)
+    return fingerprint_of(os.pread(descriptor, size, 0), os.pread(descriptor, size, offset - size))
+
+
+def fingerprint_of(first: bytes, last: bytes) -> int:
+    """Return the same of bytes at hand: equally many, at most FINGERPRINT_BYTES."""
+    return zlib.crc32(last, zlib.crc32(first))
 
 
 def packed_mark(seen: tuple[int, int]) -> str:
     """Return what a packed file is known by once it was read: its size and time of change."""
     return f"{seen[0]}:{seen[1]}"
+
+
+def copied_from(descriptor: int, path: str, places: Iterable[Place]) -> Place | None:
+    """
+    Return the place in the file that another one is a copy of, as a rotation makes it (`copytruncate`).
+
+    The copy lies beside it, is called as it is with something added, and has the same lines.
+    """
+    folder, name = os.path.dirname(os.path.realpath(path)), os.path.basename(path)
+    fitting = [
+        each
+        for each in places
+        if each.folder == folder
+        and each.offset >= _COPY_BYTES
+        and each.fingerprint != -1
+        and len(name) > len(os.path.basename(each.path))
+        and name.startswith(os.path.basename(each.path))
+        and each.fits(descriptor)
+    ]
+    return max(fitting, key=lambda each: (each.offset, each.identity), default=None)
 
 
 class Places:
@@ -93,7 +141,7 @@ class Places:
         self._places[place.identity] = place
 
     def keep_former(self, place: Place) -> None:
-        """Keep the place of a file whose inode is another's by now: it may come back packed."""
+        """Keep the place of a file that is another by now: it may come back packed, or as a copy."""
         if place.inode > 0:
             self.put(replace(place, inode=-place.inode))
 
