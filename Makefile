@@ -13,7 +13,7 @@ SDK_JS_STAMP := sdk/js/node_modules/.package-lock.json
 SDK_JS := sdk/js/dist/cjs/node/all.js
 PROGRAMS := tests/e2e tests/faults
 
-.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean test-followers test-programs test-rest test-js
+.PHONY: help demo test check lint types imports unit setup web docs system-deps constraints test-faults test-shop test-power-cuts test-sdk rules test-hostile test-integration peers bench clean test-followers test-programs test-rest test-js test-page
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -125,6 +125,9 @@ rules:  ## copy the redaction rules to the SDKs
 
 test-shop:  ## everything that can be done to the demo shop, and `tracepulse run`, in full
 	@$(BIN)/python -m pytest -q tests/cli/test_cli_run.py tests/e2e/test_shop.py tests/e2e/test_shop_faults.py tests/e2e/test_shop_page.py -m 'slow or not slow'
+
+test-page:  ## the page's views in every width and theme
+	@$(BIN)/python -m pytest -q tests/e2e/test_page.py -m 'slow or not slow'
 
 test-hostile:  ## a million mutated requests, and bombs, with what they cost
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'

@@ -1,8 +1,6 @@
 """`tracepulse import` against an OTLP port: what arrives, what is reported, and patience."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -190,15 +188,11 @@ def test_without_a_server_one_line_says_so(
 
 
 @pytest.mark.parametrize("name", ["bad name", "", "é", "x" * 101])
-def test_a_name_that_no_data_set_can_have(name: str, tmp_path: Path) -> None:
+def test_a_name_that_no_data_set_can_have(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The name is refused before anything is read or sent."""
     file = tmp_path / "x.log"
     file.write_text("2026-01-01 00:00:00 INFO hello\n")
-    ran = subprocess.run(
-        [sys.executable, "-m", "tracepulse", "import", str(file), "--data-set", name],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
-    )
-    assert (2, True) == (ran.returncode, "--data-set" in ran.stderr)
+    status, output, complaints = run(capsys, str(file), "--data-set", name)
+    assert (2, "", True) == (status, output, "--data-set" in complaints)

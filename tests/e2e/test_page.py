@@ -116,7 +116,14 @@ def stubs() -> Iterator[dict[str, str]]:
             process.communicate(timeout=10)
 
 
-@pytest.fixture(params=["wide-light", "wide-dark", "narrow-light", "narrow-dark"])
+@pytest.fixture(
+    params=[
+        "wide-light",
+        "narrow-dark",
+        pytest.param("wide-dark", marks=pytest.mark.slow),
+        pytest.param("narrow-light", marks=pytest.mark.slow),
+    ]
+)
 def context(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile of each width and theme."""
     width, theme = request.param.split("-")

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from tests.faults.server_process import ENVIRONMENT, serve_command, start
+from tests.faults.spawner import spawn
 
 from tracepulse.data_folder import DataFolder
 from tracepulse.errors import Unavailable
@@ -18,17 +20,18 @@ from tracepulse.store.chdb import ChdbEngine
 
 def _refused(folder: Path, *flags: str, **environment: str) -> str:
     """Start a server that cannot start; return the one line that it says."""
-    command = serve_command(folder, [0, 0, 0], *flags)
-    ran = subprocess.run(
-        [sys.executable, "-m", "tracepulse.cli", *command],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT | environment,
-        timeout=60,
-        check=False,
-    )
-    lines = ran.stderr.splitlines()
-    assert (2, 1, "") == (ran.returncode, len(lines), ran.stdout), ran.stderr
+    return _one_line(serve_command(folder, [0, 0, 0], *flags), environment)
+
+
+def _one_line(arguments: list[str], environment: dict[str, str]) -> str:
+    with NamedTemporaryFile() as log:
+        process = spawn(arguments, None, Path(log.name), environment)
+        try:
+            status = process.wait(60)
+        finally:
+            process.kill()
+        lines = log.read().decode().splitlines()
+    assert (2, 1) == (status, len(lines)), lines
     return lines[0]
 
 
@@ -94,8 +97,16 @@ def test_a_wrong_settings_file(tmp_path: Path, content: str, words: str) -> None
     file = tmp_path / "settings.toml"
     file.write_text(content)
     # The flags for ports would win over the file, so the command is made by hand.
+    line = _one_line(["serve", "--config", str(file)], {})
+    assert words in line
+    assert "settings.toml" in line
+    assert [file] == list(tmp_path.iterdir())
+
+
+def test_a_refusal_goes_to_standard_error(tmp_path: Path) -> None:
+    """As a shell sees it: one line on standard error, and nothing on the other output."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tracepulse.cli", "serve", "--config", str(file)],
+        [sys.executable, "-m", "tracepulse.cli", "serve", "--port", "http"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -103,10 +114,9 @@ def test_a_wrong_settings_file(tmp_path: Path, content: str, words: str) -> None
         timeout=60,
         check=False,
     )
-    assert (2, 1) == (ran.returncode, len(ran.stderr.splitlines())), ran.stderr
-    assert words in ran.stderr
-    assert "settings.toml" in ran.stderr
-    assert [file] == list(tmp_path.iterdir())
+    assert (2, 1, "") == (ran.returncode, ran.stderr.count("\n"), ran.stdout)
+    assert "--port: 'http' is not a whole number" in ran.stderr
+    assert {} == _tree(tmp_path)
 
 
 def test_a_wrong_variable(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def _senders_own(turn: int) -> Iterator[tuple[Read, dict[str, Any]]]:
 
 def test_what_is_remembered_of_senders_own_words_is_bounded() -> None:
     """Names, levels and labels that are never the same, and long or many, are not kept."""
-    with _at_most(kept=4 * MB):
-        for turn in range(30):
+    # One million bytes are kept after the first turn, and seven thousand more after each other.
+    with _at_most(kept=2 * MB):
+        for turn in range(10):
             for read, value in _senders_own(turn):
                 read(json.dumps(value).encode())
