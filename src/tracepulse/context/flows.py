@@ -1,18 +1,30 @@
 """Who calls whom in a window: all evidence that the store holds, made into one graph."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tracepulse.derive.access_flows import access_facts, access_sightings
+from tracepulse.derive.close_flows import close_facts, close_sightings, passed_through
 from tracepulse.derive.flow_graph import flow_graph
 from tracepulse.derive.flow_names import NameBook
 from tracepulse.derive.flow_paths import flow_paths
 from tracepulse.derive.mesh_flows import mesh_facts, mesh_sightings
 from tracepulse.derive.modules import service_modules
-from tracepulse.model.flow_graph import Flow, FlowGraph, NodeKind, ServiceModules, Sighting
+from tracepulse.model.flow_graph import (
+    CloseLook,
+    Flow,
+    FlowGraph,
+    NodeKind,
+    ServiceModules,
+    Sighting,
+)
 from tracepulse.model.question import Window
-from tracepulse.store.queries.flows import KnownCalls
+from tracepulse.store.queries.flows import KnownCalls, MinuteSpans
 from tracepulse.store.queries.telemetry import Telemetry
+
+_CLOSE_SPANS, _MOST_CLOSE_SPANS = 400_000, 2_000_000
+"""Spans that are looked at for names, gaps and links: about a second's work; and of a single minute."""
+_NEAR = ("localhost", "127.0.0.1", "::1")
 
 __all__ = ["SeenFlows", "seen_flows", "seen_modules", "seen_routes"]
 
@@ -32,8 +44,11 @@ def seen_flows(telemetry: Telemetry, window: Window, data_set: str = "") -> Seen
     """Return who calls whom, from everything there is about this stretch of time."""
     known = telemetry.known_calls(window, data_set)
     said = _Said(telemetry, window, data_set)
+    through = passed_through(said.look, said.names, said.services)
+    near = {each.caller for each in said.look.asked if not each.answered_by}
     sightings = [
-        *_of_spans(known),
+        *(each for each in _of_spans(known, near) if (each.caller, each.callee) not in through),
+        *close_sightings(said.look, said.names, said.services),
         *mesh_sightings(said.series, said.services, said.names),
         *access_sightings(said.hops, said.names),
     ]
@@ -76,21 +91,43 @@ def seen_modules(
 
 
 class _Said:
-    """What proxies and meshes said in a window, and which names it brings together."""
+    """What is said in a window beside parents and peers, and which names that brings together."""
 
     def __init__(self, telemetry: Telemetry, window: Window, data_set: str) -> None:
         self.hops = telemetry.access_hops(window, data_set)
         self.series = telemetry.mesh_series(window, data_set)
         self.services = telemetry.service_names(window, data_set)
-        facts = (*access_facts(self.hops), *mesh_facts(self.series, self.services))
+        newest = _newest(telemetry.span_minutes(window, data_set), window)
+        self.look = telemetry.close_look(newest, data_set) if newest else CloseLook()
+        facts = (
+            *close_facts(self.look),
+            *access_facts(self.hops),
+            *mesh_facts(self.series, self.services),
+        )
         self.names = NameBook(facts, self.services)
+
+
+def _newest(minutes: Sequence[MinuteSpans], window: Window) -> Window | None:
+    """Return the newest minutes of a window that hold few enough spans to look at closely."""
+    start_unix_s, spans = 0, 0
+    for each in reversed(minutes):
+        spans += each.around[1]
+        if spans > _CLOSE_SPANS and start_unix_s:
+            break
+        start_unix_s = each.minute_unix_s
+    if not minutes or minutes[-1].around[1] > _MOST_CLOSE_SPANS:
+        return None
+    return Window(max(window.start_unix_ns, start_unix_s * 10**9), window.end_unix_ns)
 
 
 _VIRTUAL: Mapping[str, NodeKind] = {"database": "database", "messaging": "queue"}
 
 
-def _of_spans(known: KnownCalls) -> Iterator[Sighting]:
+def _of_spans(known: KnownCalls, near: Collection[str]) -> Iterator[Sighting]:
+    """Yield the calls of spans, but for those that a close look tells the port of."""
     for each in known.calls:
+        if each.callee in _NEAR and each.caller in near:
+            continue
         peer = each.inferred_from != "spans"
         virtual: NodeKind = _VIRTUAL.get(each.connection, "service") if peer else "service"
         taken = each.inferred_from == "takes"

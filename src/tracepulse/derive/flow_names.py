@@ -55,12 +55,15 @@ def party(written: str) -> str:
     Return a party as it is looked up: `addr:` and an address, or `host:` and a name without port.
 
     A name inside a cluster is that of its service: `a.ns.svc.cluster.local` is `a`, and so is
-    `a-0.a.ns.svc.cluster.local`, one pod of it.
+    `a-0.a.ns.svc.cluster.local`, one pod of it. On this machine itself ports tell services apart.
     """
     if not written or written.startswith((POD, ADDRESS, HOST)):
         return written
     name = written.partition("://")[2] or written
     name = name.partition("/")[0] if "://" in written else name
+    near, _, port = name.rpartition(":")
+    if near in ("localhost", "127.0.0.1", "[::1]") and port.isdecimal():
+        return f"{ADDRESS}127.0.0.1:{port}"  # on one machine the port is all that tells
     if name.count(":") <= 1 or name.startswith("["):
         name = _PORT.sub("", name)
     name = name.strip("[]").rstrip(".")

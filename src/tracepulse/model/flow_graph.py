@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 __all__ = [
     "AccessHop",
+    "AskedFor",
+    "CloseLook",
     "Disagreement",
     "Edge",
     "Evidence",
@@ -14,6 +16,7 @@ __all__ = [
     "FlowGraph",
     "FlowPath",
     "Lengths",
+    "LooseEnd",
     "MeshSeries",
     "Module",
     "ModuleCall",
@@ -22,6 +25,7 @@ __all__ = [
     "NodeKind",
     "ServiceModules",
     "Sighting",
+    "SpokenOf",
     "Step",
 ]
 
@@ -70,6 +74,67 @@ class MeshSeries:
     grew_by: int
     first_unix_ns: int
     last_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenOf:
+    """Spans of a service that say the same of where it is and whom it speaks with, counted."""
+
+    service: str
+    kind: int
+    """1 serving, 2 calling, 0 neither."""
+    root: bool
+    pod: str
+    own_address: str
+    said: str
+    """By its attributes, the name of the server: its own where it serves."""
+    peer_address: str
+    calls: int
+    errors: int
+    lengths: Lengths
+    first_unix_ns: int
+    last_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """Calls of a service by the name that it called, and who answered."""
+
+    caller: str
+    said: str
+    answered_by: str
+    """'' where nobody did."""
+    answered_as: str
+    """The name that the answering side says it was called by; '' where it does not."""
+    calls: int
+    errors: int
+    lengths: Lengths
+    first_unix_ns: int
+    last_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LooseEnd:
+    """Requests whose caller is told by no parent: by a gap in their trace, or by a link."""
+
+    caller: str
+    """A name that somebody called, or a service."""
+    callee: str
+    calls: int
+    errors: int
+    lengths: Lengths
+    first_unix_ns: int
+    last_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLook:
+    """What spans of some minutes say beyond parents and peers."""
+
+    spoken: tuple[SpokenOf, ...] = ()
+    asked: tuple[AskedFor, ...] = ()
+    gaps: tuple[LooseEnd, ...] = ()
+    links: tuple[LooseEnd, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

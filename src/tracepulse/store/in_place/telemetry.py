@@ -24,6 +24,9 @@ _RESOURCES = {
     "resource": "ResourceAttributes",
     "version_of_resource": "resource['service.version']",
     "pod_of_resource": "resource['k8s.pod.name']",
+    "address_of_resource": (
+        "if(resource['k8s.pod.ip'] != '', resource['k8s.pod.ip'], resource['host.ip'])"
+    ),
 }
 
 

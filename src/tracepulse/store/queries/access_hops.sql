@@ -27,9 +27,12 @@ FROM
         if(inbound, '', replaceRegexpOne(
             if(json, JSONExtractString(Body, 'upstream_local_address'), f[9]), ':[0-9]+$', ''
         )) AS upstream_local,
-        if(outbound, '', replaceRegexpOne(
-            if(json, JSONExtractString(Body, 'downstream_local_address'), f[10]), ':[0-9]+$', ''
-        )) AS downstream_local,
+        if(json, JSONExtractString(Body, 'downstream_local_address'), f[10]) AS listening,
+        multiIf(
+            outbound, '',
+            startsWith(listening, '127.0.0.1:'), listening,
+            replaceRegexpOne(listening, ':[0-9]+$', '')
+        ) AS downstream_local,
         if(outbound, '', replaceRegexpOne(
             if(json, JSONExtractString(Body, 'downstream_remote_address'), f[11]), ':[0-9]+$', ''
         )) AS downstream_remote,

@@ -1,10 +1,18 @@
 """What telemetry other than spans says of who calls whom: lines of proxies, and a mesh's metrics."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from tracepulse.model.flow_graph import AccessHop, MeshSeries
+from tracepulse.model.flow_graph import (
+    AccessHop,
+    AskedFor,
+    CloseLook,
+    LooseEnd,
+    MeshSeries,
+    SpokenOf,
+)
 from tracepulse.model.question import Window
-from tracepulse.store.engine import QueryLimits
+from tracepulse.store.engine import Parameter, QueryLimits
 from tracepulse.store.queries.statements import Queries, window_parameters
 
 __all__ = ["EntryRoute", "FlowEvidenceQueries"]
@@ -36,6 +44,16 @@ what versions differ in, and over quotes within a user agent.
 """
 
 
+_MOST_WAYS = 50_000
+_LINK_LOOK_NS = 3_600 * 10**9
+"""How long before a span that links to it another may have begun: queues are late."""
+
+
+def _counted(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its lengths as pairs."""
+    return {**row, "lengths": tuple(zip(*row["lengths"].values(), strict=True))}
+
+
 @dataclass(frozen=True, slots=True)
 class EntryRoute:
     """One kind of request from outside."""
@@ -62,9 +80,31 @@ class FlowEvidenceQueries(Queries):
             },
             limits=_LIMITS,
         )
-        return tuple(
-            AccessHop(**{**row, "lengths": tuple(zip(*row["lengths"].values(), strict=True))})
-            for row in table.to_pylist()
+        return tuple(AccessHop(**_counted(row)) for row in table.to_pylist())
+
+    def close_look(self, window: Window, data_set: str = "") -> CloseLook:
+        """Return what spans say of names, gaps and links; of a stretch that is not too long."""
+        parameters: dict[str, Parameter] = {
+            **window_parameters(window),
+            "before": max(0, window.start_unix_ns - _LINK_LOOK_NS),
+            "data_set": data_set,
+            "limit": _MOST_WAYS,
+        }
+
+        def rows(name: str) -> list[dict[str, Any]]:
+            table = self._ask(name, parameters, limits=_LIMITS)
+            return [_counted(row) for row in table.to_pylist()]
+
+        return CloseLook(
+            spoken=tuple(
+                SpokenOf(**{**row, "root": bool(row["root"])}) for row in rows("close_facts")
+            ),
+            asked=tuple(AskedFor(**row) for row in rows("close_calls")),
+            gaps=tuple(
+                LooseEnd(**{k: v for k, v in row.items() if k != "said"}, caller=row["said"])
+                for row in rows("close_gaps")
+            ),
+            links=tuple(LooseEnd(**row) for row in rows("close_links")),
         )
 
     def mesh_series(self, window: Window, data_set: str = "") -> tuple[MeshSeries, ...]:

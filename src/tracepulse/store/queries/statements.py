@@ -40,6 +40,10 @@ TABLES: Mapping[str, str] = {
     "resource": "ResourceText",
     "version_of_resource": "JSONExtractString(resource, 'service.version')",
     "pod_of_resource": "JSONExtractString(resource, 'k8s.pod.name')",
+    "address_of_resource": (
+        "if(JSONExtractString(resource, 'k8s.pod.ip') != '',"
+        " JSONExtractString(resource, 'k8s.pod.ip'), JSONExtractString(resource, 'host.ip'))"
+    ),
     # A minute that was worked out again has two rows until they are merged.
     "edge_minutes": "edge_minutes FINAL",
 }
@@ -49,6 +53,21 @@ _HTTP_STATUS = (
     "toUInt16OrZero(if(SpanAttributes['http.response.status_code'] != '',"
     " SpanAttributes['http.response.status_code'], SpanAttributes['http.status_code']))"
 )
+
+
+def _first_of(keys: Sequence[str]) -> str:
+    """Return what yields the first attribute of some that a span has; '' where it has none."""
+    cases = "".join(f"SpanAttributes['{key}'] != '', SpanAttributes['{key}'], " for key in keys)
+    return f"multiIf({cases}'')"
+
+
+def _first_said(names: Sequence[str], ports: Sequence[str]) -> str:
+    """Return what yields a host's name; with its port where the host is this machine."""
+    name, port = _first_of(names), _first_of(ports)
+    near = "('localhost', '127.0.0.1', '::1')"
+    return f"if({name} IN {near} AND {port} != '', concat('127.0.0.1:', {port}), {name})"
+
+
 _EXPRESSIONS: Mapping[str, str] = {
     "shape_of_any_severity": shape_sql(),
     "failed": f"toUInt8(StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)",
@@ -62,6 +81,13 @@ _EXPRESSIONS: Mapping[str, str] = {
         " OR SpanAttributes['db.system'] != '', 2,"
         " SpanAttributes['messaging.system'] != '', 3,"
         " SpanAttributes['rpc.system'] != '', 1, 0))"
+    ),
+    "said_address": _first_said(
+        ("server.address", "net.peer.name", "net.host.name", "peer.service"),
+        ("server.port", "net.peer.port", "net.host.port"),
+    ),
+    "peer_address": _first_of(
+        ("network.peer.address", "net.sock.peer.addr", "net.peer.ip", "client.address")
     ),
     "peer": (
         "multiIf("
