@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.generator.call_systems import MadeSpan
+from benchmarks.generator.call_systems import MadeSpan, MadeSystem
 from benchmarks.generator.istio_lines import Call, SidecarLine
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -37,6 +37,7 @@ __all__ = [
     "line_requests",
     "nezha_truth",
     "score",
+    "service_lines",
     "span_requests",
     "summary",
 ]
@@ -153,6 +154,19 @@ def line_requests(lines: Iterable[SidecarLine], batch: int = 20_000) -> Iterator
         if count % batch == 0:
             yield request
             request, owners = ExportLogsServiceRequest(), {}
+    yield request
+
+
+def service_lines(system: MadeSystem) -> Iterator[Any]:
+    """Yield a line of each service's own log, which tells no more than that there is such a service."""
+    request = ExportLogsServiceRequest()
+    for number, service in enumerate(system.services):
+        owner = request.resource_logs.add()
+        add_attributes(owner.resource.attributes, [("service.name", service)])
+        record = owner.scope_logs.add().log_records.add(
+            time_unix_nano=system.spans[0].start_unix_ns + number
+        )
+        record.body.string_value = "ready"
     yield request
 
 

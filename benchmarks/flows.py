@@ -35,11 +35,12 @@ from benchmarks.flow_systems import (
     line_requests,
     nezha_truth,
     score,
+    service_lines,
     span_requests,
     summary,
 )
 from benchmarks.flows_plain_logs import plain_logs
-from benchmarks.generator.call_systems import made_system
+from benchmarks.generator.call_systems import MadeSystem, made_system
 from benchmarks.generator.istio_lines import Mesh
 
 from tracepulse.model.flow_graph import FlowGraph
@@ -99,21 +100,49 @@ def access_logs(quick: bool, data: Path | None, seed: int) -> dict[str, Any]:
 
 
 def half_instrumented(quick: bool, data: Path | None, seed: int) -> dict[str, Any]:
-    """Return how the graph fares where some services send no spans: without a mesh, and in one."""
+    """
+    Return how the graph fares where a third of the services send no spans.
+
+    `known_by` says what there is beside the others' spans: nothing, lines of services that have a log and
+    no more, or access logs of a mesh. True is what at least one end of could tell; `of_all_edges` counts
+    those between two silent ones as well.
+    """
     del data
     with bench() as store:
-        parts: dict[str, list[dict[str, Any]]] = {"spans_alone": [], "in_a_mesh": []}
-        for number in range(8 if quick else 40):
+        parts: dict[str, list[dict[str, Any]]] = {"spans": [], "and_logs": [], "and_a_mesh": []}
+        everything: list[dict[str, Any]] = []
+        for number in range(9 if quick else 45):
             system = made_system(seed * 1_000 + 700 + number, silent_share=0.35)
+            told = {edge for edge in system.walked if _is_told(edge, system)}
             for part, scores in parts.items():
                 name = f"half-{part}-{number}"
                 store.load(name, "traces", span_requests(system.spans))
-                if part == "in_a_mesh":
+                if part == "and_logs":
+                    store.load(name, "logs", service_lines(system))
+                if part == "and_a_mesh":
                     lines = Mesh(seed + number).lines(system.calls)
                     store.load(name, "logs", line_requests(lines))
-                scores.append(score(_called(store.graph(name)), system.walked))
+                called = _called(store.graph(name))
+                scores.append(score(called, told | (called & system.walked)))
+                scores[-1]["trace_is"] = system.silent_way
+                everything.append(score(called, system.walked))
         every = [each for scores in parts.values() for each in scores]
-        return summary(every) | {part: _whole(scores) for part, scores in parts.items()}
+        return summary(every) | {
+            "known_by": {part: _whole(scores) for part, scores in parts.items()},
+            "trace_is": {
+                way: summary([each for each in every if each["trace_is"] == way])
+                for way in ("traced", "headers", "anew")
+            },
+            "of_all_edges": summary(everything),
+        }
+
+
+def _is_told(edge: tuple[str, str], system: MadeSystem) -> bool:
+    """Tell whether an end of an edge sends spans; from queues only who reads could tell."""
+    caller, callee = edge
+    if caller in system.topics:
+        return callee not in system.silent
+    return not {caller, callee} <= system.silent
 
 
 def _called(graph: FlowGraph) -> Edges:

@@ -53,6 +53,9 @@ class MadeSystem:
     services: tuple[str, ...] = ()
     silent: frozenset[str] = frozenset()
     """Services that send no spans."""
+    silent_way: str = "traced"
+    """What these do with the trace they get: traced passes it on as if they had sent a span, headers as
+    it came, anew not at all."""
     edges: dict[str, list[str]] = field(default_factory=dict)
     """Whom each service calls, services alone."""
     databases: dict[str, str] = field(default_factory=dict)
@@ -124,7 +127,9 @@ class MadeSystem:
         at += 200_000
         for callee in self.edges.get(service, []):
             if self._random.random() < 0.7:
-                at += self._call(trace, own[0], service, callee, at, path)
+                came = parent if self.silent_way == "headers" else own[0]
+                above = came if service in self.silent else own[0]
+                at += self._call(trace, above, service, callee, at, path)
         at = self._leave(trace, own[0], service, at)
         length = at - start + 100_000
         if service not in self.silent:
@@ -152,12 +157,13 @@ class MadeSystem:
         attributes = self._peer(caller, callee)
         attributes |= {"rpc.system": "grpc"} if rpc else {"http.request.method": "GET"}
         client = self._id()
-        passed_on = caller not in self.silent
-        next_trace = trace if passed_on else f"{self._random.getrandbits(128) | 1:032x}"
+        next_trace, above = trace, client
+        if caller in self.silent and self.silent_way == "headers":
+            above = parent
+        elif caller in self.silent and self.silent_way == "anew":
+            next_trace, above = f"{self._random.getrandbits(128) | 1:032x}", ""
         begun = len(self.spans)
-        inner = self._serve(
-            next_trace, client if passed_on else "", callee, at + 300_000, path, caller
-        )
+        inner = self._serve(next_trace, above, callee, at + 300_000, path, caller)
         length = inner + 600_000
         if caller not in self.silent:
             self.spans.insert(
@@ -260,6 +266,7 @@ def made_system(seed: int, silent_share: float = 0.0, requests: int = 60) -> Mad
         producer, *consumers = draw.sample(services[1:], min(3, len(services) - 1))
         system.topics[f"{producer}.events.{number}"] = (producer, consumers)
     quiet = max(1, round(silent_share * len(services))) if silent_share else 0
+    system.silent_way = ("traced", "headers", "anew")[seed % 3]
     system.silent = frozenset(draw.sample(services[1:], quiet))
     system.walk(requests)
     return system

@@ -59,15 +59,16 @@ def close_sightings(
             if caller:
                 yield _sighting(caller, each.service, each, "callee")
     for gap in look.gaps:
-        yield _sighting(gap.caller, gap.callee, gap, "callee")
+        caller = _between(gap.caller, gap.came_from, names)
+        if caller:
+            yield _sighting(caller, gap.callee, gap, "callee")
     for asked in look.asked:
         if not asked.answered_by and party(asked.said).startswith(f"{ADDRESS}127."):
             yield _sighting(asked.caller, asked.said, asked, "caller")
-    through = passed_through(look, names, services)
-    for asked in look.asked:
-        if (asked.caller, asked.answered_by) in through and _is_other(asked):
-            yield _sighting(asked.caller, asked.said, asked, "caller")
-            yield _sighting(asked.said, asked.answered_by, asked, "callee")
+    for asked, between in _passed_on(look, names, services):
+        yield _sighting(asked.caller, asked.said, asked, "caller")
+        if between:
+            yield _sighting(between, asked.answered_by, asked, "callee")
     for link in look.links:
         yield Sighting(
             caller=link.caller,
@@ -85,21 +86,48 @@ def close_sightings(
 def passed_through(
     look: CloseLook, names: NameBook, services: Collection[str]
 ) -> frozenset[tuple[str, str]]:
-    """Return the pairs whose calls went by somebody between them who sends no spans, but other telemetry."""
+    """Return the pairs whose calls all but always went by somebody between them."""
     all_calls: Counter[tuple[str, str]] = Counter()
     through: Counter[tuple[str, str]] = Counter()
-    sending = {each.service for each in look.spoken} | {each.caller for each in look.asked}
     for each in look.asked:
-        if not each.answered_by:
-            continue
-        pair = each.caller, each.answered_by
-        all_calls[pair] += each.calls
-        between = names.node(each.said)
-        if _is_other(each) and between in services and between not in {*pair, *sending}:
-            through[pair] += each.calls
+        if each.answered_by:
+            all_calls[each.caller, each.answered_by] += each.calls
+    for each, _ in _passed_on(look, names, services):
+        through[each.caller, each.answered_by] += each.calls
     return frozenset(
         pair for pair, calls in through.items() if calls >= MIN_NAME_SHARE * all_calls[pair]
     )
+
+
+def _passed_on(
+    look: CloseLook, names: NameBook, services: Collection[str]
+) -> Iterator[tuple[AskedFor, str]]:
+    """
+    Yield calls that were answered by another than who was called, and who passed them on.
+
+    The answering side must have been called by a name that is its own: the service's, or one that
+    others call it by. A name of its machine would differ from the caller's as well.
+    """
+    sending = {each.service for each in look.spoken} | {each.caller for each in look.asked}
+    called = {(party(a.said), a.answered_by) for a in look.asked if not _is_other(a)}
+    for each in look.asked:
+        if not each.answered_by or not _is_other(each):
+            continue
+        between = names.node(each.said)
+        own = party(each.answered_as)
+        is_own = own == HOST + each.answered_by or (own, each.answered_by) in called
+        if between in {each.caller, each.answered_by, *sending}:
+            continue
+        if is_own or between in services:
+            yield each, _between(each.said, each.answered_to, names)
+
+
+def _between(said: str, address: str, names: NameBook) -> str:
+    """Return who stands between: who is at the address it came from, else who was called."""
+    there = names.node(address) if _is_far_address(address) else ""
+    if there:
+        return there
+    return "" if names.has_addresses(said) and _is_far_address(address) else said
 
 
 def _is_other(asked: AskedFor) -> bool:

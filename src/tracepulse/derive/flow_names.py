@@ -121,6 +121,12 @@ class NameBook:
         inside = node in self._services or node != name.removeprefix(HOST) or "." not in node
         return "service" if inside and not name.startswith(ADDRESS) else self._kind_of_address(node)
 
+    def has_addresses(self, written: str) -> bool:
+        """Tell whether it is known at which addresses a host name is."""
+        name = party(written)
+        facts = (*self._own.get(name, ()), *self._told.get(name, ()))
+        return any(means.startswith(ADDRESS) for means in facts)
+
     def _kind_of_address(self, node: str) -> NodeKind:
         bare = party(node)
         return "host" if "." in node or bare.startswith(ADDRESS) else "service"

@@ -106,6 +106,8 @@ class AskedFor:
     """'' where nobody did."""
     answered_as: str
     """The name that the answering side says it was called by; '' where it does not."""
+    answered_to: str
+    """The address that it was called from."""
     calls: int
     errors: int
     lengths: Lengths
@@ -125,6 +127,8 @@ class LooseEnd:
     lengths: Lengths
     first_unix_ns: int
     last_unix_ns: int
+    came_from: str = ""
+    """The address that the callee was called from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- Calls as the caller's span names whom it calls, and who answered: '' where nobody did.
 SELECT
-    caller, said, answered_by, answered_as,
+    caller, said, answered_by, answered_as, answered_to,
     count() AS calls,
     sum(failed) AS errors,
     sumMap([bucket], [toUInt64(1)]) AS lengths,
@@ -25,17 +25,18 @@ FROM
 LEFT ANY JOIN
 (
     SELECT
-        TraceId, ParentSpanId AS SpanId, ServiceName AS answered_by, @said_address AS answered_as
+        TraceId, ParentSpanId AS SpanId, ServiceName AS answered_by,
+        @said_address AS answered_as, @peer_address AS answered_to
     FROM @spans
     WHERE Timestamp >= fromUnixTimestamp64Nano({start:Int64} - 60000000000)
         AND Timestamp < fromUnixTimestamp64Nano({end:Int64} + 60000000000)
         AND DataSet = {data_set:String}
         AND ParentSpanId != ''
         AND SpanKind IN ('Server', 'Consumer')
-    ORDER BY TraceId, ParentSpanId, answered_by, answered_as
+    ORDER BY TraceId, ParentSpanId, answered_by, answered_as, answered_to
 ) AS answering
 USING (TraceId, SpanId)
 WHERE said != '' AND caller != '' AND caller != answered_by
-GROUP BY caller, said, answered_by, answered_as
-ORDER BY calls DESC, caller, said, answered_by, answered_as
+GROUP BY caller, said, answered_by, answered_as, answered_to
+ORDER BY calls DESC, caller, said, answered_by, answered_as, answered_to
 LIMIT {limit:UInt64}

@@ -8,6 +8,7 @@ WITH near AS
         @kind_code AS kind,
         @connection_code AS connection,
         @said_address AS said,
+        @peer_address AS peer_address,
         @failed AS failed,
         toUnixTimestamp64Nano(Timestamp) AS at_unix_ns,
         toInt64(least(Duration, 3600000000000)) AS length_ns
@@ -17,7 +18,7 @@ WITH near AS
         AND DataSet = {data_set:String}
 )
 SELECT
-    said, callee,
+    said, came_from, callee,
     count() AS calls,
     sum(failed) AS errors,
     sumMap([toUInt16(floor(log2(toFloat64(length_ns) + 1) * 16))], [toUInt64(1)]) AS lengths,
@@ -28,6 +29,7 @@ FROM
     SELECT
         served.TraceId AS trace, served.SpanId AS span,
         any(served.service) AS callee,
+        any(served.peer_address) AS came_from,
         any(served.failed) AS failed,
         any(served.at_unix_ns) AS at_unix_ns,
         any(served.length_ns) AS length_ns,
@@ -56,6 +58,6 @@ FROM
     GROUP BY trace, span
 )
 WHERE callee != ''
-GROUP BY said, callee
-ORDER BY calls DESC, said, callee
+GROUP BY said, came_from, callee
+ORDER BY calls DESC, said, came_from, callee
 LIMIT {limit:UInt64}
