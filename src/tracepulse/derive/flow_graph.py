@@ -54,7 +54,7 @@ class _Tally:
     errors: int = 0
     lengths: Counter[int] = field(default_factory=Counter)
     connections: Counter[str] = field(default_factory=Counter)
-    agreeing: float = 0.0
+    agreeing_millionths: int = 0
     first_unix_ns: int = 2**63 - 1
     last_unix_ns: int = 0
 
@@ -63,7 +63,7 @@ class _Tally:
         self.errors += seen.errors
         self.lengths.update(dict(seen.lengths))
         self.connections[seen.connection] += seen.calls
-        self.agreeing += seen.agreement_ratio * seen.calls
+        self.agreeing_millionths += round(seen.agreement_ratio * 1_000_000) * seen.calls
         self.first_unix_ns = min(self.first_unix_ns, seen.first_unix_ns)
         self.last_unix_ns = max(self.last_unix_ns, seen.last_unix_ns)
 
@@ -275,7 +275,7 @@ def _connection(best: _Tally, kinds: _Tallies) -> str:
 
 def _evidence(kind: EvidenceKind, tally: _Tally) -> Evidence:
     if kind == "logs":
-        agreed = tally.agreeing / tally.calls if tally.calls else 0.0
+        agreed = tally.agreeing_millionths / 1e6 / tally.calls if tally.calls else 0.0
         confidence = agreed * tally.calls / (tally.calls + LOGS_CONFIDENCE_EPISODES)
     else:
         confidence = EDGE_CONFIDENCE[kind]
