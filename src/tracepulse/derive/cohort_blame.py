@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tracepulse.derive.clock_skew import NOTHING_LEARNED
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.dependencies import (
     ASSUMED,
@@ -23,6 +24,7 @@ from tracepulse.derive.dependencies import (
 from tracepulse.derive.path_walk import PathColumns, blocking_paths
 from tracepulse.derive.span_codes import Node, SpanCodes
 from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER, LEFT_BEHIND
+from tracepulse.derive.thresholds import MAX_LEARNED_TRACES
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 
 __all__ = [
@@ -100,6 +102,7 @@ def cohort_blame(
     group: NDArray[np.int64],
     groups: int,
     *,
+    root_ids: NDArray[np.uint64] | None = None,
     learn: bool = True,
     count_calls: bool = False,
 ) -> CohortBlame:
@@ -110,14 +113,16 @@ def cohort_blame(
         codes: spans of whole traces; nodes by the codes of `table`.
         group: of each trace, from 0; below 0 is none.
         groups: how many there are.
+        root_ids: for each trace the span to take as its root; None for the usual rule.
         learn: take from these traces, rather than from each alone, what waits for what.
         count_calls: also how long calls worked by themselves, which a Split.TAIL is judged by.
     """
-    clocks = clock_offsets(codes) if learn else None
-    forest = trace_forest(codes) if clocks is None else trace_forest(codes, clocks=clocks)
+    sample = codes.first_traces(MAX_LEARNED_TRACES) if learn else codes
+    clocks = clock_offsets(sample) if learn else NOTHING_LEARNED
+    forest = trace_forest(codes, root_ids, clocks)
     rules = ASSUMED
     if learn:
-        learned = learn_dependencies(forest, codes)
+        learned = learn_dependencies(trace_forest(sample, clocks=clocks), sample, len(table.nodes))
         flag_left_behind(forest, codes, learned)
         rules = rules_of(learned)
     blame = summed(forest, codes, blocking_paths(forest, codes, rules), table, group, groups)

@@ -140,16 +140,17 @@ ASSUMED = Rules(np.empty(0, np.int64), 1)
 """Nothing was learned: order in time is taken for dependency."""
 
 
-def learn_dependencies(forest: Forest, codes: SpanCodes) -> Dependencies:
+def learn_dependencies(forest: Forest, codes: SpanCodes, nodes: int | None = None) -> Dependencies:
     """
     Return what the order of calls was, parent by parent, for every pair of calls made below one.
 
     Args:
         forest: `trace_forest(codes)`, of any number of traces.
         codes: for nodes, services, kinds and failures.
+        nodes: how many codes of nodes there are; None for as many as occur.
     """
-    nodes = int(codes.node.max(initial=0)) + 1
-    spans = _spans(forest, codes)
+    nodes = int(codes.node.max(initial=0)) + 1 if nodes is None else nodes
+    spans = _spans(forest, codes, call_kinds(forest, codes))
     pairs, missed_pairs = _tally(forest.first, spans, nodes, True)
     calls, missed_calls = _tally(forest.first, spans, nodes, False)
     rest, pair_b = np.divmod(pairs.key, nodes * _TURN_CODES)
@@ -175,7 +176,7 @@ def learn_dependencies(forest: Forest, codes: SpanCodes) -> Dependencies:
     )
 
 
-def _spans(forest: Forest, codes: SpanCodes) -> "_Spans":
+def _spans(forest: Forest, codes: SpanCodes, kinds: Integers) -> "_Spans":
     row = forest.row
     return _Spans(
         forest.parent,
@@ -185,7 +186,7 @@ def _spans(forest: Forest, codes: SpanCodes) -> "_Spans":
         forest.first_child,
         forest.child,
         codes.node[row],
-        call_kinds(forest, codes),
+        kinds,
         codes.service[row],
         codes.kind[row],
         codes.failed[row],
@@ -212,7 +213,9 @@ def flag_left_behind(forest: Forest, codes: SpanCodes, learned: Dependencies) ->
     how = learned.left_behind()
     keys = learned.call_parent * learned.nodes + learned.call
     order = np.argsort(keys)
-    _flag_left_behind(_spans(forest, codes), keys[order], how[order], learned.nodes)
+    if (how > 0).any():
+        spans = _spans(forest, codes, np.empty(0, np.int64))
+        _flag_left_behind(spans, keys[order], how[order], learned.nodes)
 
 
 @kernel
@@ -257,7 +260,7 @@ class _Table(NamedTuple):
 
 def _tally(first: Integers, spans: _Spans, nodes: int, of_pairs: bool) -> tuple[_Table, int]:
     """Return counts by key, ascending, and how many sightings there was no room for."""
-    size = 1 << 10
+    size = min(1 << max(10, (32 * nodes).bit_length()), MAX_DEPENDENCIES)
     while True:
         unset, zero = np.full(size, -1, np.int64), np.zeros(size, np.int64)
         table = _Table(*(unset.copy() for _ in range(3)), *(zero.copy() for _ in range(6)))

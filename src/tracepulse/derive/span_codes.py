@@ -14,12 +14,14 @@ __all__ = [
     "CONSUMER",
     "EARLIEST_UNIX_NS",
     "LATEST_UNIX_NS",
+    "PAGE_FETCH",
     "PRODUCER",
     "SERVER",
     "Node",
     "SpanCodes",
     "host_of",
     "span_codes",
+    "under_pages",
 ]
 
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(6)
@@ -41,7 +43,7 @@ _CALLING = frozenset(
     for category in (Category.DATABASE, Category.CACHE, Category.MESSAGING, Category.EXTERNAL)
 )
 _NO_ID = "0" * 16
-_PAGE_FETCH = "documentFetch"
+PAGE_FETCH = "documentFetch"
 """A browser's span of the request for a page, by the document-load instrumentation's name."""
 
 Integers = NDArray[np.int64]
@@ -90,6 +92,16 @@ class SpanCodes:
     def __len__(self) -> int:
         return len(self.trace)
 
+    def first_traces(self, count: int) -> "SpanCodes":
+        """Return the spans of the traces whose codes are lowest, with the same codes."""
+        if count >= self.trace_count:
+            return self
+        rows = np.flatnonzero(self.trace < count)
+        taken = {
+            name: getattr(self, name)[rows] for name in self.__slots__ if name != "trace_count"
+        }
+        return SpanCodes(trace_count=count, **taken)
+
     def one_trace(self, rows: Integers) -> "SpanCodes":
         """Return some rows, all of one trace, with the same codes."""
         taken = {
@@ -104,7 +116,9 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
     """Return spans as numbers, the trace ids in order of their codes, and the nodes likewise."""
     trace, trace_ids = _ranks(columns.trace_id.tolist())
     span_id, parent_id = _id_codes(columns.span_id.tolist(), columns.parent_span_id.tolist())
-    parent_id = _under_pages(columns, trace, span_id, parent_id)
+    kind = np.array([_KINDS.get(each, 0) for each in columns.kind.tolist()], np.uint8)
+    is_fetch = (columns.name == PAGE_FETCH) & (kind == CLIENT)
+    parent_id = under_pages(trace, span_id, parent_id, columns.start_unix_ns, kind, is_fetch)
     parent_id = _under_senders(columns, span_id, parent_id)
     service, services = _ranks(columns.service.tolist())
     category = category_codes(columns)
@@ -120,7 +134,7 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
         parent_id=parent_id,
         start_unix_ns=np.ascontiguousarray(columns.start_unix_ns, np.int64),
         duration_ns=np.ascontiguousarray(columns.duration_ns, np.int64),
-        kind=np.array([_KINDS.get(kind, 0) for kind in columns.kind.tolist()], np.uint8),
+        kind=kind,
         host=_host_codes(columns.resource),
         service=service.astype(np.int32),
         category=category,
@@ -130,11 +144,13 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
     return codes, trace_ids, nodes
 
 
-def _under_pages(
-    columns: SpanColumns,
+def under_pages(
     trace: Integers,
     span_id: NDArray[np.uint64],
     parent_id: NDArray[np.uint64],
+    start_unix_ns: Integers,
+    kind: NDArray[np.uint8],
+    is_fetch: NDArray[np.bool_],
 ) -> NDArray[np.uint64]:
     """
     Put the server span that made a page under the page's own request for it.
@@ -149,18 +165,18 @@ def _under_pages(
     Not where the page was put below the server instead, as OpenTelemetry's instrumentation does. Of
     several pages in one trace, as of an answer that was kept by a cache, the first one asked.
     """
-    fetches = np.flatnonzero((columns.name == _PAGE_FETCH) & (columns.kind == "Client"))
+    fetches = np.flatnonzero(is_fetch)
     if not len(fetches):
         return parent_id
     tops = np.flatnonzero(parent_id == 0)
     top_ids = set(zip(trace[tops].tolist(), span_id[tops].tolist(), strict=True))
-    order = np.lexsort((span_id[fetches], columns.start_unix_ns[fetches]))
+    order = np.lexsort((span_id[fetches], start_unix_ns[fetches]))
     fetch_of: dict[int, int] = {}
     for row in fetches[order].tolist():
         if (int(trace[row]), int(parent_id[row])) in top_ids:
             fetch_of.setdefault(int(trace[row]), int(span_id[row]))
     joined = parent_id.copy()
-    for row in tops[columns.kind[tops] == "Server"].tolist():
+    for row in tops[kind[tops] == SERVER].tolist():
         joined[row] = fetch_of.get(int(trace[row]), 0)
     return joined
 

@@ -384,6 +384,13 @@ LEFT_BEHIND_ALWAYS_RATIO = _limit(
     ended in time by chance and were not waited for either; where fewer do, as when the first of
     several answers wins, those that ended in time may have been.""",
 )
+MAX_LEARNED_TRACES = _limit(
+    "max_learned_traces",
+    2_000,
+    "traces",
+    """Of a chunk of a cohort so many teach what waits for what: an exception that none
+    of them shows is met in less than one trace of 660, with 95% confidence.""",
+)
 MAX_SIBLINGS_COMPARED = _limit(
     "max_siblings_compared",
     64,

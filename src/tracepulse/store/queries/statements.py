@@ -68,7 +68,33 @@ def _first_said(names: Sequence[str], ports: Sequence[str]) -> str:
     return f"if({name} IN {near} AND {port} != '', concat('127.0.0.1:', {port}), {name})"
 
 
+_PATH_KEYS = (
+    "db.system.name",
+    "db.system",
+    "messaging.system",
+    "messaging.operation.type",
+    "messaging.operation",
+    "cache.key",
+    "cache.hit",
+    "server.address",
+    "net.peer.name",
+    "peer.service",
+    "db.namespace",
+    "db.name",
+    "messaging.destination.name",
+)
+"""Attributes that tell what a span's time is spent on; values of caches' keys are left out."""
+_IS_PATH_KEY = f"arrayMap(k -> k IN {_PATH_KEYS}, SpanAttributes.keys)"
+_PATH_NAMES = f"arrayFilter((k, is) -> is, SpanAttributes.keys, {_IS_PATH_KEY})"
+_PATH_TEXTS = (
+    "arrayMap((v, k) -> if(k = 'cache.key', '', v),"
+    f" arrayFilter((v, is) -> is, SpanAttributes.values, {_IS_PATH_KEY}), {_PATH_NAMES})"
+)
+
 _EXPRESSIONS: Mapping[str, str] = {
+    "path_keys": _PATH_NAMES,
+    "path_values": _PATH_TEXTS,
+    "node_key": f"cityHash64(ServiceName, SpanName, SpanKind, {_PATH_NAMES}, {_PATH_TEXTS})",
     "shape_of_any_severity": shape_sql(),
     "failed": f"toUInt8(StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)",
     # As in store/edges/calls.py: kinds there, and places in CONNECTIONS.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tracepulse.store.queries.cohorts import CohortQueries
 from tracepulse.store.queries.flow_evidence import FlowEvidenceQueries
 from tracepulse.store.queries.flows import FlowQueries
 from tracepulse.store.queries.incidents import IncidentQueries
@@ -34,6 +35,7 @@ class Telemetry(
     MetricQueries,
     RollupQueries,
     IncidentQueries,
+    CohortQueries,
 ):
     """Asks the engine; every method is one statement from a file of its name."""
 
