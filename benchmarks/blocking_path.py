@@ -1,12 +1,17 @@
 """
 How fast blocking paths are found, and how often they are Jaeger UI's.
 
-    python benchmarks/blocking_path.py [--quick] [--seed 7] [--data DIR] [--json]
+    python benchmarks/blocking_path.py [--quick] [--seed 7] [--data DIR] [--crisp DIR] [--json]
 
 Traces come from `benchmarks/data.py`. Measured, in processor seconds of one core:
 
   spans_per_core_second        spans as numbers -> trees, sections and blame summed by node
-  text_spans_per_core_second   the same from text columns (ids, names, attributes)
+  cohort_spans_per_core_second columns as the store's query gives them -> codes, what waits for
+                               what learned, paths, blame by node in two groups with their squares,
+                               and added to what was summed before
+  ratio_to_crisp               the same over what CRISP takes for parsing and paths of such traces,
+                               in the same run (--crisp); null where it cannot be run
+  text_spans_per_core_second   from text columns (ids, names, attributes) to blame
   trace_latency_ms             one trace, from text columns to the record with notes
   deep_ms, wide_ms             one trace of 100,000 spans below or beside each other
   jaeger_equal_ratio           share of recorded traces with exactly Jaeger UI's sections (--data)
@@ -31,6 +36,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 if __package__ in {None, ""}:
     sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
 
+from benchmarks.cohort_speed import as_stored, cohort_rates, crisp_rate, jaeger_traces
 from benchmarks.data import Spec, trace_bodies
 
 from tracepulse.derive.blocking_path import blocking_path
@@ -45,7 +51,8 @@ CRISP_SPANS_PER_SECOND = 166_000
 Parse and path, one core, as measured for uber-research/CRISP on recorded traces. Not like for like:
 ours starts from numbers, CRISP from JSON, and neither the traces nor the machine are the same.
 """
-BATCH_SPANS = 50_000
+BATCH_SPANS = 150_000
+CRISP_SPANS = 40_000
 LARGE_TRACE_SPANS = 100_000
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 
@@ -120,9 +127,26 @@ def _blame(codes: SpanCodes) -> object:
     return blame_ns(blocking_paths(forest, codes), forest, codes)
 
 
-def measure_speed(seed: int, count: int, repeats: int) -> dict[str, Any]:
+def measure_cohorts(
+    batches: Sequence[SpanColumns], repeats: int, crisp: Path | None
+) -> dict[str, Any]:
+    """Return how fast cohorts are summed, beside CRISP if it is there."""
+    rates = cohort_rates([as_stored(batch) for batch in batches], repeats)
+    found: dict[str, Any] = {
+        "cohort_spans_per_core_second": round(float(np.mean(rates))),
+        "cohort_worst_tenth": _summary(rates, worst_is_low=True)["worst_tenth"],
+        "ratio_to_crisp": None,
+    }
+    if crisp is None or not (crisp / "crisp" / "graph.py").is_file():
+        return found | {"crisp_reason": f"no crisp/graph.py in {crisp}; name a checkout by --crisp"}
+    theirs = crisp_rate(crisp, jaeger_traces(batches[0], CRISP_SPANS))
+    found["crisp_spans_per_core_second"] = round(theirs)
+    found["ratio_to_crisp"] = round(found["cohort_spans_per_core_second"] / theirs, 1)
+    return found
+
+
+def measure_speed(batches: Sequence[SpanColumns], repeats: int) -> dict[str, Any]:
     """Return rates over batches of whole traces, and the latency of single traces."""
-    batches = [_columns(batch) for batch in _batches(list(_spans(seed, count)))]
     codes = [span_codes(batch)[0] for batch in batches]
     _blame(codes[0])
     numbers = [len(c) / _timed(lambda c=c: _blame(c)) for c in codes for _ in range(repeats)]  # type: ignore[misc]
@@ -205,13 +229,18 @@ def _recorded(trace: dict[str, Any]) -> SpanColumns:
 def main() -> None:
     """Measure and print; the last line is one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="20,000 spans instead of 600,000")
+    parser.add_argument("--quick", action="store_true", help="150,000 spans instead of 600,000")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--crisp", type=Path, help="a checkout of uber-research/CRISP")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
     found: dict[str, Any] = {"seed": given.seed}
-    found |= measure_speed(given.seed, 20_000 if given.quick else 600_000, 1 if given.quick else 5)
+    spans = list(_spans(given.seed, 150_000 if given.quick else 600_000))
+    batches = [_columns(batch) for batch in _batches(spans)]
+    repeats = 1 if given.quick else 5
+    found |= measure_cohorts(batches, repeats, given.crisp)
+    found |= measure_speed(batches, repeats)
     found["ratio_to_published_crisp"] = round(
         found["spans_per_core_second"]["mean"] / CRISP_SPANS_PER_SECOND, 1
     )

@@ -8,7 +8,24 @@ from numpy.typing import NDArray
 
 from tracepulse.model.question import AttributeFilter, Window
 
-__all__ = ["CohortQuestion", "NodeName", "PathSpans", "Request"]
+__all__ = ["PATH_KEYS", "CohortQuestion", "NodeName", "PathSpans", "Request"]
+
+PATH_KEYS = (
+    "db.system.name",
+    "db.system",
+    "messaging.system",
+    "messaging.operation.type",
+    "messaging.operation",
+    "cache.key",
+    "cache.hit",
+    "server.address",
+    "net.peer.name",
+    "peer.service",
+    "db.namespace",
+    "db.name",
+    "messaging.destination.name",
+)
+"""Attributes that tell what a span's time is spent on, and what it calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,7 @@ class NodeName:
     name: str
     kind: str
     attributes: Mapping[str, str]
-    """Only those that tell what time is spent on, and what is called."""
+    """Only those of PATH_KEYS; `cache.key` without its value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tracepulse.model.cohort import PATH_KEYS
 from tracepulse.model.question import AttributeFilter, Window
 from tracepulse.store.edges.calls import PEER_KEYS
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
@@ -68,23 +69,7 @@ def _first_said(names: Sequence[str], ports: Sequence[str]) -> str:
     return f"if({name} IN {near} AND {port} != '', concat('127.0.0.1:', {port}), {name})"
 
 
-_PATH_KEYS = (
-    "db.system.name",
-    "db.system",
-    "messaging.system",
-    "messaging.operation.type",
-    "messaging.operation",
-    "cache.key",
-    "cache.hit",
-    "server.address",
-    "net.peer.name",
-    "peer.service",
-    "db.namespace",
-    "db.name",
-    "messaging.destination.name",
-)
-"""Attributes that tell what a span's time is spent on; values of caches' keys are left out."""
-_IS_PATH_KEY = f"arrayMap(k -> k IN {_PATH_KEYS}, SpanAttributes.keys)"
+_IS_PATH_KEY = f"arrayMap(k -> k IN {PATH_KEYS}, SpanAttributes.keys)"
 _PATH_NAMES = f"arrayFilter((k, is) -> is, SpanAttributes.keys, {_IS_PATH_KEY})"
 _PATH_TEXTS = (
     "arrayMap((v, k) -> if(k = 'cache.key', '', v),"
