@@ -531,5 +531,157 @@ TEMPLATE_WORDS_BEFORE = _limit(
     a logger.""",
 )
 
+# -- flows from logs alone -----------------------------------------------------------------------
+
+LOG_FLOW_GRAIN_NS = _limit(
+    "log_flow_grain_ns",
+    1500000,
+    "ns",
+    """Times of lines are often written in whole milliseconds, and clocks kept right by NTP
+    differ by about as much: less than this is no order.""",
+)
+LOG_FLOW_MOVED_GRAIN_NS = _limit(
+    "log_flow_moved_grain_ns",
+    5000000,
+    "ns",
+    """The same once a clock had to be set right from the logs themselves, which leaves a
+    few milliseconds.""",
+)
+LOG_FLOW_MIN_REQUESTS = _limit(
+    "log_flow_min_requests",
+    10,
+    "requests",
+    """Fewer meetings of two services may be chance, or one odd run.""",
+)
+LOG_FLOW_MIN_REQUEST_RATIO = _limit(
+    "log_flow_min_request_ratio",
+    0.02,
+    "ratio",
+    """Of the requests of the rarer of the two: below, lines of unrelated requests meet as
+    often.""",
+)
+LOG_FLOW_MIN_SHARED = _limit(
+    "log_flow_min_shared",
+    0.25,
+    "ratio",
+    """A caller hands keys on: in so many of their common requests one key must be written
+    by both.""",
+)
+LOG_FLOW_MIN_FIT = _limit(
+    "log_flow_min_fit",
+    0.93,
+    "ratio",
+    """Of the common requests in which nothing contradicts the call: the rest is left for
+    lines that were lost or mixed up.""",
+)
+LOG_FLOW_MIN_FIT_WITHIN = _limit(
+    "log_flow_min_fit_within",
+    0.85,
+    "ratio",
+    """The same where the callee's lines lie within the caller's, which chance hardly does.""",
+)
+LOG_FLOW_MIN_WITHIN = _limit(
+    "log_flow_min_within",
+    0.8,
+    "ratio",
+    """Of the common requests: so often must the callee lie within the caller for that to
+    be its way.""",
+)
+LOG_FLOW_PRESENCE_LEAD = _limit(
+    "log_flow_presence_lead",
+    0.1,
+    "ratio",
+    """Who is there without the other is not called by it; below a tenth, lost lines do the
+    same.""",
+)
+LOG_FLOW_MIN_WITH = _limit(
+    "log_flow_min_with",
+    0.85,
+    "ratio",
+    """A caller in between is there so often: lines are lost, and some requests fail before
+    it writes.""",
+)
+LOG_FLOW_LOST_RATIO = _limit(
+    "log_flow_lost_ratio",
+    0.03,
+    "ratio",
+    """Of lines that do not arrive, or are not written since a request failed.""",
+)
+LOG_FLOW_GAIN_NATS = _limit(
+    "log_flow_gain_nats",
+    3.0,
+    "nats",
+    """So much likelier must one of two readings of who is there without whom be.""",
+)
+LOG_FLOW_MIN_LAGS = _limit(
+    "log_flow_min_lags",
+    30,
+    "requests",
+    """Fewer say nothing on shares.""",
+)
+LOG_FLOW_LAG_LEAD = _limit(
+    "log_flow_lag_lead",
+    0.15,
+    "correlation",
+    """By so much must the rank correlations of two readings of the lags differ.""",
+)
+LOG_FLOW_MAX_EARLY_RATIO = _limit(
+    "log_flow_max_early_ratio",
+    0.03,
+    "ratio",
+    """A call cannot begin before its caller; where it does more often, both were called at
+    once.""",
+)
+LOG_FLOW_MIN_VOTES = _limit(
+    "log_flow_min_votes",
+    8.0,
+    "requests",
+    """An edge explains at least so many requests better than all others …""",
+)
+LOG_FLOW_MIN_VOTE_RATIO = _limit(
+    "log_flow_min_vote_ratio",
+    0.06,
+    "ratio",
+    """… and so much of all requests of its callee: what lost lines make of a path is less.""",
+)
+LOG_FLOW_MIN_WIN_WITHIN = _limit(
+    "log_flow_min_win_within",
+    0.15,
+    "ratio",
+    """Of the common requests: so often must an enclosing caller be the nearest …""",
+)
+LOG_FLOW_MIN_WIN = _limit(
+    "log_flow_min_win",
+    0.6,
+    "ratio",
+    """… and one that does not enclose, since it may be a neighbour that came first.""",
+)
+LOG_FLOW_MIN_COVERED = _limit(
+    "log_flow_min_covered",
+    0.7,
+    "ratio",
+    """Of a callee's requests its callers must explain so many; else somebody who is not
+    seen calls it.""",
+)
+LOG_FLOW_STARTED_WITH = _limit(
+    "log_flow_started_with",
+    0.7,
+    "ratio",
+    """A service that is there in so many of another's requests …""",
+)
+LOG_FLOW_STARTED_AFTER = _limit(
+    "log_flow_started_after",
+    0.95,
+    "ratio",
+    """… and so often before it …""",
+)
+LOG_FLOW_OUTLASTS = _limit(
+    "log_flow_outlasts",
+    0.3,
+    "ratio",
+    """… but is so often done before the other is, sets it off or knows who does: lines
+    that merely precede it say nothing then.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""

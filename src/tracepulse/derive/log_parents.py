@@ -1,0 +1,252 @@
+"""
+Which of several possible callers called, decided over all requests of a callee.
+
+    A  |---------------------|        A and B both enclose C, A also B: C is B's, and A -> C is
+    B      |-------------|            only the way there. But if C comes as often without B, it is A's.
+    C        |--|
+
+    A  |---------------------|        B wrote one line, before C. If C never comes without B, B called
+    B      |                          it; if it does, A called both.
+    C        |--|
+
+    A  |---------------------|        B was called beside C and took longer. C's begin goes with A's
+    B      |-------------|            begin and owes nothing to when B began: C is A's.
+    C       |--|
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracepulse.derive.log_episodes import Requests
+from tracepulse.derive.log_order import Pairs
+from tracepulse.derive.log_tokens import ARRIVING, DONE
+from tracepulse.derive.thresholds import (
+    LOG_FLOW_GAIN_NATS,
+    LOG_FLOW_LAG_LEAD,
+    LOG_FLOW_LOST_RATIO,
+    LOG_FLOW_MAX_EARLY_RATIO,
+    LOG_FLOW_MIN_LAGS,
+    LOG_FLOW_MIN_WITH,
+    LOG_FLOW_MIN_WITHIN,
+    LOG_FLOW_PRESENCE_LEAD,
+)
+
+__all__ = ["Parents", "find_parents"]
+
+MAX_REQUESTS = 20_000
+"""Of one callee: more are thinned out evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """By [caller, callee]."""
+
+    votes: NDArray[np.float64]
+    """Requests of the callee that the caller explains best."""
+    explained: NDArray[np.int64]
+    """By callee: requests in which some candidate fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Callee:
+    """One callee's requests and its candidates' places in them."""
+
+    own: NDArray[np.int64]
+    place: NDArray[np.int64]
+    """[request, candidate]: the visit, -1 where it is absent or cannot have called."""
+    within: NDArray[np.float64]
+
+
+def find_parents(
+    requests: Requests, candidate: NDArray[np.bool_], pairs: Pairs, grain_ns: int
+) -> Parents:
+    """
+    Return how many of each callee's requests each candidate explains best.
+
+    Args:
+        requests: see there.
+        candidate: [caller, callee] that nothing contradicts.
+        pairs: counts of the same requests.
+        grain_ns: times that differ by less are equal.
+
+    """
+    services = len(candidate)
+    votes = np.zeros((services, services))
+    explained = np.zeros(services, np.int64)
+    within = pairs.within / np.maximum(pairs.joint, 1)
+    visits = requests.visits
+    by_service = np.argsort(visits.service, kind="stable")
+    bounds = np.searchsorted(visits.service[by_service], np.arange(services + 1))
+    for callee in range(services):
+        callers = np.flatnonzero(candidate[:, callee])
+        own = by_service[bounds[callee] : bounds[callee + 1]]
+        if len(callers) == 0 or len(own) == 0:
+            continue
+        own = own[:: len(own) // MAX_REQUESTS + 1]
+        place = np.full((len(own), len(callers)), -1, np.int64)
+        for column, caller in enumerate(callers):
+            theirs = by_service[bounds[caller] : bounds[caller + 1]]
+            found = np.searchsorted(visits.request[theirs], visits.request[own])
+            inside = found < len(theirs)
+            found = np.where(inside, found, 0)
+            hit = inside & (visits.request[theirs[found]] == visits.request[own])
+            place[hit, column] = theirs[found[hit]]
+        place = _fitting(requests, own, place, grain_ns)
+        some = (place >= 0).any(axis=1)
+        explained[callee] = int(some.sum())
+        if explained[callee]:
+            one = _Callee(own[some], place[some], within[callers, callee])
+            beaten = _beaten(requests, one, candidate[np.ix_(callers, callers)], callers, pairs)
+            votes[callers, callee] = _votes(one.place >= 0, beaten)
+    return Parents(votes, explained)
+
+
+def _fitting(
+    requests: Requests, own: NDArray[np.int64], place: NDArray[np.int64], grain_ns: int
+) -> NDArray[np.int64]:
+    visits = requests.visits
+    caller = np.maximum(place, 0)
+    begin, end = visits.begin_ns[own][:, None], visits.end_ns[own][:, None]
+    knows = visits.knows[caller]
+    begins, ends = visits.begin_ns[caller], visits.end_ns[caller]
+    fits = place >= 0
+    fits &= ~((knows & ARRIVING > 0) & (begin < begins - grain_ns))
+    fits &= ~((knows & DONE > 0) & (end > ends + grain_ns))
+    return np.where(fits, place, -1)
+
+
+def _beaten(
+    requests: Requests,
+    one: _Callee,
+    below: NDArray[np.bool_],
+    callers: NDArray[np.int64],
+    pairs: Pairs,
+) -> NDArray[np.bool_]:
+    """Return [loser, winner]: in a request with both, the winner is the caller."""
+    there = one.place >= 0
+    count = there.shape[1]
+    together = (there.T.astype(np.float64) @ there).astype(np.int64)
+    alone = np.diag(together)
+    strong = one.within >= LOG_FLOW_MIN_WITHIN
+    beaten = np.zeros((count, count), np.bool_)
+    for first in range(count):
+        for second in range(count):
+            if first == second or together[first, second] == 0:
+                continue
+            if below[first, second]:
+                # `second` lies below `first`: it may stand between first and callee.
+                nearer = strong & below[first] & below[:, second]
+                if not strong[second] and nearer.any():
+                    continue  # the nearer one decides
+                stands = _stands_between(requests, one, callers, pairs, first, second, strong)
+                beaten[first, second] = stands >= 0
+                beaten[second, first] = stands <= 0
+            elif not below[second, first] and first < second:
+                lead = _lead(one, together, alone, strong, first, second)
+                beaten[first, second], beaten[second, first] = lead < 0, lead > 0
+    return beaten
+
+
+def _stands_between(
+    requests: Requests,
+    one: _Callee,
+    callers: NDArray[np.int64],
+    pairs: Pairs,
+    above: int,
+    middle: int,
+    strong: NDArray[np.bool_],
+) -> int:
+    """
+    Return 1 where `middle` calls the callee, -1 where `above` calls both, 0 where nothing tells.
+
+    Were the two called one beside the other, the callee would be there as often without the one in
+    the middle as with it, and the one in the middle as often without the callee.
+    """
+    if not _in_order(requests, one, middle):
+        return -1
+    there = one.place >= 0
+    with_callee = int(there[:, above].sum())
+    both = int((there[:, above] & there[:, middle]).sum())
+    all_above = int(pairs.present[callers[above]])
+    all_both = int(pairs.joint[callers[above], callers[middle]])
+    missing, without_middle = with_callee - both, max(all_above - all_both, 0)
+    if strong[middle]:
+        if without_middle >= LOG_FLOW_MIN_LAGS:
+            depends = both / max(all_both, 1) - missing / without_middle
+            if depends < LOG_FLOW_PRESENCE_LEAD:
+                return -1
+        return -1 if _side_by_side(requests, one, above, middle) else 1
+    if both < LOG_FLOW_MIN_WITH * with_callee:
+        return -1
+    without = max(all_above - with_callee, 0)
+    other = (max(without - (all_both - both), 0) + 0.5) / (without + 1.0)
+    if without < LOG_FLOW_MIN_LAGS or other <= LOG_FLOW_LOST_RATIO:
+        return 0
+    gain = missing * np.log(LOG_FLOW_LOST_RATIO / other) + both * np.log(
+        (1 - LOG_FLOW_LOST_RATIO) / (1 - other)
+    )
+    return 0 if abs(gain) < LOG_FLOW_GAIN_NATS else (1 if gain > 0 else -1)
+
+
+def _in_order(requests: Requests, one: _Callee, middle: int) -> bool:
+    """Tell whether the callee hardly ever begins before a caller that says when it began."""
+    visits = requests.visits
+    rows = one.place[:, middle] >= 0
+    parent, own = one.place[rows, middle], one.own[rows]
+    known = (visits.knows[parent] & visits.knows[own] & ARRIVING) > 0
+    if known.sum() < LOG_FLOW_MIN_LAGS:
+        return True
+    lag = (visits.begin_ns[own] - visits.begin_ns[parent])[known]
+    return float((lag < 0).mean()) <= LOG_FLOW_MAX_EARLY_RATIO
+
+
+def _lead(
+    one: _Callee,
+    together: NDArray[np.int64],
+    alone: NDArray[np.int64],
+    strong: NDArray[np.bool_],
+    first: int,
+    second: int,
+) -> int:
+    """Return 1 where the first of two that do not call each other is the likelier caller, -1, 0."""
+    if strong[first] != strong[second]:
+        return 1 if strong[first] else -1
+    without = float(alone[first] - alone[second]) / max(alone[first], alone[second])
+    if abs(without) > LOG_FLOW_PRESENCE_LEAD:
+        return 1 if without > 0 else -1
+    del together
+    gap = float(one.within[first] - one.within[second])
+    return 0 if abs(gap) < LOG_FLOW_PRESENCE_LEAD else (1 if gap > 0 else -1)
+
+
+def _side_by_side(requests: Requests, one: _Callee, above: int, beside: int) -> bool:
+    """Tell whether callee and `beside` were called at once by `above`, from when each began."""
+    visits = requests.visits
+    rows = (one.place[:, above] >= 0) & (one.place[:, beside] >= 0)
+    parent, sibling, own = one.place[rows, above], one.place[rows, beside], one.own[rows]
+    known = (visits.knows[parent] & visits.knows[sibling] & visits.knows[own] & ARRIVING) > 0
+    if known.sum() >= LOG_FLOW_MIN_LAGS:
+        first = (visits.begin_ns[sibling] - visits.begin_ns[parent])[known]
+        whole = (visits.begin_ns[own] - visits.begin_ns[parent])[known]
+        rest = (visits.begin_ns[own] - visits.begin_ns[sibling])[known]
+        if _like(first, whole) + LOG_FLOW_LAG_LEAD < -_like(first, rest):
+            return True
+    return False
+
+
+def _like(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Return Spearman's rank correlation, 0 where one does not vary."""
+    ranks = [np.argsort(np.argsort(each, kind="stable"), kind="stable") for each in (one, other)]
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def _votes(there: NDArray[np.bool_], beaten: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return votes by candidate; a request with several that nobody beats votes for none of them."""
+    lost = (there.astype(np.float64) @ beaten.T.astype(np.float64)) > 0
+    left = there & ~lost
+    single = left.sum(axis=1, keepdims=True) == 1
+    return np.asarray((left & single).sum(axis=0), np.float64)
