@@ -130,9 +130,11 @@ def measure_bomb(rounds: int) -> float:
     return _best(refuse, rounds) * 1e3
 
 
-def measure_door(bodies: list[Body], requests: int, complaints: list[str]) -> float:
+def measure_door(
+    bodies: list[Body], requests: int, complaints: list[str], data: Path | None
+) -> float:
     """Return the microseconds of the server's processor time that a request takes."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=data) as folder:
         server = subprocess.Popen(
             [sys.executable, __file__, "--serve", folder],
             stdin=subprocess.PIPE,
@@ -184,7 +186,7 @@ async def _serve(folder: Path) -> None:
             await asyncio.to_thread(sys.stdin.read)
 
 
-def measure(scale: Scale, seed: int) -> Result:
+def measure(scale: Scale, seed: int, data: Path | None) -> Result:
     """Run everything."""
     warm_up()
     now = time.time_ns()
@@ -197,9 +199,9 @@ def measure(scale: Scale, seed: int) -> Result:
     result.array_span_us = measure_arrays(spans[0], scale.rounds)
     result.bomb_ms = measure_bomb(scale.rounds)
     told = result.complaints
-    result.span_door_us = measure_door(spans, scale.large_requests, told) / 500
-    result.log_door_us = measure_door(logs, scale.large_requests, told) / 500
-    result.request_door_us = measure_door(small, scale.small_requests, told)
+    result.span_door_us = measure_door(spans, scale.large_requests, told, data) / 500
+    result.log_door_us = measure_door(logs, scale.large_requests, told, data) / 500
+    result.request_door_us = measure_door(small, scale.small_requests, told, data)
     result.requests_per_core_second = 1e6 / result.request_door_us
     return result
 
@@ -209,13 +211,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--quick", action="store_true", help="a minute, rough figures")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+    parser.add_argument("--data", type=Path, help="folder for files, emptied never; default /tmp")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve is not None:
         asyncio.run(_serve(arguments.serve))
         return
-    result = asdict(measure(QUICK if arguments.quick else FULL, arguments.seed))
+    if arguments.data:
+        arguments.data.mkdir(parents=True, exist_ok=True)
+    result = asdict(measure(QUICK if arguments.quick else FULL, arguments.seed, arguments.data))
     if arguments.json:
         print(json.dumps(result))
         return

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -69,12 +70,12 @@ QUICK = Scale(
     spans=100_000,
     logs=100_000,
     gzip_spans=0,
-    send_s=4,
-    freshness_s=2,
-    idle_s=8,
-    load_s=2,
-    drain_s=3.5,
-    whole_s=42,
+    send_s=3,
+    freshness_s=1.2,
+    idle_s=4,
+    load_s=1.5,
+    drain_s=2.5,
+    whole_s=30,
 )
 FULL = Scale(
     spans=2_000_000,
@@ -280,8 +281,10 @@ def measure_size(result: Result, engine_folder: Path, expected_spans: int) -> No
     )
 
 
-def measure_server(scale: Scale, seed: int, folder: Path, files: dict[str, BodyFile]) -> Result:
-    """Measure our own server, from its start to what it leaves on disk."""
+def measure_server(
+    scale: Scale, seed: int, folder: Path, written: "Future[dict[str, BodyFile]]"
+) -> Result:
+    """Measure our own server, from its start to what it leaves on disk; bodies come meanwhile."""
     result = Result(load_average=os.getloadavg()[0])
     with (
         measured_server(folder / "server") as server,
@@ -289,6 +292,7 @@ def measure_server(scale: Scale, seed: int, folder: Path, files: dict[str, BodyF
     ):
         run = Run(server, reader, scale, seed, folder, result)
         warm_up(run)
+        files = written.result()
         progress("Throughput…")
         sent, rate, result.spans_per_second = measure_throughput(run, files["spans"])
         result.spans, result.spans_per_core_second = sent.records, rate
@@ -312,20 +316,28 @@ def measure_server(scale: Scale, seed: int, folder: Path, files: dict[str, BodyF
     return result
 
 
+def write_bodies(scale: Scale, spec: Spec, folder: Path) -> dict[str, BodyFile]:
+    """Write all requests to disk, so that making them costs nothing while they are sent."""
+    files = {
+        "spans": BodyFile.write(trace_bodies(spec), folder / "traces.bin"),
+        "logs": BodyFile.write(log_bodies(spec), folder / "logs.bin"),
+    }
+    if scale.gzip_spans:
+        other = Spec(spec.seed + 5, scale.gzip_spans, 0, spec.start_unix_ns, spec.end_unix_ns)
+        files["gzip"] = BodyFile.write(trace_bodies(other), folder / "gzip.bin", packed=True)
+    return files
+
+
 def measure(scale: Scale, seed: int, folder: Path) -> Result:
     """Run everything, in a folder for the data and the servers' files."""
     started = time.monotonic()
     now = time.time_ns()
     spec = Spec(seed, scale.spans, scale.logs, now - TWO_DAYS_NS, now)
     progress(f"Generating {scale.spans:,} spans and {scale.logs:,} log lines of two days…")
-    files = {
-        "spans": BodyFile.write(trace_bodies(spec), folder / "traces.bin"),
-        "logs": BodyFile.write(log_bodies(spec), folder / "logs.bin"),
-    }
-    if scale.gzip_spans:
-        other = Spec(seed + 5, scale.gzip_spans, 0, now - TWO_DAYS_NS, now)
-        files["gzip"] = BodyFile.write(trace_bodies(other), folder / "gzip.bin", packed=True)
-    result = measure_server(scale, seed, folder, files)
+    with ThreadPoolExecutor(1) as pool:  # while the server starts, which takes as long
+        written = pool.submit(write_bodies, scale, spec, folder)
+        result = measure_server(scale, seed, folder, written)
+    files = written.result()
     files.pop("gzip", None)
     progress("Peers, on the same bytes…")
     result.peers = measure_peers(

@@ -1,12 +1,13 @@
 """
 Measure why the tables of spans and log records are laid out as they are.
 
-    python benchmarks/physical_design.py [--quick] [--seed N] [--json]
+    python benchmarks/physical_design.py [--quick] [--rows N] [--only REGEX] [--seed N] [--json]
 
 Each line of the answer is the shipped layout with one thing changed: bytes of a row on disk,
 processor time of inserting and of merging all parts into one, and of asking, against the shipped
 layout of the same run. Times within a run can be compared, if the machine does little else.
-See docs/decisions/0012-physical-design.md.
+All variants of a million rows take an hour; `--rows 300000 --only 'minutes|LZ4'`, which is about what
+depends on the number of rows, five minutes. See docs/decisions/0012-physical-design.md.
 """
 
 import argparse
@@ -333,14 +334,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().splitlines()[0])
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rows", type=int, default=0, help="of each signal")
+    parser.add_argument(
+        "--only", default="", help="regular expression; shipped ones are measured too"
+    )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROWS:,} rows of each signal")
+    parser.add_argument("--data", type=Path, help="folder for files, emptied never; default /tmp")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    chosen = [
+        each for each in VARIANTS if each.name == "shipped" or re.search(options.only, each.name)
+    ]
     rows = options.rows or (QUICK_ROWS if options.quick else FULL_ROWS)
-    with tempfile.TemporaryDirectory() as folder:
+    if options.data:
+        options.data.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tracepulse-design-", dir=options.data) as folder:
         lab = Lab(Path(folder), rows, options.seed)
         lab.measure(VARIANTS[0])  # the first insert of a process pays for its start
-        figures = [lab.measure(variant) for variant in VARIANTS]
+        figures = [lab.measure(variant) for variant in chosen]
     if options.json:
         print(json.dumps({"rows": rows, "variants": [asdict(each) for each in figures]}))
     else:

@@ -100,6 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="three visits instead of ten")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--data", type=Path, help="as for every benchmark; this one writes nothing")
     chosen = parser.parse_args()
     command = ["node", "--input-type=module", "-e", BUNDLE]
     package = ROOT / "sdk" / "js"

@@ -14,7 +14,8 @@ import { fileURLToPath } from "node:url";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const json = process.argv.includes("--json");
-const rounds = process.argv.includes("--quick") ? 1 : 3;
+const quick = process.argv.includes("--quick");
+const rounds = quick ? 1 : 3;
 
 function takeEverything() {
   return new Promise((resolve) => {
@@ -27,7 +28,7 @@ function takeEverything() {
 
 function run(side, port) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(folder, "node", `${side}.mjs`)], {
+    const child = spawn(process.execPath, [join(folder, "node", `${side}.mjs`), ...(quick ? ["--quick"] : [])], {
       env: { PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_SERVICE_NAME: "bench" },
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -1,10 +1,10 @@
 import { DebugQueue } from "debugqueue";
-import { coreShare, timed } from "./measure.mjs";
+import { BURSTS, coreShare, SECONDS, timed } from "./measure.mjs";
 
 const details = (at) => ({ user: "u-4711", reason: "timeout", attempt: at, ms: 12.5, cached: false });
 const call = (at) => DebugQueue.log("SESSION_DROP", details(at));
-const { median, p99 } = await timed(call, 200);
-const bare = await timed(() => DebugQueue.log("SESSION_DROP"), 200);
+const { median, p99 } = await timed(call, BURSTS);
+const bare = await timed(() => DebugQueue.log("SESSION_DROP"), BURSTS);
 // Slow enough that each call's place in the code is looked up.
 const rare = [];
 for (let at = 0; at < 150; at++) {
@@ -14,8 +14,8 @@ for (let at = 0; at < 150; at++) {
   rare.push((performance.now() - begun) * 1000);
 }
 await DebugQueue.flush(5000);
-const idle = await coreShare(details, 3);
-const share = (await coreShare(call, 3)) - idle;
+const idle = await coreShare(details, SECONDS);
+const share = (await coreShare(call, SECONDS)) - idle;
 await DebugQueue.shutdown(5000);
 const { created, sent, dropped, faults } = DebugQueue.counts();
 if (sent + dropped !== created || faults > 0) throw new Error(JSON.stringify(DebugQueue.counts()));

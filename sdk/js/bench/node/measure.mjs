@@ -1,6 +1,10 @@
 /** How calls are timed, the same for every side. */
 const GROUP = 16;
 const BURST = 512;
+const quick = process.argv.includes("--quick");
+/** How many bursts, and for how many seconds at 1,000 calls a second. */
+export const BURSTS = quick ? 100 : 200;
+export const SECONDS = quick ? 2 : 3;
 
 /** Return the median and the 99th percentile of a call in microseconds. */
 export async function timed(call, bursts) {
