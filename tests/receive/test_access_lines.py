@@ -123,8 +123,7 @@ def test_json_says_what_text_says() -> None:
     text, text_values, _ = _record(START + FORMATS["istio"])
     record, values, _ = _record(json.dumps(JSON_FIELDS))
     assert text_values == values
-    local = "10.1.0.9:45000 10.96.1.1:8080"  # two addresses that only the original line keeps
-    assert text.body.string_value.replace(local, "- -") == record.body.string_value
+    assert text.body.string_value == record.body.string_value
     assert text.time_unix_nano == record.time_unix_nano
     assert text.severity_number == record.severity_number
 

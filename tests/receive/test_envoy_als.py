@@ -58,7 +58,8 @@ def test_an_http_entry_becomes_what_a_line_would() -> None:
     assert (
         '"POST /pay?id=7 HTTP/2" 503 UF,UAEX,URX upstream_reset - "TLS error: 1" 156 91 28 24'
         ' "10.9.0.1,10.9.0.2" "curl/8.1" "5b2d-77" "payment.shop:8080" "10.1.2.3:8080"'
-        " outbound|8080||payment.shop.svc.cluster.local - - 10.1.0.9:33210 payment.shop default"
+        " outbound|8080||payment.shop.svc.cluster.local 10.1.0.9:45000 10.96.1.1:8080"
+        " 10.1.0.9:33210 payment.shop default"
     ) == record.body.string_value
     assert {
         "http.request.method": "POST",

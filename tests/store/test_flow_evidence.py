@@ -1,14 +1,19 @@
 """What the store counts for the flow graph: lines of proxies, a mesh's metrics, queues, gaps and links."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.otlp_requests import SECOND, span, traces
+from tests.otlp_requests import SECOND, number
+from tests.otlp_requests import span as drawn
 from tests.store.segments import load_all, write_segment
 
 from tracepulse.context.flows import seen_flows, seen_modules, seen_routes
@@ -51,11 +56,39 @@ def load(engine: ChdbEngine, folder: Path, signal: Any, request: Any, data_set: 
 def lines(*texts: str) -> ExportLogsServiceRequest:
     """Return lines as their sidecars' pods sent them, one a second."""
     request = ExportLogsServiceRequest()
-    for number, text in enumerate(texts):
+    for place, text in enumerate(texts):
         owner = request.resource_logs.add()
         add_attributes(owner.resource.attributes, [("k8s.pod.name", PODS.get(text, PODS[INBOUND]))])
-        record = owner.scope_logs.add().log_records.add(time_unix_nano=T + number * SECOND)
+        record = owner.scope_logs.add().log_records.add(time_unix_nano=T + place * SECOND)
         record.body.string_value = text
+    return request
+
+
+def span(
+    service: str,
+    trace: int,
+    span_id: int,
+    parent: int = 0,
+    *,
+    start: int,
+    kind: int = Span.SPAN_KIND_INTERNAL,
+    attributes: Mapping[str, str] = MappingProxyType({}),
+    links: Sequence[tuple[int, int]] = (),
+) -> tuple[str, Span]:
+    """Return a span with its service."""
+    made = drawn(trace, span_id, parent, start=start, kind=kind, **dict[str, Any](attributes))
+    for linked_trace, linked in links:
+        made.links.add(trace_id=number(linked_trace, 16), span_id=number(linked, 8))
+    return service, made
+
+
+def traces(*spans: tuple[str, Span]) -> ExportTraceServiceRequest:
+    """Return spans as a request, of no scope."""
+    request = ExportTraceServiceRequest()
+    for service, each in spans:
+        owner = request.resource_spans.add()
+        add_attributes(owner.resource.attributes, [("service.name", service)])
+        owner.scope_spans.add().spans.append(each)
     return request
 
 
@@ -66,7 +99,14 @@ def test_lines_of_every_layout_are_counted(engine: ChdbEngine, tmp_path: Path) -
         '"response_code":503,"response_flags":"UH","upstream_cluster":'
         '"outbound|8000||mail.foo.svc.cluster.local","upstream_host":null}'
     )
-    texts = (OUTBOUND, f"[2026-06-20T10:00:00.000Z] {INBOUND}", TCP, OLD, as_json, "outbound calls: 3")
+    texts = (
+        OUTBOUND,
+        f"[2026-06-20T10:00:00.000Z] {INBOUND}",
+        TCP,
+        OLD,
+        as_json,
+        "outbound calls: 3",
+    )
     load(engine, tmp_path, "logs", lines(*texts), "flow-lines")
     found = {
         (hop.cluster, hop.upstream_local, hop.downstream_local, hop.downstream_remote): (
@@ -109,14 +149,24 @@ def test_counters_of_a_mesh_grow(engine: ChdbEngine, tmp_path: Path) -> None:
 
     def put(name: str, values: list[tuple[int, float]], *more: tuple[str, str]) -> None:
         metric = owner.scope_metrics.add().metrics.add(name=name)
-        metric.sum.is_monotonic, metric.sum.aggregation_temporality = True, 2
+        metric.sum.is_monotonic = True
+        metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
         for at_s, value in values:
             point = metric.sum.data_points.add(time_unix_nano=T + at_s * SECOND, as_double=value)
             add_attributes(point.attributes, {**dict(labels), **dict(more)}.items())
 
     for reporter in ("source", "destination"):
-        put("istio_requests_total", [(-30, 100), (30, 110), (60, 4), (90, 9)], ("reporter", reporter))
-    put("istio_requests_total", [(-30, 7), (30, 8)], ("reporter", "source"), ("response_code", "503"))
+        put(
+            "istio_requests_total",
+            [(-30, 100), (30, 110), (60, 4), (90, 9)],
+            ("reporter", reporter),
+        )
+    put(
+        "istio_requests_total",
+        [(-30, 7), (30, 8)],
+        ("reporter", "source"),
+        ("response_code", "503"),
+    )
     put("istio_requests_total", [(-90, 5), (-30, 7)], ("destination_canonical_service", "gone"))
     for end_ms, calls in (("5", 10), ("10", 19), ("+Inf", 20)):
         put(
@@ -190,7 +240,9 @@ def test_a_gap_in_a_trace_is_who_was_called(engine: ChdbEngine, tmp_path: Path) 
         "traces",
         traces(
             span("shop", 1, 30, kind=Span.SPAN_KIND_SERVER, start=T + SECOND),
-            span("shop", 1, 31, 30, kind=Span.SPAN_KIND_CLIENT, start=T + SECOND, attributes=client),
+            span(
+                "shop", 1, 31, 30, kind=Span.SPAN_KIND_CLIENT, start=T + SECOND, attributes=client
+            ),
             span("stock", 1, 33, 32, kind=Span.SPAN_KIND_SERVER, start=T + SECOND),
         ),
         "flow-gap",
@@ -198,7 +250,9 @@ def test_a_gap_in_a_trace_is_who_was_called(engine: ChdbEngine, tmp_path: Path) 
     graph = seen_flows(Telemetry(engine), WINDOW, "flow-gap").graph
     edges = {(edge.caller, edge.callee) for edge in graph.edges}
     assert {("", "shop"), ("shop", "mail"), ("mail", "stock")} == edges
-    assert [("mail", False)] == [(n.name, n.sends_telemetry) for n in graph.nodes if n.name == "mail"]
+    assert [("mail", False)] == [
+        (n.name, n.sends_telemetry) for n in graph.nodes if n.name == "mail"
+    ]
 
 
 def test_modules_of_a_monolith_are_nodes(engine: ChdbEngine, tmp_path: Path) -> None:

@@ -43,8 +43,6 @@ _ALIASES: dict[str, str] = {
 _IDS = ("traceparent", "trace_id", "span_id")
 _ORDER = (*TEXT_FIELDS, *NUMBER_FIELDS, *OTHER_FIELDS, *_IDS)
 _PLACES = {name: place for place, name in enumerate(_ORDER)}
-_IN_BODY = ("upstream_local_address", "downstream_local_address")
-"""Not worth an attribute: the original line has them."""
 _NUMBERS_AT = len(TEXT_FIELDS)
 _OTHERS_AT = _NUMBERS_AT + len(NUMBER_FIELDS)
 _IDS_AT = _OTHERS_AT + len(OTHER_FIELDS)
@@ -66,7 +64,7 @@ def read_access_fields(fields: Mapping[str, Any]) -> AccessRecord:
             continue
         if place is None:
             more.append((key, value))
-        elif place >= 0:
+        else:
             values[place] = value if type(value) is str else plain_text(value)
     record = access_record(
         values[:_NUMBERS_AT],
@@ -80,8 +78,5 @@ def read_access_fields(fields: Mapping[str, Any]) -> AccessRecord:
 
 @remembered_by_keys
 def _places(keys: tuple[str, ...]) -> tuple[int | None, ...]:
-    """Return where each field goes: a place in _ORDER, None for among the rest, -1 for nowhere."""
-    return tuple(
-        -1 if key in _IN_BODY else _PLACES.get(_ALIASES.get(key.lower(), key.lower()))
-        for key in keys
-    )
+    """Return where each field goes: a place in _ORDER, or None for among the rest."""
+    return tuple(_PLACES.get(_ALIASES.get(key.lower(), key.lower())) for key in keys)

@@ -49,7 +49,7 @@ def read_access_line(line: str) -> AccessRecord | None:
         details, ended = (*head[2:4], "", "")[:2]
     tail = rest.split()
     ids = _ids(tail[_TAIL_FIELDS:]) if len(tail) > _TAIL_FIELDS else (b"", b"")
-    cluster, _, _, peer, server, route = (*tail, *_ABSENT)[:_TAIL_FIELDS]
+    cluster, sent_from, came_to, peer, server, route = (*tail, *_ABSENT)[:_TAIL_FIELDS]
     method, _, target = parts[1].partition(" ")
     path, _, protocol = target.rpartition(" ")
     record = access_record(
@@ -58,7 +58,9 @@ def read_access_line(line: str) -> AccessRecord | None:
             route, "",
         ),
         numbers,
-        (line[1:close], head[0], path, protocol, authority, forwarded, peer),
+        (
+            line[1:close], head[0], path, protocol, authority, forwarded, peer, sent_from, came_to,
+        ),
         line[close + 2 :],
         ids,
     )  # fmt: skip

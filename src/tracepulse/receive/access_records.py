@@ -94,6 +94,8 @@ OTHER_FIELDS = (
     "authority",
     "x_forwarded_for",
     "downstream_remote_address",
+    "upstream_local_address",
+    "downstream_local_address",
 )
 _FLAGS, _CLUSTER, _GRPC_STATUS = (
     TEXT_FIELDS.index(name) for name in ("response_flags", "upstream_cluster", "grpc_status")
@@ -117,7 +119,7 @@ def access_record(
         body: the line without its time; '' has it put together.
         ids: of trace and span.
     """
-    time, code, path, protocol, authority, forwarded, peer = others
+    time, code, path, protocol, authority, forwarded, peer, _, _ = others
     attributes: list[tuple[str, Any]] = [
         (name, text)
         for name, text in zip(_TEXT_ATTRIBUTES, texts, strict=True)
@@ -238,16 +240,16 @@ def _split_cluster(cluster: str) -> tuple[str, str]:
 
 
 def default_line(texts: Sequence[str], numbers: Sequence[str | int], others: Sequence[str]) -> str:
-    """Return the fields in Istio's default layout, without the time and two local addresses."""
+    """Return the fields in Istio's default layout, without the time."""
     method, flags, details, ended, failure, agent, request, host, cluster, sni, route, _ = texts
     received, sent, length, upstream = numbers
-    _, code, path, protocol, authority, forwarded, peer = others
+    _, code, path, protocol, authority, forwarded, peer, sent_from, came_to = others
     return (
         f'"{method or "-"} {path or "-"} {protocol or "-"}" {code or "0"} {flags or "-"} '
         f'{details or "-"} {ended or "-"} "{failure or "-"}" {received or 0} {sent or 0} {length or 0} '
         f'{"-" if upstream == "" else upstream} "{forwarded or "-"}" "{agent or "-"}" '
-        f'"{request or "-"}" "{authority or "-"}" "{host or "-"}" {cluster or "-"} - - '
-        f"{peer or '-'} {sni or '-'} {route or '-'}"
+        f'"{request or "-"}" "{authority or "-"}" "{host or "-"}" {cluster or "-"} '
+        f"{sent_from or '-'} {came_to or '-'} {peer or '-'} {sni or '-'} {route or '-'}"
     )
 
 

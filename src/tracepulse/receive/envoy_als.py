@@ -145,7 +145,17 @@ class AccessLogStream:
             default_line(
                 (*texts[:_REQUEST_ID], request_id, *texts[_REQUEST_ID + 1 :]),
                 numbers,
-                ("", code, path, protocol, authority, forwarded, peer),
+                (
+                    "",
+                    code,
+                    path,
+                    protocol,
+                    authority,
+                    forwarded,
+                    peer,
+                    _address(common.upstream_local_address),
+                    _address(common.downstream_local_address),
+                ),
             ),
             time_unix_ns=max(start.seconds * 10**9 + start.nanos, 0),
             severity_number=severity,
@@ -174,7 +184,7 @@ def _shared(texts: Texts, code: str, protocol: str, authority: str) -> tuple[int
 
 @lru_cache(maxsize=2048)
 def _pack_shared(texts: Texts, code: str, protocol: str, authority: str) -> tuple[int, bytes]:
-    others = ("", code, "", protocol, authority, "", "")
+    others = ("", code, "", protocol, authority, "", "", "", "")
     record = access_record(texts, ("", "", "", ""), others, " ")
     return record.severity_number, pack_attributes(record.attributes)
 
