@@ -8,6 +8,7 @@ from tracepulse.derive.close_flows import close_facts, close_sightings, passed_t
 from tracepulse.derive.flow_graph import flow_graph
 from tracepulse.derive.flow_names import NameBook
 from tracepulse.derive.flow_paths import flow_paths
+from tracepulse.derive.log_graph import record_graph
 from tracepulse.derive.mesh_flows import mesh_facts, mesh_sightings
 from tracepulse.derive.modules import service_modules
 from tracepulse.model.flow_graph import (
@@ -18,12 +19,14 @@ from tracepulse.model.flow_graph import (
     ServiceModules,
     Sighting,
 )
-from tracepulse.model.question import Window
+from tracepulse.model.question import LogQuestion, Window
 from tracepulse.store.queries.flows import KnownCalls, MinuteSpans
 from tracepulse.store.queries.telemetry import Telemetry
 
 _CLOSE_SPANS, _MOST_CLOSE_SPANS = 400_000, 2_000_000
 """Spans that are looked at for names, gaps and links: about a second's work; and of a single minute."""
+_LINES = 10_000
+"""Newest lines in which shared ids are looked for."""
 _NEAR = ("localhost", "127.0.0.1", "::1")
 
 __all__ = ["SeenFlows", "seen_flows", "seen_modules", "seen_routes"]
@@ -52,6 +55,9 @@ def seen_flows(telemetry: Telemetry, window: Window, data_set: str = "") -> Seen
         *mesh_sightings(said.series, said.services, said.names),
         *access_sightings(said.hops, said.names),
     ]
+    ends = {said.names.node(end) for each in sightings for end in (each.caller, each.callee)}
+    if set(said.services) - ends:
+        sightings += _of_lines(telemetry, window, data_set)
     return SeenFlows(
         graph=flow_graph(sightings, said.names, said.services),
         minutes_joined=known.minutes_joined,
@@ -121,6 +127,22 @@ def _newest(minutes: Sequence[MinuteSpans], window: Window) -> Window | None:
 
 
 _VIRTUAL: Mapping[str, NodeKind] = {"database": "database", "messaging": "queue"}
+
+
+def _of_lines(telemetry: Telemetry, window: Window, data_set: str) -> Iterator[Sighting]:
+    """Yield what plain lines suggest: asked where somebody writes lines whom nothing else shows."""
+    lines = telemetry.search_logs(LogQuestion(window, data_set=data_set, limit=_LINES))
+    for each in record_graph(line for line in lines if line.service).edges:
+        yield Sighting(
+            caller=each.caller,
+            callee=each.callee,
+            connection="",
+            kind="logs",
+            calls=each.requests,
+            first_unix_ns=each.first_seen_unix_ns,
+            last_unix_ns=each.last_seen_unix_ns,
+            agreement_ratio=each.agreement_ratio,
+        )
 
 
 def _of_spans(known: KnownCalls, near: Collection[str]) -> Iterator[Sighting]:
