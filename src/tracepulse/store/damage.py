@@ -18,7 +18,7 @@ from tracepulse.journal.journal import Journal
 from tracepulse.journal.segment import Segment, contents
 from tracepulse.receive.signals import Signal
 from tracepulse.store.chdb import ChdbEngine
-from tracepulse.store.load.tables import ROLLUPS, tables
+from tracepulse.store.load.tables import BESIDE, tables
 
 __all__ = ["DamagedPart", "StoreCheck"]
 
@@ -53,7 +53,7 @@ ORDER BY modification_time DESC, table, name
 _AT_START_BYTES = 256 * 1024 * 1024
 """The newest parts are read through at each start: some tenths of a second of a disk's time."""
 _BASE = tuple(table for signal in _SIGNALS for table in tables(signal))
-_TABLES = frozenset((*_BASE, *(rollup for table in _BASE for rollup in ROLLUPS.get(table, ()))))
+_TABLES = frozenset((*_BASE, *(rollup for table in _BASE for rollup in BESIDE.get(table, ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class StoreCheck:
         for signal in _SIGNALS:
             base = [table for table in tables(signal) if table in damaged]
             rollups = [
-                r for table in tables(signal) for r in ROLLUPS.get(table, ()) if r in damaged
+                r for table in tables(signal) for r in BESIDE.get(table, ()) if r in damaged
             ]
             if not base and not rollups:
                 continue

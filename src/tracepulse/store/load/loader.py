@@ -41,7 +41,7 @@ from tracepulse.store.load.inserts import (
     Vocabularies,
     read_segment,
 )
-from tracepulse.store.load.tables import ROLLUPS
+from tracepulse.store.load.tables import BESIDE
 
 __all__ = ["Loader", "LoaderStatus"]
 
@@ -250,11 +250,11 @@ class Loader:
                 done.append(insert)
         except _FAULTS as error:
             unit_id = done[0].unit_id if done else ""
-            if done and done[0].table in ROLLUPS:
+            if done and done[0].table in BESIDE:
                 # The rows are there and made no trouble; without them in a roll-up they can still
                 # be found, so they stay.
                 self._vocabularies.seen_shapes.forget()
-                missing = [each for each in ROLLUPS[done[0].table] if each not in _names(done)]
+                missing = [each for each in BESIDE[done[0].table] if each not in _names(done)]
                 _log.exception("%s could not be added to %s", unit_id, missing)
                 self._note(last_error=f"{unit_id} is missing in {missing}: {error}")
                 return

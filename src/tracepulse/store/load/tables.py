@@ -3,10 +3,12 @@
 from tracepulse.receive.signals import Signal
 from tracepulse.store.load.metric_blocks import METRIC_KINDS
 
-__all__ = ["ROLLUPS", "tables"]
+__all__ = ["BESIDE", "ROLLUPS", "tables"]
 
-ROLLUPS = {"otel_traces": ("span_bins", "span_minutes"), "otel_logs": ("log_bins", "log_shapes")}
-"""What is worked out from each table's rows and stored beside them."""
+ROLLUPS = {"otel_traces": ("span_bins", "span_minutes"), "otel_logs": ("log_bins",)}
+"""The roll-ups that are worked out from each table's rows."""
+BESIDE = {**ROLLUPS, "otel_logs": ("log_bins", "log_shapes")}
+"""All that is worked out from each table's rows and stored beside them."""
 
 
 def tables(signal: Signal) -> tuple[str, ...]:
