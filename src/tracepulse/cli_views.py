@@ -62,7 +62,7 @@ def show_patterns(answer: Answer) -> None:
                 "" if each["state"] == "steady" else each["state"],
                 each["service"],
                 each["template_id"],
-                each["text"] or "(lines beyond the bound on kept shapes)",
+                each["text"] or "(lines whose text is not kept)",
             )
             for each in answer["patterns"]
         ),

@@ -8,10 +8,10 @@ one shape, and each shape one template: they add up to the number of lines.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
+from tracepulse.context.template_names import mined
 from tracepulse.derive.comparisons import pattern_state
-from tracepulse.derive.log_templates import LogShape, LogTemplate, log_templates
+from tracepulse.derive.log_templates import LogTemplate
 from tracepulse.derive.template_parameters import template_parameters
 from tracepulse.errors import NotFound
 from tracepulse.model.log_pattern import KnownShape, LogPattern, MinuteLines, ShapeCount
@@ -21,13 +21,6 @@ from tracepulse.store.queries.patterns import PatternQueries
 __all__ = ["log_pattern", "log_patterns", "pattern_minutes"]
 
 _EXAMPLES = 5
-_MINED_SERVICES = 256
-
-
-@lru_cache(maxsize=_MINED_SERVICES)
-def _templates(shapes: tuple[LogShape, ...]) -> tuple[LogTemplate, ...]:
-    """Mine the shapes of a service, once for as long as they stay the same."""
-    return log_templates(shapes)
 
 
 def log_patterns(
@@ -78,7 +71,7 @@ def log_pattern(
     """
     known = telemetry.known_shapes(service, data_set)
     shapes = next(
-        (each.shapes for each in _mined(known) if template_id in each.shapes), (template_id,)
+        (each.shapes for each in mined(known) if template_id in each.shapes), (template_id,)
     )
     for pattern in log_patterns(telemetry, window, service, data_set):
         if set(pattern.shapes) & set(shapes):
@@ -96,16 +89,10 @@ def pattern_minutes(
     return telemetry.shape_minutes(window, pattern.service, pattern.shapes, data_set)
 
 
-def _mined(known: Sequence[KnownShape]) -> tuple[LogTemplate, ...]:
-    return _templates(
-        tuple(LogShape(each.shape_id, each.examples, each.first_seen_unix_ns) for each in known)
-    )
-
-
 def _of_service(
     known: Sequence[KnownShape], counts: Sequence[ShapeCount], before: Sequence[ShapeCount]
 ) -> list[LogPattern]:
-    template_of = {shape: each for each in _mined(known) for shape in each.shapes}
+    template_of = {shape: each for each in mined(known) for shape in each.shapes}
     examples = {each.shape_id: each.examples for each in known}
     counted: defaultdict[str, tuple[list[ShapeCount], list[ShapeCount]]] = defaultdict(
         lambda: ([], [])

@@ -89,7 +89,8 @@ class Watch:
         """Look at the half-hour before an instant and bring the incidents up to date."""
         state = self._core.state
         open_incidents = state.incidents(_OPEN, limit=1000)
-        known = [t for incident in open_incidents for t in incident.triggers]
+        names = self.collector.names
+        known = [names.trigger(t) for incident in open_incidents for t in incident.triggers]
         self.detection = find_triggers(self._signals(end_unix_ns), known)
         alerts = [alert_trigger(a) for a in state.alerts(now_unix_ns - _ALERTS_NS)]
         found = (*self.detection.triggers, *alerts)
@@ -113,7 +114,11 @@ class Watch:
             start = min(first // BIN_NS * BIN_NS, end_unix_ns - BIN_NS)
         window = Window(start, end_unix_ns)
         return SignalWindow(
-            start, end_unix_ns, begins, telemetry.span_bins(window), telemetry.log_bins(window)
+            start,
+            end_unix_ns,
+            begins,
+            telemetry.span_bins(window),
+            self.collector.names.bins(telemetry.log_bins(window)),
         )
 
     def _new_or_open(

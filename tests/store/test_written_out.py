@@ -15,7 +15,7 @@ from tracepulse.store.engine import Engine
 from tracepulse.store.load.duplicates import Duplicates, Keys
 from tracepulse.store.load.rollup_blocks import OTHER, Vocabulary
 from tracepulse.store.queries.telemetry import Telemetry
-from tracepulse.store.shapes import shape_sql
+from tracepulse.store.shapes import pattern_shape_sql
 
 T = 1_790_000_000 * SECOND
 _PIECES = (
@@ -68,7 +68,7 @@ def test_shapes_are_those_of_the_engine(engine: ChdbEngine, tmp_path: Path) -> N
     )
     wanted = rows(
         engine,
-        f"SELECT {shape_sql()} AS Shape, count() AS n FROM otel_logs WHERE DataSet = 'shapes'"
+        f"SELECT {pattern_shape_sql()} AS Shape, count() AS n FROM otel_logs WHERE DataSet = 'shapes'"
         " GROUP BY Shape ORDER BY Shape",
     )
     assert wanted == kept

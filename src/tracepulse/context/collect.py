@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tracepulse.context.template_names import TemplateNames
 from tracepulse.derive.blocking_path import blocking_path
 from tracepulse.derive.flows import compare_edges, failure_summary
 from tracepulse.derive.locate import entry_operations, locate
@@ -78,6 +79,8 @@ class Collector:
 
     def __init__(self, telemetry: Telemetry, state: StateStore) -> None:
         self._telemetry = telemetry
+        self.names = TemplateNames(telemetry)
+        """Which template a log shape belongs to."""
         self._state = state
         self._first_unix_ns: int | None = None
 
@@ -91,7 +94,7 @@ class Collector:
             incident,
             failure_summary(None),
             self._log_records(window, _Notes()),
-            self._telemetry.log_shapes(window, _SHAPES),
+            self.names.changes(window, _SHAPES),
             self._edges(window, _Notes()),
         )
 
@@ -111,7 +114,7 @@ class Collector:
             edges=self._edges(window, notes),
             failing_traces=spans,
             log_records=() if spans is not None else self._log_records(window, notes),
-            log_shapes=notes.of("log_shapes", self._telemetry.log_shapes(window, _SHAPES), _SHAPES),
+            log_shapes=notes.of("log_shapes", self.names.changes(window, _SHAPES), _SHAPES),
             blocking=_blocking_example(spans),
             changes=changes,
             versions=notes.of("versions", self._versions(window, changes)),

@@ -168,9 +168,7 @@ class StoreCheck:
     def _load_again(self, damaged: Iterable[str]) -> None:
         for signal in _SIGNALS:
             base = [table for table in tables(signal) if table in damaged]
-            rollups = [
-                r for table in tables(signal) for r in BESIDE.get(table, ()) if r in damaged
-            ]
+            rollups = [r for table in tables(signal) for r in BESIDE.get(table, ()) if r in damaged]
             if not base and not rollups:
                 continue
             kept = [s for s in self._journal.stored_segments() if s.signal == signal]

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tracepulse.store.shapes import pattern_shape_sql
+
 __all__ = ["COLUMNS", "OURS", "TIME", "Column", "Form", "Role", "expression", "is_json"]
 
 
@@ -133,6 +135,7 @@ _LOGS = (
     Column("ScopeVersion", absent=_TEXT),
     Column("ScopeAttributes", Form.MAP, _NO_MAP),
     Column("LogAttributes", Form.MAP),
+    Column("ShapeId", absent=f"sipHash64({pattern_shape_sql('@Body')})"),
     Column("EventName", absent=_TEXT),
     *_ours("Timestamp"),
 )

@@ -52,6 +52,7 @@ _EMPTY_PLAIN = {
     "Value": "Float64",
     "Sum": "Float64",
     "Count": "UInt64",
+    "ShapeId": "UInt64",
 }
 
 

@@ -35,6 +35,8 @@ class InPlaceTelemetry(Telemetry):
 
     keeps_edges = False
     """Who calls whom is found among the spans of the window."""
+    keeps_shapes = False
+    """Nothing is stored here: a template is what lines of one shape have in common."""
 
     def __init__(self, engine: Engine, sources: Sources) -> None:
         super().__init__(engine, {**TABLES, **_RESOURCES})

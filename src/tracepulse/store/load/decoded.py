@@ -88,10 +88,15 @@ class Decoded:
         return self.rows.owner(Row.GROUP)
 
     @cached_property
+    def shape_texts(self) -> tuple[NDArray[np.uint8], NDArray[np.int32], Indices]:
+        """Bytes, the number of each log record's shape, and where in the bytes the distinct ones are."""
+        text, places = pattern_shapes(self.text, self.body_text)
+        return text, *dictionary(text, places)
+
+    @cached_property
     def shapes(self) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
         """The number of each log record's shape, and the ids of the distinct ones."""
-        text, places = pattern_shapes(self.text, self.body_text)
-        codes, distinct = dictionary(text, places)
+        text, codes, distinct = self.shape_texts
         return codes, shape_ids(text, distinct)
 
     def ancestry(self, records: Indices) -> tuple[Indices, Indices, Indices]:

@@ -38,7 +38,6 @@ from tracepulse.store.load.native import (
     plain_strings,
 )
 from tracepulse.store.load.row_types import Row
-from tracepulse.store.load.shape_texts import shape_texts
 from tracepulse.store.load.texts import bytes_at, dictionary, renumber
 from tracepulse.store.load.units import Unit
 
@@ -289,10 +288,8 @@ def log_bins(decoded: Decoded, unit: Unit, vocabularies: ByTrust) -> NamedColumn
     rows = decoded.rows
     _, group_of_log, request = decoded.ancestry(rows.owner(Row.LOG)[chosen])
     severities = severity_numbers(decoded)[chosen]
-    loud = np.flatnonzero(severities >= _WARN)
-    text, shape_places = shape_texts(decoded.text, decoded.body_text[chosen[loud]])
-    places = np.zeros(len(chosen), np.int64)
-    places[loud] = shape_places
+    text, shape_of, distinct = decoded.shape_texts
+    places = np.where(severities >= _WARN, distinct[shape_of[chosen]], 0)
     services = _names(decoded.text, *decoded.service_codes(), group_of_log, "")
     shapes = _names(text, *dictionary(text, places), np.arange(len(chosen)), unit.unit_id)
     trusts = _names(decoded.text, *decoded.codes(Row.REQUEST, "trust"), request, "")

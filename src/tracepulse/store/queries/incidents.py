@@ -35,18 +35,31 @@ class IncidentQueries(Queries):
         )
 
     def log_shapes(self, window: FindingsWindow, limit: int) -> tuple[LogShapeChange, ...]:
-        """Return log shapes that changed around an onset, and all at WARN and above."""
+        """Return log shapes before and after an onset, most lines first; without text and examples."""
         table = self._ask("log_shapes", {**_onset(window), "limit": limit})
         return tuple(
             LogShapeChange(
                 **{
-                    **row,
+                    **{key: value for key, value in row.items() if key != "shape_id"},
+                    "template_id": row["shape_id"],
+                    "template": "",
                     "first_after_unix_ns": row["first_after_unix_ns"] or None,
-                    "examples": tuple(row["examples"]),
                 }
             )
             for row in table.to_pylist()
         )
+
+    def shape_examples(
+        self, window: FindingsWindow, shapes: Sequence[str]
+    ) -> dict[tuple[str, str], tuple[tuple[int, str], ...]]:
+        """Return up to 50 lines from the onset on by service and shape, each as (time, body)."""
+        table = self._ask("shape_examples", {**_onset(window), "shapes": list(shapes)})
+        return {
+            (row["service"], row["shape_id"]): tuple(
+                zip(row["instants"], row["bodies"], strict=True)
+            )
+            for row in table.to_pylist()
+        }
 
     def versions(
         self, window: Window, services: Sequence[str], data_set: str = ""

@@ -12,6 +12,9 @@ __all__ = ["PatternQueries"]
 class PatternQueries(Queries):
     """What can be asked of shapes."""
 
+    keeps_shapes = True
+    """Lines of each shape are kept, which templates are mined from."""
+
     def known_shapes(self, service: str = "", data_set: str = "") -> tuple[KnownShape, ...]:
         """Return the shapes whose text is known, by service and id; of one service or of all."""
         table = self._ask("pattern_shapes", {"data_set": data_set, "service": service})

@@ -20,7 +20,6 @@ from tracepulse.model.cohort import PATH_KEYS
 from tracepulse.model.question import AttributeFilter, Window
 from tracepulse.store.edges.calls import PEER_KEYS
 from tracepulse.store.engine import Engine, Parameter, QueryLimits
-from tracepulse.store.shapes import shape_sql
 
 __all__ = ["TABLES", "Filters", "Queries", "integers", "strings", "window_parameters"]
 
@@ -80,7 +79,6 @@ _EXPRESSIONS: Mapping[str, str] = {
     "path_keys": _PATH_NAMES,
     "path_values": _PATH_TEXTS,
     "node_key": f"cityHash64(ServiceName, SpanName, SpanKind, {_PATH_NAMES}, {_PATH_TEXTS})",
-    "shape_of_any_severity": shape_sql(),
     "failed": f"toUInt8(StatusCode = 'Error' OR {_HTTP_STATUS} >= 400)",
     # As in store/edges/calls.py: kinds there, and places in CONNECTIONS.
     "kind_code": (

@@ -38,7 +38,7 @@ async def list_log_patterns(
 
 
 def _line(pattern: dict[str, Any]) -> str:
-    text = one_line(pattern["text"]) or "(lines whose text was beyond the bound on kept shapes)"
+    text = one_line(pattern["text"]) or "(lines whose text is not kept)"
     return (
         f"{pattern['lines']} lines, {pattern['lines_before']} before  {pattern['state']}"
         f"  {one_line(pattern['service'], 100)}  {text}"
