@@ -1,7 +1,7 @@
 """
-Flows from logs alone: ids that several services mention tell in which order they took part.
+Flows from few log lines: ids that several services mention tell in which order they took part.
 
-A first version. A token that looks like an id and that two or more services mention within a moment
+For an incident, where a handful of requests must do; `log_graph.py` reads many. A token that looks like an id and that two or more services mention within a moment
 is a correlation key; its mentions without a pause make one episode, much like a request:
 
     gateway    begins                                          401 in 20 ms
@@ -19,11 +19,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from tracepulse.derive.log_graph import record_graph
 from tracepulse.derive.thresholds import LOG_ERROR_SEVERITY
-from tracepulse.model.flow import FlowEdge
+from tracepulse.model.flow import FlowEdge, LoggedEdge
 from tracepulse.model.log import LogRecord
 
-__all__ = ["episodes", "log_edges", "log_path"]
+__all__ = ["episodes", "log_edges", "log_path", "logged_edges"]
 
 ID_TOKEN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{5,63}")
 """Six characters and more; `_looks_like_id` says which of them count."""
@@ -109,6 +110,26 @@ def log_edges(records: Iterable[LogRecord]) -> tuple[FlowEdge, ...]:
             )
         )
     return tuple(sorted(edges, key=lambda edge: (edge.caller, edge.callee)))
+
+
+def logged_edges(records: Iterable[LogRecord]) -> tuple[LoggedEdge, ...]:
+    """
+    Return who calls whom as many lines tell it together, by (caller, callee).
+
+    Where `log_edges` makes do with a handful of lines, this wants many requests, takes nothing for an
+    edge that a path explains, and leaves out what cannot be told (see `log_graph`).
+    """
+    return tuple(
+        LoggedEdge(
+            caller=edge.caller,
+            callee=edge.callee,
+            evidence=edge.requests,
+            agreement_ratio=edge.agreement_ratio,
+            first_unix_ns=edge.first_seen_unix_ns,
+            last_unix_ns=edge.last_seen_unix_ns,
+        )
+        for edge in record_graph(records).edges
+    )
 
 
 def log_path(records: Iterable[LogRecord], towards: str) -> tuple[tuple[str, ...], int]:

@@ -151,7 +151,8 @@ def _without_shortcuts(
     )
     started &= pairs.outlasts >= LOG_FLOW_OUTLASTS * joint
     strong = pairs.within >= LOG_FLOW_MIN_WITHIN * pairs.joint
-    candidate = candidate & (strong | ~started.any(axis=0)[None, :])
+    begun: NDArray[np.bool_] = np.asarray(started.any(axis=0))
+    candidate = candidate & (strong | ~begun[None, :])
     parents = find_parents(requests, candidate, pairs, grain_ns)
     enough = parents.votes >= np.maximum(
         LOG_FLOW_MIN_VOTES, LOG_FLOW_MIN_VOTE_RATIO * parents.explained[None, :]
@@ -161,8 +162,8 @@ def _without_shortcuts(
     )
     chosen = np.asarray(candidate & enough)
     present = np.maximum(pairs.present, 1)
-    covered = np.where(chosen, parents.votes, 0).sum(axis=0) / present
-    chosen &= (covered >= LOG_FLOW_MIN_COVERED)[None, :]
+    covered: NDArray[np.float64] = np.where(chosen, parents.votes, 0).sum(axis=0) / present
+    chosen = np.asarray(chosen & (covered >= LOG_FLOW_MIN_COVERED)[None, :])
     share = parents.votes / np.maximum(parents.explained[None, :], 1)
     return _Choice(
         chosen, share, np.minimum(covered, 1.0), np.asarray(candidate & enough & ~chosen)
