@@ -38,6 +38,8 @@ __all__ = [
 
 _FAR_NS = 1 << 62
 """Stands for a side that is not bounded."""
+_MOST_GRID_HOSTS = 512
+"""Up to so many, pairs of hosts are looked up in a table of all of them, of 1 MiB."""
 _MOST_NS = 1 << 60
 """36 years; what is moved is cut to it, so that sums fit 64 bits."""
 
@@ -95,14 +97,27 @@ def moved_clocks(
     Args:
         learned: what is known of pairs of hosts; of others each trace must tell by itself.
     """
-    off = _traces_off(trees, said, learned, int(said.host.max(initial=-1)) + 1)
+    hosts = int(said.host.max(initial=-1)) + 1
+    off = _traces_off(trees, said, learned, hosts, _grid(learned, hosts))
     if not len(off):
         return np.zeros(len(trees.parent), np.int64)
     return _move(off, trees, said, int(said.host.max()) + 1, learned)
 
 
+def _grid(learned: PairOffsets, hosts: int) -> Cells:
+    """Return where each pair of hosts stands among those learned, -1 for none; empty for many."""
+    if not len(learned.pairs) or hosts > _MOST_GRID_HOSTS:
+        return np.empty(0, np.int32)
+    grid = np.full(hosts * hosts, -1, np.int32)
+    one, other = np.divmod(learned.pairs, hosts)
+    grid[one * hosts + other] = grid[other * hosts + one] = np.arange(len(learned.pairs))
+    return grid
+
+
 @kernel
-def _traces_off(trees: Trees, said: ClockReadings, learned: PairOffsets, hosts: int) -> Cells:
+def _traces_off(
+    trees: Trees, said: ClockReadings, learned: PairOffsets, hosts: int, grid: Cells
+) -> Cells:
     """Return the traces in which some clock is off, as was learned or as a call there proves."""
     first, parent, kind = trees.first, trees.parent, said.kind
     off, count = np.empty(len(trees.root), np.int64), 0
@@ -110,7 +125,10 @@ def _traces_off(trees: Trees, said: ClockReadings, learned: PairOffsets, hosts: 
         for p in range(first[t], first[t + 1]):
             if kind[p] == SERVER and _is_remote_call(p, parent[p], said):
                 q = parent[p]
-                place = _pair_place(learned.pairs, said.host[q], said.host[p], hosts)
+                if len(grid):
+                    place = int(grid[said.host[q] * np.int64(hosts) + said.host[p]])
+                else:
+                    place = _pair_place(learned.pairs, said.host[q], said.host[p], hosts)
                 if place >= 0:
                     is_off = learned.ahead[place] != 0
                 else:
