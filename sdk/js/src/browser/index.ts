@@ -56,7 +56,8 @@ export const start = guard((given: Settings): void => {
   onRequest();
   onError();
   // What nothing can ask for yet is set up piece by piece: no task of the page is to be late for it.
-  for (const signal of [onRestore, onRoute, onInteraction, warmUp, onResource, onLongFrame, onTTFB, onFCP, onLCP, onCLS, onINP]) later(signal);
+  warmUp();
+  for (const signal of [onRestore, onRoute, onInteraction, onResource, onLongFrame, onTTFB, onFCP, onLCP, onCLS, onINP]) later(signal);
   later(() => onHidden(leaveAll));
   listen(window, "online", flush);
 });
