@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import threading
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +17,7 @@ from tracepulse.errors import BadSetting, Unavailable
 from tracepulse.journal.journal import Journal, JournalLimits
 from tracepulse.journal.lookup import holds_message
 from tracepulse.journal.set_aside import SetAside
-from tracepulse.receive.access import Gate
+from tracepulse.receive.access import ApiKey, Gate
 from tracepulse.receive.admission import Receipt
 from tracepulse.receive.fair_share import FairShare
 from tracepulse.receive.pull.configured import read_connectors
@@ -34,6 +33,7 @@ from tracepulse.store.engine import Engine
 from tracepulse.store.load.loader import Loader
 from tracepulse.store.migrate import migrate
 from tracepulse.store.queries.telemetry import Telemetry
+from tracepulse.store.state.deferred import DeferredState
 from tracepulse.store.state.keys_at_start import keys_at_start
 from tracepulse.store.warm_up import warm_up
 
@@ -100,29 +100,6 @@ class _Waiting:
 
     def set_exception(self, exception: BaseException | None, /) -> None:
         self._sink.settle(self, exception)
-
-
-class DeferredState:
-    """The state database, opened when it is first asked: the libraries for it take long to load."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._opened: StateStore | None = None
-        self._lock = threading.Lock()
-
-    def store(self) -> "StateStore":
-        """Return the open database; raises OperatorError when it cannot be used."""
-        from tracepulse.store.state.records import StateStore
-
-        with self._lock:
-            self._opened = self._opened or StateStore(self._url)
-            return self._opened
-
-    def close(self) -> None:
-        """Close it, if it was ever opened."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
 
 
 @dataclass(slots=True)
@@ -196,12 +173,63 @@ def _accounts(folder: DataFolder, clock: Clock) -> Accounts:
         ) from error
 
 
+def _refuse_waiting(journal: Journal, settings: Settings) -> None:
+    if journal.status().waiting_records:
+        journal.seal_all()
+        raise BadSetting(
+            f"data folder {settings.data_dir}: telemetry waits there to be stored, which is not"
+            " done where telemetry is read in place; choose another folder with --data-dir"
+        )
+
+
 def _in_place(settings: Settings) -> "InPlace | None":
     if not settings.in_place_url:
         return None
     from tracepulse.store.in_place.opening import open_in_place
 
     return open_in_place(settings.in_place_url, settings.in_place_tables, settings.retention_days)
+
+
+def _open_stores(
+    settings: Settings,
+    in_place: "InPlace | None",
+    engine_later: bool,
+    opened: contextlib.ExitStack,
+) -> tuple[DataFolder, Engine, DeferredState, tuple[ApiKey, ...]]:
+    """
+    Open folder, engine and state, and read the keys; `opened` closes them where a later one fails.
+
+    Servers come first: where one does not answer, no folder has been made yet.
+    """
+    engine: Engine | None = None
+    state: DeferredState | None = None
+    if in_place is not None:
+        engine = in_place.engine
+    elif settings.storage_url:
+        from tracepulse.store.clickhouse import ClickHouseEngine
+
+        engine = ClickHouseEngine(settings.storage_url)
+    if engine is not None:
+        opened.callback(engine.close)
+    if settings.state_url:
+        state = DeferredState(settings.state_url)
+        opened.callback(state.close)
+        keys = state.store().keys()
+    folder = DataFolder.open(settings.data_dir)
+    opened.callback(folder.release)
+    if engine is None:
+        engine = ChdbEngine(folder.engine, opened=False)
+        opened.callback(engine.close)
+        if not engine_later:
+            engine.open(migrate)
+    elif in_place is None:
+        migrate(engine)
+    if state is None:
+        state = DeferredState(folder.state_url)
+        opened.callback(state.close)
+        found = keys_at_start(folder.state_path)
+        keys = state.store().keys() if found is None else found
+    return folder, engine, state, keys
 
 
 def open_core(
@@ -223,45 +251,13 @@ def open_core(
     clock, ids = clock or SystemClock(), ids or UuidSource()
     connectors = read_connectors(Path(settings.connectors_file)) if settings.connectors_file else ()
     with contextlib.ExitStack() as opened:
-        # Servers first: where one does not answer, no folder has been made yet.
-        engine: Engine | None = None
-        state: DeferredState | None = None
         in_place = _in_place(settings)
-        if in_place is not None:
-            engine = in_place.engine
-            opened.callback(engine.close)
-        elif settings.storage_url:
-            from tracepulse.store.clickhouse import ClickHouseEngine
-
-            engine = ClickHouseEngine(settings.storage_url)
-            opened.callback(engine.close)
-        if settings.state_url:
-            state = DeferredState(settings.state_url)
-            opened.callback(state.close)
-            keys = state.store().keys()
-        folder = DataFolder.open(settings.data_dir)
-        opened.callback(folder.release)
-        if engine is None:
-            engine = ChdbEngine(folder.engine, opened=False)
-            opened.callback(engine.close)
-            if not engine_later:
-                engine.open(migrate)
-        elif in_place is None:
-            migrate(engine)
-        if state is None:
-            state = DeferredState(folder.state_url)
-            opened.callback(state.close)
-            found = keys_at_start(folder.state_path)
-            keys = state.store().keys() if found is None else found
+        folder, engine, state, keys = _open_stores(settings, in_place, engine_later, opened)
         accounts = _accounts(folder, clock)
         opened.callback(accounts.close)
         journal = Journal(folder.journal, ids.new_id()[:20], journal_limits, accounts=accounts)
-        if in_place is not None and journal.status().waiting_records:
-            journal.seal_all()
-            raise BadSetting(
-                f"data folder {settings.data_dir}: telemetry waits there to be stored, which is not"
-                " done where telemetry is read in place; choose another folder with --data-dir"
-            )
+        if in_place is not None:
+            _refuse_waiting(journal, settings)
         # Before anything is loaded: what a kill left undecided is in the journal, or is not.
         settle(folder.path / PROGRESS_FILE, partial(holds_message, folder.journal, folder.aside))
         connected = Connectors(connectors, folder.path, journal, clock, settings.retention_days)

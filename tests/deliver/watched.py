@@ -290,94 +290,66 @@ def shop_telemetry(
         ids: first byte of the two trace ids.
     """
     failed, fast = (each * 16 for each in ids)
-    checkout = [
-        _span(failed, "a1" * 8, "", "POST /checkout", 2, start_unix_ns, 100_000_000, failing=True),
-        _span(
-            failed,
-            "a2" * 8,
-            "a1" * 8,
-            "GET",
-            3,
-            start_unix_ns + 20_000_000,
-            60_000_000,
-            {"server.address": "session"},
-        ),
-    ]
-    session = [
-        _span(
-            failed,
-            "a3" * 8,
-            "a2" * 8,
-            "GET /sessions/{id}",
-            2,
-            start_unix_ns + 30_000_000,
-            40_000_000,
-            {"http.response.status_code": "401"},
-            failing=True,
-        )
-    ]
-    catalogue = [_span(fast, "b1" * 8, "", "GET /products", 2, start_unix_ns + S, 5_000_000)]
     return [
-        ("traces", {"resourceSpans": [_of("checkout", "scopeSpans", "spans", checkout)]}),
-        ("traces", {"resourceSpans": [_of("session", "scopeSpans", "spans", session)]}),
-        ("traces", {"resourceSpans": [_of("catalogue", "scopeSpans", "spans", catalogue)]}),
-        (
-            "logs",
-            {
-                "resourceLogs": [
-                    _of(
-                        "session",
-                        "scopeLogs",
-                        "logRecords",
-                        [
-                            {
-                                "timeUnixNano": str(start_unix_ns + 50_000_000),
-                                "severityNumber": 17,
-                                "severityText": "ERROR",
-                                "body": {"stringValue": line},
-                                "traceId": failed,
-                                "spanId": "a3" * 8,
-                                "attributes": attributes({"user.tier": "gold"}),
-                            },
-                            {
-                                "timeUnixNano": str(start_unix_ns + 60_000_000),
-                                "severityNumber": 9,
-                                "severityText": "INFO",
-                                "body": {"stringValue": "session opened"},
-                            },
-                        ],
-                    )
-                ]
-            },
-        ),
-        (
-            "metrics",
-            {
-                "resourceMetrics": [
-                    _of(
-                        "session",
-                        "scopeMetrics",
-                        "metrics",
-                        [
-                            {
-                                "name": "session.count",
-                                "unit": "1",
-                                "gauge": {
-                                    "dataPoints": [
-                                        {
-                                            "timeUnixNano": str(start_unix_ns + i * 60 * S),
-                                            "asDouble": 10.0 - i,
-                                        }
-                                        for i in range(3)
-                                    ]
-                                },
-                            },
-                        ],
-                    )
-                ]
-            },
-        ),
+        *_spans_of_the_shop(start_unix_ns, failed, fast),
+        ("logs", {"resourceLogs": [_lines_of_session(start_unix_ns, failed, line)]}),
+        ("metrics", {"resourceMetrics": [_count_of_sessions(start_unix_ns)]}),
     ]
+
+
+def _spans_of_the_shop(start_unix_ns: int, failed: str, fast: str) -> list[tuple[Signal, Any]]:
+    """Return a request from each of three services, for two traces."""
+    asked_ns, answered_ns = start_unix_ns + 20_000_000, start_unix_ns + 30_000_000
+    checkout, get, session = ("a1" * 8, "a2" * 8, "a3" * 8)
+    address, status = {"server.address": "session"}, {"http.response.status_code": "401"}
+    by_service = {
+        "checkout": [
+            _span(
+                failed, checkout, "", "POST /checkout", 2, start_unix_ns, 100_000_000, failing=True
+            ),
+            _span(failed, get, checkout, "GET", 3, asked_ns, 60_000_000, address),
+        ],
+        "session": [
+            _span(
+                *(failed, session, get, "GET /sessions/{id}", 2, answered_ns, 40_000_000, status),
+                failing=True,
+            )
+        ],
+        "catalogue": [_span(fast, "b1" * 8, "", "GET /products", 2, start_unix_ns + S, 5_000_000)],
+    }
+    return [
+        ("traces", {"resourceSpans": [_of(service, "scopeSpans", "spans", spans)]})
+        for service, spans in by_service.items()
+    ]
+
+
+def _lines_of_session(start_unix_ns: int, trace_id: str, line: str) -> dict[str, Any]:
+    """Return an error in the span that fails, and a line of no trace."""
+    error = {
+        "timeUnixNano": str(start_unix_ns + 50_000_000),
+        "severityNumber": 17,
+        "severityText": "ERROR",
+        "body": {"stringValue": line},
+        "traceId": trace_id,
+        "spanId": "a3" * 8,
+        "attributes": attributes({"user.tier": "gold"}),
+    }
+    other = {
+        "timeUnixNano": str(start_unix_ns + 60_000_000),
+        "severityNumber": 9,
+        "severityText": "INFO",
+        "body": {"stringValue": "session opened"},
+    }
+    return _of("session", "scopeLogs", "logRecords", [error, other])
+
+
+def _count_of_sessions(start_unix_ns: int) -> dict[str, Any]:
+    """Return 10, 9 and 8 sessions, a minute apart."""
+    points = [
+        {"timeUnixNano": str(start_unix_ns + i * 60 * S), "asDouble": 10.0 - i} for i in range(3)
+    ]
+    metric = {"name": "session.count", "unit": "1", "gauge": {"dataPoints": points}}
+    return _of("session", "scopeMetrics", "metrics", [metric])
 
 
 def _of(service: str, scopes: str, records: str, held: list[Any]) -> dict[str, Any]:
