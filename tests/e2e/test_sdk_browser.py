@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 from tests.e2e.visits import VECTORS, Watched, arrived, call, fields, tags
 from tests.e2e.web_site import Site
 from tests.running_server import RunningServer, forked_server
@@ -20,12 +22,8 @@ def server(served: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         yield running
 
 
-def test_every_signal_arrives_in_one_trace_with_the_servers(
-    site: Site, watched: Watched, server: RunningServer
-) -> None:
-    """A visit with everything in it: what the server then has, and that nothing of the visitor is there."""
-    page, complaints = watched
-    site.endpoint = server.otlp_http_url
+def _visit(page: Page, site: Site) -> None:
+    """Open the page, buy, meet three errors, tell an event of the page's own, and go."""
     page.goto(f"{site.origin}/?user=jane@example.org")
     page.wait_for_timeout(1000)
     page.click("#buy")
@@ -40,6 +38,9 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
     page.wait_for_timeout(100)
     page.goto("about:blank")
 
+
+def _check_load(site: Site, server: RunningServer) -> list[Any]:
+    """The page's loading is in one trace with the server's span; returns its spans."""
     ((trace, server_span),) = site.pages
     spans = server.spans(trace, 7)
     named = {span["operation"]: span for span in spans}
@@ -60,7 +61,11 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
         "img",
         "200",
     )
+    return spans
 
+
+def _check_buying(site: Site, server: RunningServer) -> list[Any]:
+    """Click, route, requests and the long frame hang together; returns their spans."""
     (_, _, cart), (_, _, prices), (_, _, failed) = site.asked[:3]
     bought = {s["operation"]: s for s in server.spans(cart.split("-")[1], 5)}
     click, route, post, get = (bought[n] for n in ("click", "routeChange", "POST", "GET"))
@@ -74,8 +79,11 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
     assert float(click["attributes"]["browser.interaction.processing_ms"]) >= 100
     (error,) = [s for s in server.spans(failed.split("-")[1], 2) if s["kind"] == "Client"]
     assert (error["status_code"], error["attributes"]["error.type"]) == ("Error", "500")
+    return list(bought.values())
 
-    logs = server.logs(8, service="127.0.0.1")
+
+def _check_vitals(logs: list[Any], site: Site) -> None:
+    """Each of the five comes once, with what it was measured on."""
     vitals = {
         log["body"]: log["attributes"]
         for log in logs
@@ -89,6 +97,10 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
     assert vitals["inp"]["browser.web_vital.element"] == "button#buy"
     assert vitals["inp"]["browser.web_vital.script.invoker"] == "BUTTON#buy.onclick"
     assert float(vitals["cls"]["browser.web_vital.value"]) > 0.1
+
+
+def _check_errors_and_events(logs: list[Any], site: Site) -> None:
+    """What was thrown, rejected and told, without what is secret."""
     by_body = {log["body"]: log for log in logs}
     thrown = by_body["no price for [redacted:email]"]["attributes"]
     assert (thrown["exception.type"], thrown["code.file.path"]) == (
@@ -99,7 +111,21 @@ def test_every_signal_arrives_in_one_trace_with_the_servers(
     event = by_body["CART_SLOW"]
     assert (event["severity_number"], event["attributes"]["items"]) == (13, "3")
     assert event["attributes"]["password"] == "[redacted:secret]"
-    everything = json.dumps([spans, list(bought.values()), logs])
+
+
+def test_every_signal_arrives_in_one_trace_with_the_servers(
+    site: Site, watched: Watched, server: RunningServer
+) -> None:
+    """A visit with everything in it: what the server then has, and that nothing of the visitor is there."""
+    page, complaints = watched
+    site.endpoint = server.otlp_http_url
+    _visit(page, site)
+    spans = _check_load(site, server)
+    bought = _check_buying(site, server)
+    logs = server.logs(8, service="127.0.0.1")
+    _check_vitals(logs, site)
+    _check_errors_and_events(logs, site)
+    everything = json.dumps([spans, bought, logs])
     for private in ("jane", "4111111111111111", "secret=", "abcdef123456", "hunter2", "session.id"):
         assert private not in everything
     expected = ("no price", "rejected", "status of 500")
