@@ -13,6 +13,8 @@ none, Drain3 keeps its defaults. Per system, against the corrected labels:
   template_accuracy           F1 over templates: group and text are right (FTA)
   grouping_accuracy_original  as the first, against the original labels
 
+`generated` holds the same for the made-up systems of `log_systems.py`, by the seed.
+
 `mean_…` over systems, `worst_…` over the worst tenth of them (at least one). Then all systems' lines in
 turn make a million (quick: 250,000), once as they are and once with every digit drawn anew:
 
@@ -42,7 +44,10 @@ import numpy as np
 if __package__ in {None, ""}:
     sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
 
+from benchmarks.log_systems import systems as made_up_systems
+
 from tracepulse.derive.log_templates import LogShape, log_templates
+from tracepulse.derive.log_values import value_tokens
 from tracepulse.store.load.pattern_shapes import pattern_shapes
 from tracepulse.store.load.shape_examples import EXAMPLES, NO_HASH, lowest_hashes
 from tracepulse.store.load.texts import bytes_at, dictionary
@@ -231,6 +236,7 @@ def with_digits_redrawn(lines: Sequence[str], seed: int) -> list[str]:
 
 def speed(parser: Parse, lines: Sequence[str]) -> tuple[float, int]:
     """Return lines per processor second, and how many templates came out."""
+    value_tokens.cache_clear()
     began = time.process_time()
     _, texts = parser(lines)
     return len(lines) / (time.process_time() - began), len(texts)
@@ -280,21 +286,37 @@ def measure(folder: Path, quick: bool, seed: int) -> dict[str, Any]:
         raise SystemExit(f"{folder}: no folder with a *_structured_corrected.csv[.xz] in it")
     parse(next(iter(systems.values())).lines)  # compiles
     other = drain3()
+    return {
+        **scored(systems, other),
+        **measure_speed(systems, 250_000 if quick else 1_000_000, seed, other),
+        "generated": scored(generated_systems(seed), other),
+        "skipped": [] if other else ["drain3 is not installed: pip install -e '.[bench]'"],
+    }
+
+
+def generated_systems(seed: int) -> dict[str, Labelled]:
+    """Return the made-up systems of `log_systems.py`."""
+    return {
+        name: Labelled([each.body for each in lines], [each.template for each in lines], [])
+        for name, lines in made_up_systems(seed).items()
+    }
+
+
+def scored(systems: Mapping[str, Labelled], other: Parse | None) -> dict[str, Any]:
+    """Return what each system scores, with means and the worst, beside the other miner."""
     ours = {name: score(each, parse) for name, each in systems.items()}
     theirs = {name: score(each, other) for name, each in systems.items()} if other else {}
     return {
         **summed(ours),
-        **measure_speed(systems, 250_000 if quick else 1_000_000, seed, other),
         "systems": {
             name: {**asdict(each), "drain3": asdict(theirs[name]) if other else None}
             for name, each in ours.items()
         },
         "drain3": summed(theirs) if other else None,
-        "skipped": [] if other else ["drain3 is not installed: pip install -e '.[bench]'"],
     }
 
 
-def _report(found: Mapping[str, Any]) -> None:
+def _print_scores(found: Mapping[str, Any]) -> None:
     print(
         f"{'':14}{'GA':>7}{'FGA':>7}{'PA':>7}{'FTA':>7}   templates (true)   Drain3 GA, FGA, PA, FTA"
     )
@@ -306,8 +328,16 @@ def _report(found: Mapping[str, Any]) -> None:
         print(f"{name:14}{values}   {counts:>16}   {beside}")
     for what in ("mean", "worst"):
         print(f"{what:14}" + "".join(f"{found[f'{what}_{metric}']:7.3f}" for metric in METRICS))
+
+
+def _report(found: Mapping[str, Any]) -> None:
+    _print_scores(found)
+    print("made-up systems")
+    _print_scores(found["generated"])
     for key, value in found.items():
-        if key not in {"systems", "drain3", "skipped"} and not key.startswith(("mean_", "worst_")):
+        if key not in {"systems", "drain3", "generated", "skipped"} and not key.startswith(
+            ("mean_", "worst_")
+        ):
             print(f"{key:40} {value:,.4g}" if value is not None else f"{key:40} not measured")
     for reason in found["skipped"]:
         print(f"skipped: {reason}")
