@@ -79,18 +79,11 @@ def log_graph(lines: LogLines) -> LogGraph:
     if len(lines.time_unix_ns) == 0:
         return LogGraph((), (), MappingProxyType({}), 0, 0, 0)
     mentions, facts = shared_mentions(lines)
-    facts = learn_moments(
-        lines,
-        facts,
-        find_requests(
-            lines,
-            facts,
-            mentions,
-            lines.time_unix_ns,
-            pause_ns(mentions, lines.time_unix_ns),
-            by_host=True,
-        ),
-    )
+    pause = pause_ns(mentions, lines.time_unix_ns)
+    requests = find_requests(lines, facts, mentions, lines.time_unix_ns, pause, by_host=True)
+    if len(requests.visits.request) == 0:
+        return LogGraph((), (), MappingProxyType({}), len(lines.time_unix_ns), 0, pause)
+    facts = learn_moments(lines, facts, requests)
     clocks = clock_offsets(lines, facts, mentions)
     time_ns = lines.time_unix_ns - clocks.ahead_ns[lines.host]
     pause = pause_ns(mentions, time_ns)

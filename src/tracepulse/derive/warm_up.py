@@ -1,5 +1,5 @@
 """
-Compile every kernel of the blocking path now, rather than at the first question.
+Compile every kernel of the blocking path and of flows from logs now, rather than at the first question.
 
     python -m tracepulse.derive.warm_up
 
@@ -12,9 +12,11 @@ from types import MappingProxyType
 import numpy as np
 
 from tracepulse.derive.dependencies import flag_left_behind, learn_dependencies, rules_of
+from tracepulse.derive.log_graph import record_graph
 from tracepulse.derive.path_walk import blame_ns, blocking_paths
 from tracepulse.derive.span_codes import span_codes
 from tracepulse.derive.trace_tree import clock_offsets, trace_forest
+from tracepulse.model.log import LogRecord
 from tracepulse.model.span import SpanColumns
 
 __all__ = ["warm_up"]
@@ -48,6 +50,34 @@ def warm_up() -> None:
     flag_left_behind(forest, codes, learned)
     forest = trace_forest(codes, clocks=clock_offsets(codes))
     blocking_paths(forest, codes, rules_of(learned))
+    record_graph(_some_lines())
+
+
+def _some_lines() -> list[LogRecord]:
+    """Return the lines of a service that calls another on a host whose clock is wrong."""
+    second = 1_000_000_000
+    written = (
+        (0, "a", "received"),
+        (second // 50, "b", "received"),
+        (second // 25, "b", "done"),
+        (second // 10, "a", "done"),
+    )
+    return [
+        LogRecord(
+            (number * 60 + (5 if service == "b" else 0)) * second + at_ns,
+            service,
+            "",
+            9,
+            f"{word} order 7f3a{number:04d}",
+            "",
+            "",
+            {},
+            {"host.name": service},
+            "loopback",
+        )
+        for number in range(20)
+        for at_ns, service, word in written
+    ]
 
 
 if __name__ == "__main__":
