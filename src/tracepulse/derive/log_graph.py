@@ -12,7 +12,7 @@ counts by pair (log_order), and here the decision. An edge stays only if
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from tracepulse.derive.log_clocks import Clocks, clock_offsets
 from tracepulse.derive.log_episodes import Requests, clean_requests, find_requests, pause_ns
 from tracepulse.derive.log_examples import example_keys
-from tracepulse.derive.log_keys import shared_mentions
+from tracepulse.derive.log_keys import Mentions, shared_mentions
 from tracepulse.derive.log_moments import learn_moments
 from tracepulse.derive.log_order import Pairs, pair_counts
 from tracepulse.derive.log_parents import find_parents
-from tracepulse.derive.log_tokens import LogLines, log_lines
+from tracepulse.derive.log_tokens import LineFacts, LogLines, log_lines
 from tracepulse.derive.thresholds import (
     LOG_FLOW_GRAIN_NS,
     LOG_FLOW_MIN_COVERED,
@@ -49,6 +49,10 @@ from tracepulse.model.log import LogRecord
 from tracepulse.model.log_graph import LogEdge, LogGraph, UnknownOrder
 
 __all__ = ["log_graph", "record_graph"]
+
+
+SLACK_SHARE = 0.7
+"""How far towards the ends of what the lines allow clocks are moved to see which edges stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +89,15 @@ def log_graph(lines: LogLines) -> LogGraph:
         return LogGraph((), (), MappingProxyType({}), len(lines.time_unix_ns), 0, pause)
     facts = learn_moments(lines, facts, requests)
     clocks = clock_offsets(lines, facts, mentions)
-    time_ns = lines.time_unix_ns - clocks.ahead_ns[lines.host]
-    pause = pause_ns(mentions, time_ns)
-    requests = find_requests(lines, facts, mentions, time_ns, pause)
-    clean = clean_requests(requests, len(lines.services))
-    grain_ns = LOG_FLOW_MOVED_GRAIN_NS if np.any(clocks.ahead_ns) else LOG_FLOW_GRAIN_NS
-    pairs = pair_counts(clean, len(lines.services), grain_ns)
-    candidate, unknown = _candidates(pairs, requests.shared)
-    choice = _without_shortcuts(candidate, pairs, clean, grain_ns)
+    requests, pairs, choice, unknown, pause = _decide(lines, facts, mentions, clocks.ahead_ns)
+    # An edge that another reading of the clocks would not show is not known.
+    for turned in _other_readings(clocks):
+        other = _decide(lines, facts, mentions, turned)[2]
+        choice = replace(
+            choice,
+            chosen=np.asarray(choice.chosen & other.chosen),
+            unsure=np.asarray(choice.unsure | (choice.chosen & ~other.chosen)),
+        )
     return LogGraph(
         edges=_edges(choice, pairs, requests, lines),
         unknown=_unknown(unknown, choice.unsure, pairs, lines),
@@ -101,6 +106,30 @@ def log_graph(lines: LogLines) -> LogGraph:
         keys=len(np.unique(mentions.key)),
         pause_ns=pause,
     )
+
+
+def _other_readings(clocks: Clocks) -> Iterable[NDArray[np.int64]]:
+    """Yield offsets that the lines allow as well, with every other host moved the other way."""
+    if not np.any(clocks.slack_ns):
+        return
+    turn = np.where(np.arange(len(clocks.slack_ns)) % 2 == 0, 1, -1)
+    for each in (turn, -turn):
+        yield clocks.ahead_ns + each * (clocks.slack_ns * SLACK_SHARE).astype(np.int64)
+
+
+def _decide(
+    lines: LogLines, facts: LineFacts, mentions: Mentions, ahead_ns: NDArray[np.int64]
+) -> tuple[Requests, Pairs, _Choice, NDArray[np.bool_], int]:
+    """Return what one reading of the clocks shows."""
+    time_ns = lines.time_unix_ns - ahead_ns[lines.host]
+    pause = pause_ns(mentions, time_ns)
+    requests = find_requests(lines, facts, mentions, time_ns, pause)
+    clean = clean_requests(requests, len(lines.services))
+    grain_ns = LOG_FLOW_MOVED_GRAIN_NS if np.any(ahead_ns) else LOG_FLOW_GRAIN_NS
+    pairs = pair_counts(clean, len(lines.services), grain_ns)
+    candidate, unknown = _candidates(pairs, requests.shared)
+    choice = _without_shortcuts(candidate, pairs, clean, grain_ns)
+    return requests, pairs, choice, unknown, pause
 
 
 def _candidates(
