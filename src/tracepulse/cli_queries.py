@@ -21,7 +21,7 @@ __all__ = ["add_queries"]
 
 def add_queries(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (traces, logs, patterns, metrics, flows, path, incidents, context, doctor):
+    for command in (traces, logs, patterns, metrics, flows, path, why, incidents, context, doctor):
         app.command(command.__name__)(command)
 
 
@@ -219,6 +219,52 @@ def path(
         f"/api/traces/{_segment(trace_id)}/path", {"root_span_id": root_span_id}
     )
     _show(answer, show_path, as_json)
+
+
+def why(
+    route: Annotated[str, typer.Option(metavar="NAME", help="Name of the requests' root span.")],
+    service: Service = "",
+    slow: Annotated[
+        str, typer.Option(metavar="pNN", help="Slower than this percentile against the rest.")
+    ] = "p95",
+    before: Annotated[
+        str, typer.Option(metavar="TIME", help="Requests before this instant against …")
+    ] = "",
+    after: Annotated[
+        str, typer.Option(metavar="TIME", help="… those from this one on; one may be left out.")
+    ] = "",
+    versions: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Requests of version B against those of A."),
+    ] = None,
+    attr: Attributes = None,
+    since: Since = "",
+    until: Until = "",
+    data_set: DataSet = "",
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what slower requests of a route waited for longer than others."""
+    from tracepulse.cli_why import show_why
+
+    version_a, version_b = versions or ("", "")
+    answer = Api.from_environment(url).get(
+        "/api/why",
+        {
+            "route": route,
+            "service": service,
+            "slow": slow,
+            "before": before,
+            "after": after,
+            "version_a": version_a,
+            "version_b": version_b,
+            "attr": attr,
+            "since": since,
+            "until": until,
+            "data_set": data_set,
+        },
+    )
+    _show(answer, show_why, as_json)
 
 
 def incidents(

@@ -35,6 +35,7 @@ TOOLS = [
     "get_incident_context",
     "get_blocking_path",
     "get_flow",
+    "explain_slowness",
     "search_evidence",
     "list_log_patterns",
 ]

@@ -503,6 +503,13 @@ TAIL_SPREADS = _limit(
     times are log-normal, 1.2 where they are exponential, and twice that is what a second kind of
     work, three times as long, shows even where times spread by half. The middle of the two.""",
 )
+MAX_ATTRIBUTE_VALUES = _limit(
+    "max_attribute_values",
+    200,
+    "values",
+    """A key with more values among the requests compared names things one by
+    one, such as users or orders, and sets no group of requests apart.""",
+)
 
 TEMPLATE_GAP_WORDS = _limit(
     "template_gap_words",

@@ -24,6 +24,7 @@ from tracepulse.deliver.api import (
     self_metrics,
     set_aside,
     traces,
+    why,
 )
 from tracepulse.deliver.api.asking import Desk
 from tracepulse.deliver.api.edge import Edge
@@ -39,6 +40,7 @@ _ROUTERS = (
     incidents.router,
     traces.router,
     paths.router,
+    why.router,
     logs.router,
     log_patterns.router,
     metrics.router,

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from tracepulse.context.select import DEFAULT_MAX_TOKENS, HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.answers import Answers, AnswersFor, NoAnswerError
+from tracepulse.deliver.mcp.tools.explain_slowness import WhyQuestion, explain_slowness
 from tracepulse.deliver.mcp.tools.get_blocking_path import get_blocking_path
 from tracepulse.deliver.mcp.tools.get_flow import get_flow
 from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_context
@@ -88,6 +89,12 @@ def tool_surfaces(answers_for: AnswersFor) -> tuple[ToolSurface, ...]:
             "Who calls whom with evidence (spans, mesh, access logs, lines), what shows one edge, or"
             " the ways that requests of entry routes take.",
             _flow(answers_for),
+        ),
+        _surface(
+            "Why requests are slow",
+            "What slow requests of a route waited for longer than others: by percentile, before and"
+            " after an instant, or by version, with intervals.",
+            _why(answers_for),
         ),
         _surface(
             "Search traces and logs",
@@ -194,6 +201,31 @@ def _flow(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         )
 
     return _named(call, "get_flow")
+
+
+def _why(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        route: Annotated[str, Field(description="Name of the root span.")],
+        service: Annotated[str, Field(description="Exact name.")] = "",
+        slow: Annotated[str, Field(description="Percentile.")] = "p95",
+        before: Annotated[str, Field(description=_INSTANT)] = "",
+        after: str = "",
+        version_a: str = "",
+        version_b: str = "",
+        since: Annotated[str, Field(description=_INSTANT)] = "",
+        until: str = "",
+        data_set: str = "",
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        question = WhyQuestion(
+            route, service, slow, before, after, version_a, version_b, since, until, data_set
+        )
+        return await _reply(
+            answers_for, context, lambda api: explain_slowness(api, question, max_tokens)
+        )
+
+    return _named(call, "explain_slowness")
 
 
 def _search(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:

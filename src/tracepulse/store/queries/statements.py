@@ -68,11 +68,11 @@ def _first_said(names: Sequence[str], ports: Sequence[str]) -> str:
     return f"if({name} IN {near} AND {port} != '', concat('127.0.0.1:', {port}), {name})"
 
 
-_IS_PATH_KEY = f"arrayMap(k -> k IN {PATH_KEYS}, SpanAttributes.keys)"
-_PATH_NAMES = f"arrayFilter((k, is) -> is, SpanAttributes.keys, {_IS_PATH_KEY})"
+_IS_PATH_KEY = f"arrayMap(k -> k IN {PATH_KEYS}, mapKeys(SpanAttributes))"
+_PATH_NAMES = f"arrayFilter((k, is) -> is, mapKeys(SpanAttributes), {_IS_PATH_KEY})"
 _PATH_TEXTS = (
     "arrayMap((v, k) -> if(k = 'cache.key', '', v),"
-    f" arrayFilter((v, is) -> is, SpanAttributes.values, {_IS_PATH_KEY}), {_PATH_NAMES})"
+    f" arrayFilter((v, is) -> is, mapValues(SpanAttributes), {_IS_PATH_KEY}), {_PATH_NAMES})"
 )
 
 _EXPRESSIONS: Mapping[str, str] = {

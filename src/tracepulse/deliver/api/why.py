@@ -1,0 +1,259 @@
+"""Why requests of a route are slow: two cohorts, and what one waited for longer than the other."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query
+from numpy.typing import NDArray
+from pydantic import Field
+from starlette.responses import Response
+
+from tracepulse.deliver.api.asking import Reader
+from tracepulse.deliver.api.failures import failures
+from tracepulse.deliver.api.questions import (
+    Attributes,
+    DataSet,
+    Since,
+    Until,
+    attribute_filters,
+    window,
+)
+from tracepulse.deliver.api.shapes import Shape
+from tracepulse.derive.cohort_difference import (
+    CohortDifference,
+    NodeDifference,
+    Split,
+    cohort_difference,
+)
+from tracepulse.derive.separating import SeparatingAttribute, separating_attributes
+from tracepulse.errors import BadQuestion, NotFound
+from tracepulse.instants import parse_instant
+from tracepulse.model.cohort import CohortQuestion, Request
+from tracepulse.why import CohortReader
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["traces"])
+
+MAX_REQUESTS = 20_000
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)")
+
+
+class NodeShape(Shape):
+    """What requests waited for, in both cohorts; times are means over all requests of each."""
+
+    service: str = Field(description="Empty for a resource, whoever calls it.")
+    operation: str
+    category: str = Field(description="As of a blocking path; or resource, summed over callers.")
+    resource: str = Field(description="Database, broker or host that sends no spans; else empty.")
+    usual_ns: float
+    slow_ns: float
+    difference_ns: float
+    low_ns: float | None = Field(description="Interval of the difference, for all nodes at once.")
+    high_ns: float | None
+    share_ratio: float = Field(description="Of the difference of the cohorts.")
+    usual_requests: int = Field(description="Requests that it held up.")
+    slow_requests: int
+
+
+class AttributeShape(Shape):
+    """A value that slow requests have more often."""
+
+    key: str
+    value: str
+    usual_with: int
+    usual_requests: int
+    slow_with: int
+    slow_requests: int
+
+
+class WhyShape(Shape):
+    """Two cohorts of requests beside each other."""
+
+    split: str = Field(description="tail: by percentile; change: by instant or version.")
+    usual: str = Field(description="Which requests the first cohort holds, in words.")
+    slow: str
+    usual_requests: int
+    slow_requests: int
+    usual_ns: float = Field(description="Mean length of a request.")
+    slow_ns: float
+    low_ns: float | None = Field(description="Interval of the difference.")
+    high_ns: float | None
+    confidence_ratio: float = Field(description="That all intervals of nodes hold at once.")
+    compared: int = Field(description="Nodes that were compared.")
+    finding: NodeShape | None = Field(description="What made the second cohort slower.")
+    reason: str = Field(description="Why it is named, or why nothing is.")
+    nodes: list[NodeShape] = Field(description="By difference, the largest first.")
+    complete: bool = Field(description="False when there are more nodes than the limit.")
+    sampled: bool = Field(description="True when there are more requests than were read.")
+    attributes: list[AttributeShape]
+    slow_trace_ids: list[str] = Field(description="Of the slowest requests of the second cohort.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cohorts:
+    """Which request is in which cohort: -1 is none."""
+
+    group: NDArray[np.int64]
+    split: Split
+    usual: str
+    slow: str
+
+
+@router.get(
+    "/api/why",
+    summary="Why requests of a route are slow",
+    response_model=WhyShape,
+    responses=failures(404),
+)
+async def get_why(
+    asker: Reader,
+    route: Annotated[str, Query(description="Name of the requests' root span.")],
+    service: Annotated[str, Query(description="Of the root span.")] = "",
+    slow: Annotated[
+        str, Query(description="Slower than this percentile against the rest.")
+    ] = "p95",
+    before: Annotated[str, Query(description="Requests before this instant against …")] = "",
+    after: Annotated[str, Query(description="… those from this one on; one may be left out.")] = "",
+    version_a: Annotated[str, Query(description="Requests of this `service.version` …")] = "",
+    version_b: Annotated[str, Query(description="… against those of this one.")] = "",
+    attr: Attributes = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Nodes at most.")] = 20,
+    data_set: DataSet = "",
+) -> Response:
+    """Return what requests of the second cohort waited for longer than those of the first."""
+    now = asker.now_unix_ns()
+    question = CohortQuestion(
+        window(since, until, data_set, now),
+        data_set,
+        service,
+        route,
+        attribute_filters(attr),
+        MAX_REQUESTS + 1,
+    )
+    instants = tuple(parse_instant(text, now) if text else None for text in (before, after))
+    if bool(version_a) != bool(version_b):
+        raise BadQuestion("give both version_a and version_b")
+
+    def answer() -> dict[str, Any]:
+        telemetry = asker.services.telemetry
+        requests = telemetry.cohort_requests(question)
+        if not requests:
+            raise NotFound(f"no requests of route {route[:100]!r} begin in that time")
+        sampled = len(requests) > MAX_REQUESTS
+        cohorts = _cohorts(requests, slow, instants, (version_a, version_b))
+        blame, table = CohortReader(telemetry, data_set).blame(
+            requests, cohorts.group, 2, count_calls=cohorts.split is Split.TAIL
+        )
+        found = cohort_difference(blame, table, cohorts.split)
+        told = separating_attributes(
+            [{**each.resource, **each.attributes} for each in requests], cohorts.group
+        )
+        return _answer(found, cohorts, told, limit) | {
+            "sampled": sampled,
+            "slow_trace_ids": _slowest(requests, cohorts.group),
+        }
+
+    return await asker.json(answer)
+
+
+def _cohorts(
+    requests: Sequence[Request],
+    slow: str,
+    instants: tuple[int | None, ...],
+    versions: tuple[str, str],
+) -> _Cohorts:
+    """Return which request is in which cohort; raises BadQuestion."""
+    if any(versions):
+        places = {version: place for place, version in enumerate(versions)}
+        said = [each.resource.get("service.version", "") for each in requests]
+        group = np.array([places.get(version, -1) for version in said], np.int64)
+        return _Cohorts(group, Split.CHANGE, f"version {versions[0]}", f"version {versions[1]}")
+    start = np.array([each.start_unix_ns for each in requests], np.int64)
+    before, after = instants
+    if before is not None or after is not None:
+        first_end = after if before is None else before
+        second_start = before if after is None else after
+        assert first_end is not None
+        assert second_start is not None
+        if second_start < first_end:
+            raise BadQuestion("`after` is earlier than `before`: the cohorts would overlap")
+        group = np.where(start < first_end, 0, np.where(start >= second_start, 1, -1))
+        return _Cohorts(group, Split.CHANGE, "before the instant", "from the instant on")
+    percentile = _PERCENTILE.fullmatch(slow)
+    if percentile is None or not 0 < float(percentile[1]) < 100:
+        raise BadQuestion(f"slow {slow[:20]!r}: write a percentile such as p95")
+    length = np.array([each.duration_ns for each in requests], np.int64)
+    ordered = np.sort(length)
+    limit = ordered[int(float(percentile[1]) / 100 * (len(ordered) - 1))]
+    group = (length > limit).astype(np.int64)
+    return _Cohorts(group, Split.TAIL, f"up to {slow}", f"slower than {slow}")
+
+
+def _slowest(requests: Sequence[Request], group: NDArray[np.int64]) -> list[str]:
+    members = [requests[place] for place in np.flatnonzero(group == 1).tolist()]
+    members.sort(key=lambda each: (-each.duration_ns, each.trace_id))
+    return [each.trace_id for each in members[:5]]
+
+
+def _answer(
+    found: CohortDifference,
+    cohorts: _Cohorts,
+    told: Sequence[SeparatingAttribute],
+    limit: int,
+) -> dict[str, Any]:
+    return {
+        "split": cohorts.split.value,
+        "usual": cohorts.usual,
+        "slow": cohorts.slow,
+        "usual_requests": found.usual_requests,
+        "slow_requests": found.slow_requests,
+        "usual_ns": found.usual_ns,
+        "slow_ns": found.slow_ns,
+        "low_ns": _finite(found.low_ns),
+        "high_ns": _finite(found.high_ns),
+        "confidence_ratio": found.confidence_ratio,
+        "compared": found.compared,
+        "finding": None if found.finding is None else _node(found.finding),
+        "reason": found.reason,
+        "nodes": [_node(each) for each in found.nodes[:limit]],
+        "complete": len(found.nodes) <= limit,
+        "attributes": [
+            {
+                "key": each.key,
+                "value": each.value,
+                "usual_with": each.usual_with,
+                "usual_requests": each.usual_requests,
+                "slow_with": each.slow_with,
+                "slow_requests": each.slow_requests,
+            }
+            for each in told
+        ],
+    }
+
+
+def _node(node: NodeDifference) -> dict[str, Any]:
+    return {
+        "service": node.service,
+        "operation": node.operation,
+        "category": node.category,
+        "resource": node.resource,
+        "usual_ns": node.usual_ns,
+        "slow_ns": node.slow_ns,
+        "difference_ns": node.difference_ns,
+        "low_ns": _finite(node.low_ns),
+        "high_ns": _finite(node.high_ns),
+        "share_ratio": node.share_ratio,
+        "usual_requests": node.usual_requests,
+        "slow_requests": node.slow_requests,
+    }
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON has; an end that is not known is null."""
+    return float(value) if np.isfinite(value) else None
