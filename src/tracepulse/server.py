@@ -102,12 +102,11 @@ def _sockets(settings: Settings) -> Iterator[dict[str, socket.socket]]:
 def _syslog_sockets(listen: str) -> dict[str, socket.socket]:
     """Return a TCP and a UDP socket of one number."""
     host, port = address_and_port("syslog_listen", listen)
-    tcp = bind(host, port, "syslog", "--syslog-listen")
-    try:
+    with contextlib.ExitStack() as unless_both:
+        tcp = bind(host, port, "syslog", "--syslog-listen")
+        unless_both.callback(tcp.close)
         udp = bind(host, tcp.getsockname()[1], "syslog", "--syslog-listen", datagrams=True)
-    except BaseException:
-        tcp.close()
-        raise
+        unless_both.pop_all()
     return {"syslog_tcp": tcp, "syslog_udp": udp}
 
 
@@ -189,11 +188,10 @@ async def _receivers(core: Core, sockets: dict[str, socket.socket]) -> AsyncIter
 
 async def _open_engine(core: Core, stop: asyncio.Event) -> None:
     """Open the embedded engine, which senders need not wait for; without it the server ends."""
-    try:
+    with contextlib.ExitStack() as unless_open:
+        unless_open.callback(stop.set)
         await asyncio.to_thread(core.open_engine)
-    except BaseException:
-        stop.set()
-        raise
+        unless_open.pop_all()
 
 
 async def _answer(core: Core, door: FrontDoor, stop: asyncio.Event) -> None:

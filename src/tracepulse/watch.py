@@ -77,7 +77,9 @@ class Watch:
                 except TracePulseError as error:
                     self.last_error = str(error)
                     _log.error("the watch could not look: %s", error)
-                except Exception as error:  # a fault of a derivation must not end the watch
+                # The runner of derivations takes any fault: which one a bug of ours raises cannot be
+                # named, it must not end the watch, and doctor tells it.
+                except Exception as error:
                     self.last_error = f"{type(error).__name__}: {error}"
                     _log.exception("the watch could not look")
                 self._last_end_unix_ns = end

@@ -35,7 +35,7 @@ try:
     start = auto.__file__
     from opentelemetry.instrumentation.bootstrap_gen import libraries
     known = [(e["library"], e["instrumentation"]) for e in libraries]
-except Exception:
+except Exception:  # importing what somebody installed may raise anything; then nothing can start it
     pass
 print(json.dumps({"version": sys.version.split()[0], "have": have, "hooks": sorted(hooks),
                   "start": start, "known": known}))

@@ -77,6 +77,8 @@ class ChdbEngine:
         self._opener = 0
         self.failure = ""
         """Why it could not be opened."""
+        self._faults: tuple[type[Exception], ...] = ()
+        """What the engine raises."""
         self.damage_seen = threading.Event()
         """Set when a statement met a file that is not what the engine wrote."""
         self.name = "chDB (embedded)"
@@ -110,6 +112,9 @@ class ChdbEngine:
     def _connect(self) -> None:
         import chdb  # here, so that whoever only asks a server need not load 500 MB
 
+        # What its binding makes of errors in C++: most are of the first two, one whose text is no
+        # UTF-8 is of the third, and where memory is short, of the fourth.
+        self._faults = (chdb.ChdbError, RuntimeError, UnicodeDecodeError, MemoryError)
         connect: Any = chdb.connect
         folder = self._folder.absolute()
         try:
@@ -119,7 +124,7 @@ class ChdbEngine:
             )
             self._writer = connect(opened)
             readers = [connect(opened) for _ in range(_READERS)]
-        except Exception as error:  # chDB raises RuntimeError, or ChdbError with an empty text
+        except (OSError, *self._faults) as error:
             raise Unavailable(
                 f"data folder {folder}: the storage engine cannot open it"
                 f" ({_first_line(error) or 'no reason given'}); is another process using it?"
@@ -229,11 +234,10 @@ class ChdbEngine:
             raise InternalError("the storage engine was used after a fork, which hangs it")
         if self._closed:
             raise EngineError("the storage engine is closed")
+        values = {name: encode_parameter(value) for name, value in (parameters or {}).items()}
         try:
-            return connection.query(
-                sql, form, params={k: encode_parameter(v) for k, v in (parameters or {}).items()}
-            )
-        except Exception as error:  # the engine's own errors have no common type
+            return connection.query(sql, form, params=values)
+        except self._faults as error:
             text = _first_line(error)
             if any(f"({name})" in str(error) for name in _DAMAGED):
                 self.damage_seen.set()

@@ -7,6 +7,7 @@ The statements are those of the embedded engine; a block of rows travels as the 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
@@ -63,13 +64,13 @@ class ClickHouseEngine:
             headers=headers,
             timeout=httpx.Timeout(120.0, connect=5.0),
         )
-        try:
-            self._greet()
-        except BaseException as error:
-            self._client.close()
-            if isinstance(error, EngineError):
+        with ExitStack() as unless_greeted:
+            unless_greeted.callback(self._client.close)
+            try:
+                self._greet()
+            except EngineError as error:
                 raise Unavailable(f"storage at {self.name} refuses us: {error}") from error
-            raise
+            unless_greeted.pop_all()
 
     def query(
         self,

@@ -103,7 +103,9 @@ class EdgeKeeper:
             except TracePulseError as error:
                 self.last_error = str(error)
                 _log.error("who calls whom could not be worked out: %s", error)
-            except Exception as error:  # a fault here must not end what comes after
+            # Any other fault is a bug of ours, which cannot be named before it is known. The thread
+            # goes on, for the next minute may be worked out; what is wrong is logged and kept.
+            except Exception as error:
                 self.last_error = f"{type(error).__name__}: {error}"
                 _log.exception("who calls whom could not be worked out")
 

@@ -1,6 +1,7 @@
 """From an address to telemetry that can be asked: connect, look what is there, and say so."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tracepulse.store.clickhouse import ClickHouseEngine
@@ -36,12 +37,11 @@ def open_in_place(url: str, tables: Sequence[str], look_back_days: int) -> InPla
         Unavailable: nothing answers there, it refuses us, or the tables are not there.
     """
     named = named_tables(tables)
-    inside = ClickHouseEngine(url, read_only=True)
-    try:
+    with ExitStack() as unless_used:
+        inside = ClickHouseEngine(url, read_only=True)
+        unless_used.callback(inside.close)
         found = detect(inside, inside.database, named)
-    except BaseException:
-        inside.close()
-        raise
+        unless_used.pop_all()
     sources = Sources(found, look_back_days)
     engine = InPlaceEngine(inside, sources)
     return InPlace(engine, InPlaceTelemetry(engine, sources), found, inside.sets_limits)

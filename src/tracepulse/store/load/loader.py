@@ -175,7 +175,9 @@ class Loader:
                 todo.append(replace(each, suspect=True))  # part of it may have been written
                 if self._stop.wait(_RETRY_S):
                     return
-            except Exception as error:  # a fault of ours must not end the thread unseen
+            # Any other fault is a bug of ours, which cannot be named before it is known. Ending the
+            # thread would stop all storing; the segment stays in the journal, and doctor tells it.
+            except Exception as error:
                 _log.exception("segment %s could not be loaded and is tried again", each.segment_id)
                 self._note(last_error=f"segment {each.segment_id} waits: {error!r}")
                 todo.append(replace(each, suspect=True))
