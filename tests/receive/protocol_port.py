@@ -11,17 +11,42 @@ from tracepulse.receive.access import ApiKey, Gate, Scope, key_hash
 from tracepulse.receive.app import otlp_app
 from tracepulse.receive.protocols import all_routes
 from tracepulse.receive.receiver import IngestCounters
+from tracepulse.receive.signals import Signal, new_request
 from tracepulse.testing import FakeClock
+
+__all__ = ["ProtocolPort"]
+
+_RETENTION_DAYS = 36_500
+"""Recorded payloads are of any age."""
+
+
+def _key(given: str | Scope) -> ApiKey:
+    if isinstance(given, Scope):
+        return ApiKey(given.value, given.value, given, key_hash(f"key-{given.value}"))
+    return ApiKey(given, given, Scope.INGEST, key_hash(given))
 
 
 class ProtocolPort:
     """What senders of every protocol see, without a socket."""
 
-    def __init__(self, *keys: str, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        *keys: str | Scope,
+        host: str = "127.0.0.1",
+        origins: tuple[str, ...] = (),
+    ) -> None:
+        """Open it with these keys of scope ingest, and a key `key-SCOPE` of each scope given."""
         self.sink, self.counters = FakeSink(), IngestCounters()
         self.clock = FakeClock()
-        known = [ApiKey(key, key, Scope.INGEST, key_hash(key)) for key in keys]
-        app = otlp_app(self.sink, Gate(known), self.clock, self.counters, routes=all_routes())
+        app = otlp_app(
+            self.sink,
+            Gate([_key(each) for each in keys]),
+            self.clock,
+            self.counters,
+            origins,
+            _RETENTION_DAYS,
+            all_routes(),
+        )
         self.client = TestClient(app, client=(host, 1))
 
     def send(self, method: str, path: str, content: bytes = b"", **headers: str) -> Any:
@@ -33,6 +58,16 @@ class ProtocolPort:
     def post(self, path: str, content: bytes = b"", **headers: str) -> Any:
         """Send a POST."""
         return self.send("POST", path, content, **headers)
+
+    def kept(self, signal: Signal) -> list[Any]:
+        """Return the requests of a signal that were kept, as messages."""
+        messages = []
+        for kind, body, _, _ in self.sink.kept:
+            if kind == signal:
+                message = new_request(signal)
+                message.ParseFromString(body)
+                messages.append(message)
+        return messages
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data_sets.shared_data import shared_data
-from tests.receive.drop_in_port import DropInPort
+from tests.receive.protocol_port import ProtocolPort
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.access import Scope
@@ -31,7 +31,7 @@ META = {
 }
 
 
-def _records(port: DropInPort) -> list[Any]:
+def _records(port: ProtocolPort) -> list[Any]:
     return [
         record
         for request in port.kept("logs")
@@ -45,8 +45,8 @@ def _told(owner: Any) -> dict[str, Any]:
     return {a.key: getattr(a.value, str(a.value.WhichOneof("value"))) for a in owner.attributes}
 
 
-def _sent(**payload: Any) -> DropInPort:
-    port = DropInPort()
+def _sent(**payload: Any) -> ProtocolPort:
+    port = ProtocolPort()
     answer = port.post(PATH, json.dumps({"meta": META, **payload}).encode())
     assert (202, "ok") == (answer.status_code, answer.text)
     return port
@@ -55,7 +55,7 @@ def _sent(**payload: Any) -> DropInPort:
 def test_a_text_that_was_cut_within_a_letter() -> None:
     """JavaScript cuts a text between the halves of a letter; the rest of the payload is kept."""
     body = rb'{"logs":[{"message":"cut \ud83d"},{"message":"whole"}]}'
-    port = DropInPort()
+    port = ProtocolPort()
     assert 202 == port.post(PATH, body).status_code
     assert ["cut ?", "whole"] == [record.body.string_value for record in _records(port)]
 
@@ -206,7 +206,7 @@ def test_the_recorded_payload_is_kept_whole() -> None:
     """Each item of it is a record or span, and each of its texts and numbers is found again."""
     path = shared_data("payloads") / "faro" / "standard-payload-trimmed.json"
     payload = json.loads(path.read_bytes())
-    port = DropInPort()
+    port = ProtocolPort()
     port.clock.unix_ns = 1_720_000_000 * 10**9  # after all that it tells of
     assert 202 == port.post(PATH, path.read_bytes()).status_code
     items = sum(len(payload[kind]) for kind in ("logs", "exceptions", "events", "measurements"))
@@ -235,7 +235,7 @@ def _is_id_or_time(text: str) -> bool:
 
 def test_pages_that_may_send_are_told_so() -> None:
     """The browser's question is answered for them, and for others the answer lacks what it needs."""
-    port = DropInPort(Scope.BROWSER, origins=(PAGE,), host="10.0.0.9")
+    port = ProtocolPort(Scope.BROWSER, origins=(PAGE,), host="10.0.0.9")
     asked = {
         "access-control-request-method": "POST",
         "access-control-request-headers": "content-type,x-api-key,idempotency-key,x-of-mine",
@@ -256,7 +256,7 @@ def test_pages_that_may_send_are_told_so() -> None:
 
 def test_a_server_s_key_in_a_page_is_worth_no_more() -> None:
     """Whoever reads the page can read it."""
-    port = DropInPort(Scope.INGEST)
+    port = ProtocolPort(Scope.INGEST)
     body = json.dumps({"logs": [{"message": "x"}]}).encode()
     assert 202 == port.post(PATH, body, x_api_key="key-ingest").status_code
     assert ["browser_unauthenticated"] == [receipt.trust for _, _, receipt, _ in port.sink.kept]
@@ -264,7 +264,7 @@ def test_a_server_s_key_in_a_page_is_worth_no_more() -> None:
 
 def test_refusals() -> None:
     """Malformed 400, no key 401, too long 413, another packing 415, no room 429 with a time."""
-    port = DropInPort(Scope.BROWSER)
+    port = ProtocolPort(Scope.BROWSER)
     key = {"x_api_key": "key-browser"}
     assert 401 == port.post(PATH, b"{}").status_code
     for body in (b"", b"[", b"[]", b"7", b'{"other": 1}', b'{"logs": {}}', b'{"traces": 7}'):
@@ -280,7 +280,7 @@ def test_refusals() -> None:
 
 def test_a_bad_item_costs_itself_alone() -> None:
     """The good ones are kept and the page is told."""
-    port = DropInPort()
+    port = ProtocolPort()
     body = json.dumps({"logs": [7, {"message": "x"}], "events": ["y"]}).encode()
     answer = port.post(PATH, gzip.compress(body), content_encoding="gzip")
     assert 202 == answer.status_code

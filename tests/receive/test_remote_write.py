@@ -14,7 +14,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
-from tests.receive.drop_in_port import DropInPort
 from tests.receive.prometheus_messages import (
     HistogramMessage,
     RequestV2,
@@ -23,6 +22,7 @@ from tests.receive.prometheus_messages import (
     request_1,
     request_2,
 )
+from tests.receive.protocol_port import ProtocolPort
 
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.access import Scope
@@ -69,7 +69,7 @@ def test_samples_are_kept_and_counted_for_the_sender(
     make: Callable[..., Any], headers: dict[str, str]
 ) -> None:
     """204 with how many were written; labels are attributes, job and instance name the resource."""
-    port = DropInPort()
+    port = ProtocolPort()
     gauge = {"__name__": "memory_bytes", "job": "shop/checkout", "instance": "10.0.0.7:9090"}
     request = make((TOTAL, [(17.5, NOW_MS - 1_000), (18.0, NOW_MS)]), (gauge, [(0.0, NOW_MS)]))
     answer = port.post(PATH, packed(request), **headers)
@@ -198,7 +198,7 @@ def test_a_native_histogram() -> None:
     given_one.negative_deltas.append(4)
     request = request_1((TOTAL, []))
     request.timeseries[0].histograms.append(given_one)
-    port = DropInPort()
+    port = ProtocolPort()
     answer = port.post(PATH, packed(request), **V1)
     assert (204, "0", "1") == (
         answer.status_code,
@@ -302,7 +302,7 @@ def test_a_bad_series_costs_itself_alone() -> None:
     lost = request.timeseries.add()
     lost.labels_refs.extend([1, 4_000])
     lost.samples.add(value=1.0, timestamp=NOW_MS)
-    port = DropInPort()
+    port = ProtocolPort()
     answer = port.post(PATH, packed(request), **V2)
     assert (400, "1") == (
         answer.status_code,
@@ -315,7 +315,7 @@ def test_a_bad_series_costs_itself_alone() -> None:
 
 def test_refusals() -> None:
     """Another message or packing 415, malformed 400, no key 401, a page's key 401, no room 503."""
-    port = DropInPort(Scope.INGEST, Scope.BROWSER)
+    port = ProtocolPort(Scope.INGEST, Scope.BROWSER)
     body = packed(request_1((TOTAL, [(1.0, NOW_MS)])))
     key = {"authorization": "Bearer key-ingest"}
     assert 401 == port.post(PATH, body, **V1).status_code
@@ -413,7 +413,7 @@ def test_texts_that_are_referred_to_many_times_do_not_fill_the_memory() -> None:
 
 def test_a_request_of_no_series_is_no_fault() -> None:
     """Version 1.0 sends metadata so, and nothing is written to the journal."""
-    port = DropInPort()
+    port = ProtocolPort()
     for request, headers in ((WriteRequest(), V1), (RequestV2(), V2)):
         assert 204 == port.post(PATH, packed(request), **headers).status_code
     assert [] == port.sink.kept

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.data_sets.shared_data import shared_data
-from tests.receive.drop_in_port import DropInPort
+from tests.receive.protocol_port import ProtocolPort
 
 from tracepulse.receive.access import Scope
 
@@ -24,7 +24,7 @@ SPAN: dict[str, Any] = {
 }
 
 
-def _spans(port: DropInPort) -> list[Any]:
+def _spans(port: ProtocolPort) -> list[Any]:
     return [
         span
         for request in port.kept("traces")
@@ -37,7 +37,7 @@ def _spans(port: DropInPort) -> list[Any]:
 @pytest.mark.parametrize("packed", [False, True])
 def test_spans_are_accepted_as_zipkin_accepts_them(packed: bool) -> None:
     """202 once they are durable; reporters pack with gzip or not at all."""
-    port = DropInPort()
+    port = ProtocolPort()
     body = json.dumps([SPAN]).encode()
     headers = {"content_encoding": "gzip"} if packed else {}
     answer = port.post(PATH, gzip.compress(body) if packed else body, **headers)
@@ -48,7 +48,7 @@ def test_spans_are_accepted_as_zipkin_accepts_them(packed: bool) -> None:
 
 def test_a_text_that_was_cut_within_a_letter() -> None:
     """JavaScript cuts a tag between the halves of a letter; the spans are kept."""
-    port = DropInPort()
+    port = ProtocolPort()
     body = json.dumps([{**SPAN, "tags": {"title": "cut \ud83d"}}]).encode()
     assert 202 == port.post(PATH, body).status_code
     (span,) = _spans(port)
@@ -57,7 +57,7 @@ def test_a_text_that_was_cut_within_a_letter() -> None:
 
 def test_a_bad_span_costs_itself_alone() -> None:
     """The good ones of its batch are kept, and the door counts it."""
-    port = DropInPort()
+    port = ProtocolPort()
     answer = port.post(PATH, json.dumps([SPAN, {**SPAN, "id": "x"}, 7]).encode())
     assert 202 == answer.status_code
     assert "[1]: id: 'x' is not hex" in answer.text
@@ -67,7 +67,7 @@ def test_a_bad_span_costs_itself_alone() -> None:
 
 def test_version_1_is_refused_in_words() -> None:
     """Its path, its shape on the path of version 2, and Thrift and protobuf."""
-    port = DropInPort()
+    port = ProtocolPort()
     endpoint = {"serviceName": "a", "ipv4": "10.0.0.1"}
     old = {
         "traceId": "ef86c83c0a05a6d6",
@@ -90,7 +90,7 @@ def test_version_1_is_refused_in_words() -> None:
 
 def test_refusals() -> None:
     """Malformed 400, unknown key 401, another packing 415, no room 503 with a time to come back."""
-    port = DropInPort(Scope.INGEST)
+    port = ProtocolPort(Scope.INGEST)
     assert 401 == port.post(PATH, b"[]").status_code
     key = {"x_api_key": "key-ingest"}
     for body in (b"", b"{}", b"[", json.dumps(SPAN).encode()):
@@ -103,14 +103,14 @@ def test_refusals() -> None:
 
 def test_an_empty_list_is_no_fault() -> None:
     """Health checks of exporters send one."""
-    port = DropInPort()
+    port = ProtocolPort()
     assert 202 == port.post(PATH, b"[]").status_code
     assert [] == port.sink.kept
 
 
 def test_every_recorded_payload_is_kept_whole() -> None:
     """Traces recorded of real systems: each span is there, none refused."""
-    port = DropInPort()
+    port = ProtocolPort()
     held = 0
     for path in sorted((shared_data("payloads") / "zipkin-v2").iterdir()):
         content = path.read_bytes()
