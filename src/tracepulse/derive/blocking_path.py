@@ -138,9 +138,9 @@ def _taken(columns: SpanColumns, rows: NDArray[np.int64]) -> SpanColumns:
     chosen: dict[str, Any] = {}
     for column in fields(columns):
         values = getattr(columns, column.name)
-        if not isinstance(values, tuple):
+        if isinstance(values, np.ndarray):
             chosen[column.name] = values[rows]
-        elif len(values):
+        elif values:
             chosen[column.name] = tuple(values[row] for row in rows)
     return SpanColumns(**chosen)
 
