@@ -6,8 +6,9 @@ Measure why the tables of spans and log records are laid out as they are.
 Each line of the answer is the shipped layout with one thing changed: bytes of a row on disk,
 processor time of inserting and of merging all parts into one, and of asking, against the shipped
 layout of the same run. Times within a run can be compared, if the machine does little else.
-All variants of a million rows take an hour; `--rows 300000 --only 'minutes|LZ4'`, which is about what
-depends on the number of rows, five minutes. See docs/decisions/0012-physical-design.md.
+All variants of a million rows take an hour; `--rows 120000 --only 'minutes|LZ4'`, those that depend on
+how many rows there are, under three minutes on a busy machine.
+See docs/decisions/0012-physical-design.md.
 """
 
 import argparse
@@ -41,6 +42,7 @@ from tracepulse.store.settings import (
     TABLE_SETTINGS,
     literal,
 )
+from tracepulse.store.shapes import pattern_shape_sql
 
 QUICK_ROWS = 50_000
 FULL_ROWS = 1_000_000
@@ -216,7 +218,8 @@ class Lab:
     def measure(self, variant: Variant) -> Figures:
         """Fill a table of this layout, merge it, ask it, and drop it."""
         signal = variant.signal
-        self._connection.query(create_statement(variant))
+        for statement in (create_statement(variant), *later_columns(signal)):
+            self._connection.query(statement)
         self._connection.query("SYSTEM STOP MERGES variant")
         settings = ", ".join(f"{name}={value}" for name, value in LOAD_SETTINGS.items())
         started = time.process_time()
@@ -305,6 +308,19 @@ def create_statement(variant: Variant) -> str:
         for name, value in settings.items()
     )
     return re.sub(r"@\w+_settings", lambda _: clause, statement).replace("@engine", "MergeTree")
+
+
+def later_columns(signal: Signal) -> tuple[str, ...]:
+    """Return the statements that add to a variant's table what came after its first migration."""
+    found = []
+    for file in sorted(files("tracepulse.store.schema").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".sql"):
+            for statement in file.read_text().split("\n--\n"):
+                statement = re.sub(r"^--.*\n", "", statement, flags=re.MULTILINE).strip()
+                if statement.startswith(f"ALTER TABLE otel_{signal}\n"):
+                    text = statement.replace(f"otel_{signal}", "variant", 1)
+                    found.append(text.replace("@pattern_shape", pattern_shape_sql()))
+    return tuple(found)
 
 
 def _show(all_figures: list[Figures]) -> None:
