@@ -169,7 +169,7 @@ def _fields(columns: SpanColumns, rows: Any) -> Iterator[Sequence[Any]]:
     """Yield chosen rows of each column, in order of the record's fields."""
     for field in fields(SpanColumns):
         column = getattr(columns, field.name)
-        if len(column):  # links were not read
+        if column is not None and len(column):  # else it was not read
             yield [column[row] for row in rows]
 
 
