@@ -28,6 +28,7 @@ from tracepulse.receive.line_kernel import (
     MAX_GROUPS,
     OUT_END,
     OUT_START,
+    SCRATCH_BYTES,
     START,
     STATUS,
     TIME,
@@ -136,11 +137,12 @@ def run(data: bytes, items: Cells, known: Cells, layouts: Cells, shapes: KeyShap
     lengths = items[:, END] - items[:, START]
     items[lengths > _LONGEST_BYTES, END] = 0
     items[lengths > _LONGEST_BYTES, START] = 0
-    room = int(3 * lengths.sum() + (items[:, BEFORE_START + 1] - items[:, BEFORE_START]).sum())
+    room = int(6 * lengths.sum() + (items[:, BEFORE_START + 1] - items[:, BEFORE_START]).sum())
     room += int((items[:, AFTER_START + 1] - items[:, AFTER_START]).sum())
     out: NDArray[np.uint8] = np.empty(room + (len(items) + 8) * LINE_ROOM, np.uint8)
     source = np.frombuffer(data or b"\0", np.uint8)
     given = items.copy()
+    scratch: NDArray[np.uint8] = np.empty(SCRATCH_BYTES, np.uint8)
     for _ in range(2):
         tables = shapes.tables
         spaced = bool(len(known)) and known[0, -1] != 0
@@ -151,7 +153,7 @@ def run(data: bytes, items: Cells, known: Cells, layouts: Cells, shapes: KeyShap
         used = read_items(
             items, known, layouts, tables.slots, tables.rows, tables.plan, address(tables.pool),
             address(source), address(out), len(out), address(keys), groups, slots, counts,
-            address(_BLOB), _PARTS,
+            address(_BLOB), _PARTS, address(scratch),
         )  # fmt: skip
         written = out[:used].tobytes()
         unknown = items[items[:, STATUS] == UNKNOWN_KEYS]

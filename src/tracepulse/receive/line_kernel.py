@@ -41,6 +41,7 @@ __all__ = [
     "PAIRS",
     "READ_LATER",
     "ROW_COLUMNS",
+    "SCRATCH_BYTES",
     "START",
     "STATUS",
     "TIME",
@@ -93,6 +94,7 @@ _DEPTH = 6
 _HEAD = 400
 """A header that may reach further is left to Python, which looks at 512 characters."""
 _KEYS_BYTES = 6000
+SCRATCH_BYTES = _KEYS_BYTES + 128
 _LONGEST_ORIGINAL = 4096
 
 # Kinds of values.
@@ -700,6 +702,22 @@ def _pairs(pos, end, tokens, keys):  # type: ignore[no-untyped-def]
         pos += 1
 
 
+@njit(cache=True, nogil=True)
+def _is_not_pairs(pos, end):  # type: ignore[no-untyped-def]
+    """Tell for certain that pairs do not cover nine tenths of a line: there are none at its beginning."""
+    size = end - pos
+    plain = before = np.int64(0)
+    while pos < end:
+        byte = _u8(pos)
+        if byte == 0x3D:
+            return (before - 2) * 10 > size
+        plain += byte < 0x80
+        pos += 1
+        if _is_space(byte):
+            before = plain
+    return True
+
+
 # -- instants --------------------------------------------------------------------------------------
 
 
@@ -1153,6 +1171,8 @@ def _take_message(state, token):  # type: ignore[no-untyped-def]
     while end > start:
         byte = _u8(end - 1)
         if byte == 10 or byte == 13:
+            if kind == _PAIRED:
+                return False
             end -= 1
             size -= 1
             continue
@@ -1324,7 +1344,7 @@ def _header(start, end, layout, state):  # type: ignore[no-untyped-def]
         nanos, pos = _fraction(pos + 1, end)
         if nanos < 0:
             return np.int64(-2)
-        ahead, after = _zone(pos, end)
+    ahead, after = _zone(pos, end)
     if after < 0:
         return np.int64(-2)
     pos = after
@@ -2204,6 +2224,7 @@ def read_items(  # type: ignore[no-untyped-def]
     counts,
     blob,
     parts,
+    scratch,
 ):
     """
     Write the records of lines or documents one behind another; what became of each stands in its row.
@@ -2217,23 +2238,22 @@ def read_items(  # type: ignore[no-untyped-def]
         group_slots: numbers of groups by their hash; -1 where there is none.
         counts: how many groups there are, how many bytes of `keys` they take, and how many there are.
         blob, parts: keys that lines have of themselves, see `line_batches.py`.
+        scratch: address of SCRATCH_BYTES. An array made here might be freed once its address is taken.
     Returns:
         How many bytes were written.
     """
     tokens = np.zeros((MAX_TOKENS, 5), np.int64)
     state = np.zeros(_STATE, np.int64)
     fields = np.zeros((50, 2), np.int64)
-    found = np.empty(_KEYS_BYTES + 64, np.uint8)
-    id_bytes = np.zeros(32, np.uint8)
-    names = np.int64(found.ctypes.data)
-    ids = np.int64(id_bytes.ctypes.data)
+    ids = scratch
+    names = scratch + 32
     to = out
     for i in range(items.shape[0]):
         item = items[i]
         item[STATUS] = UNDECIDED
         start = base + item[START]
         end = base + item[END]
-        room = 3 * (end - start) + item[BEFORE_END] - item[BEFORE_START]
+        room = 6 * (end - start) + item[BEFORE_END] - item[BEFORE_START]
         room += item[AFTER_END] - item[AFTER_START] + LINE_ROOM
         if start == end or to + room > out + out_size or not _is_utf8(start, end):
             continue
@@ -2241,7 +2261,13 @@ def read_items(  # type: ignore[no-untyped-def]
         _begin(state, item, what, base)
         space = what[K_SPACE]
         first = _u8(start)
-        if not space and first != 0x7B and not what[K_LOGFMT]:
+        count = -1
+        if not space and first != 0x7B and what[K_LOGFMT]:
+            _put8(names, PAIRS)
+            count, names_end = _pairs(start, end, tokens, names + 1)
+            if count < 0 and not _is_not_pairs(start, end):
+                continue
+        if not space and first != 0x7B and count < 0:
             after = _text_line(
                 to, start, end, state, what, layouts, ids, item, base, blob, parts, tokens, fields
             )
@@ -2254,10 +2280,7 @@ def read_items(  # type: ignore[no-untyped-def]
         if first == 0x7B:
             _put8(names, space if space else LINE)
             count, names_end = _json_object(start, end, tokens, names + 1)
-        elif not space:
-            _put8(names, PAIRS)
-            count, names_end = _pairs(start, end, tokens, names + 1)
-        else:
+        elif space:
             continue
         if count < 0:
             continue
@@ -2593,7 +2616,7 @@ def _message(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def read_syslog(  # type: ignore[no-untyped-def]
     items, seconds, received_unix_ns, base, out, out_size, keys, groups, group_slots, counts,
-    blob, parts,
+    blob, parts, scratch,
 ):  # fmt: skip
     """
     Write the records of syslog messages, as `read_items` does those of lines.
@@ -2601,6 +2624,7 @@ def read_syslog(  # type: ignore[no-untyped-def]
     Args:
         seconds: times without a year, their first and last eight bytes as numbers, and their instant.
         parts: where in `blob` keys and words stand, see `syslog_batches.py`.
+        scratch: as for `read_items`.
     Returns:
         How many bytes were written. An unknown time has UNKNOWN_KEYS, and stands at OUT_START of the
         input; a group is the name of the program and that of the host.
@@ -2609,10 +2633,8 @@ def read_syslog(  # type: ignore[no-untyped-def]
     tokens = np.zeros((1, 5), np.int64)
     spans = np.zeros((32, 6), np.int64)
     frame = np.zeros(11, np.int64)
-    key_bytes = np.empty(1200, np.uint8)
-    scratch = np.int64(key_bytes.ctypes.data)
-    id_bytes = np.zeros(32, np.uint8)
-    ids = np.int64(id_bytes.ctypes.data)
+    ids = scratch
+    names = scratch + 32
     state[_S_OBSERVED] = received_unix_ns
     to = out
     for i in range(items.shape[0]):
@@ -2653,7 +2675,7 @@ def read_syslog(  # type: ignore[no-untyped-def]
         item[GROUP] = group
         state[_S_TIME] = frame[0] if frame[0] else received_unix_ns
         after = _message(
-            to, frame[9], end, priority, frame, spans, state, blob, parts, tokens[0], scratch, ids
+            to, frame[9], end, priority, frame, spans, state, blob, parts, tokens[0], names, ids
         )
         if after:
             item[STATUS] = DONE

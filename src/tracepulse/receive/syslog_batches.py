@@ -16,6 +16,7 @@ from tracepulse.receive.line_kernel import (
     MAX_GROUPS,
     OUT_END,
     OUT_START,
+    SCRATCH_BYTES,
     START,
     STATUS,
     UNKNOWN_KEYS,
@@ -107,6 +108,7 @@ def read_messages(
     items[sizes > MAX_MESSAGE_BYTES, START : END + 1] = 0
     source = np.frombuffer(data or b"\0", np.uint8)
     out: NDArray[np.uint8] = np.empty(6 * len(data) + (len(items) + 8) * LINE_ROOM, np.uint8)
+    scratch: NDArray[np.uint8] = np.empty(SCRATCH_BYTES, np.uint8)
     for _ in range(2):
         keys: NDArray[np.uint8] = np.empty(_GROUP_BYTES, np.uint8)
         groups: Cells = np.empty((MAX_GROUPS, 3), np.int64)
@@ -114,7 +116,7 @@ def read_messages(
         counts: Cells = np.array([0, 0, len(keys)], np.int64)
         used = read_syslog(
             items, times.table(), received_unix_ns, address(source), address(out), len(out),
-            address(keys), groups, slots, counts, address(_BLOB), _PARTS,
+            address(keys), groups, slots, counts, address(_BLOB), _PARTS, address(scratch),
         )  # fmt: skip
         starts = items[items[:, STATUS] == UNKNOWN_KEYS, OUT_START].tolist()
         unknown = [data[at : at + _WITHOUT_YEAR] for at in starts]
