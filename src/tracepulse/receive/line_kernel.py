@@ -10,11 +10,13 @@ A position is an address, as in `wire_kernel.py`, and everything compiled stands
 the reason given there.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from tracepulse.receive.severities import SEVERITY_WORDS, severity_of_number
 
@@ -23,6 +25,7 @@ __all__ = [
     "AFTER_START",
     "BEFORE_END",
     "BEFORE_START",
+    "CHECKED",
     "DONE",
     "END",
     "GROUP",
@@ -47,6 +50,7 @@ __all__ = [
     "TIME",
     "UNDECIDED",
     "UNKNOWN_KEYS",
+    "allow",
     "read_items",
     "read_syslog",
     "split_objects",
@@ -130,6 +134,14 @@ _NAMES = np.frombuffer(b"TRACEDEBUGINFO WARN ERRORFATAL", np.uint8)
 _NAME_SIZES = np.array([5, 5, 4, 4, 5, 5], np.int64)
 
 
+CHECKED = bool(config.BOUNDSCHECK)
+"""
+Whether each access is checked, which is for tests: NUMBA_BOUNDSCHECK=1 has Numba check the indices of arrays,
+and the functions here the addresses. Such code is slow, and kept nowhere.
+"""
+_compiled: Any = njit(cache=not CHECKED, nogil=True)
+
+
 # -- memory ----------------------------------------------------------------------------------------
 
 
@@ -183,10 +195,55 @@ _u64 = _loader(64, types.uint64)
 _put8 = _storer(8, types.int64)
 _put64 = _storer(64, types.uint64)
 _put64i = _storer(64, types.int64)
+
+
+_REGIONS: NDArray[np.int64] = np.zeros((2, 4096), np.int64)
+"""How many regions may be read, and written, and from and to of each, while addresses are checked."""
+_REGIONS_AT = int(_REGIONS.ctypes.data)
+
+
+def allow(readable: Sequence[tuple[int, int]], writable: Sequence[tuple[int, int]]) -> None:
+    """Say which addresses the next loop may read and write, from and to, if they are CHECKED."""
+    for row, regions in zip(_REGIONS, (readable, writable), strict=True):
+        row[0] = len(regions)
+        row[1 : 1 + 2 * len(regions)] = np.array(regions, np.int64).ravel()
+
+
+def _checked(access: Any, size: int, row: int) -> Any:
+    """Return an access that raises IndexError outside of what is allowed."""
+    raw, regions = _u64, _REGIONS_AT + 8 * 4096 * row
+
+    @njit(nogil=True)
+    def is_allowed(at):  # type: ignore[no-untyped-def]
+        for i in range(np.int64(raw(regions))):
+            first = regions + 8 + 16 * i
+            if np.int64(raw(first)) <= at and at + size <= np.int64(raw(first + 8)):
+                return True
+        return False
+
+    @njit(nogil=True)
+    def read(at):  # type: ignore[no-untyped-def]
+        if not is_allowed(at):
+            raise IndexError("a loop reads outside of what it was given")
+        return access(at)
+
+    @njit(nogil=True)
+    def write(at, value):  # type: ignore[no-untyped-def]
+        if not is_allowed(at):
+            raise IndexError("a loop writes outside of what it was given")
+        access(at, value)
+
+    return write if row else read
+
+
+if CHECKED:
+    _u8, _u32, _u64 = _checked(_u8, 1, 0), _checked(_u32, 4, 0), _checked(_u64, 8, 0)
+    _put8, _put64 = _checked(_put8, 1, 1), _checked(_put64, 8, 1)
+    _put64i, _put_double = _checked(_put64i, 8, 1), _checked(_put_double, 8, 1)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _copy(to, at, end):  # type: ignore[no-untyped-def]
     """Copy [at, end) to `to`, which may lie a little before it; returns where that ends."""
     while end - at >= 8:
@@ -200,7 +257,7 @@ def _copy(to, at, end):  # type: ignore[no-untyped-def]
     return to
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _equal(a, b, size):  # type: ignore[no-untyped-def]
     i = np.int64(0)
     while size - i >= 8:
@@ -214,7 +271,7 @@ def _equal(a, b, size):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _hash(at, end):  # type: ignore[no-untyped-def]
     value = np.uint64(0xCBF29CE484222325) ^ np.uint64(end - at)
     while end - at >= 8:
@@ -228,7 +285,7 @@ def _hash(at, end):  # type: ignore[no-untyped-def]
     return np.int64(value >> np.uint64(1))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_utf8(pos, end):  # type: ignore[no-untyped-def]
     """Follow the table of well-formed sequences in the Unicode standard (3-7)."""
     while pos < end:
@@ -267,7 +324,7 @@ def _is_utf8(pos, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _size_of_varint(value):  # type: ignore[no-untyped-def]
     size = 1
     while value > 0x7F:
@@ -276,7 +333,7 @@ def _size_of_varint(value):  # type: ignore[no-untyped-def]
     return size
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _put_varint(to, value):  # type: ignore[no-untyped-def]
     """Write a number that is not negative."""
     while value > 0x7F:
@@ -287,27 +344,27 @@ def _put_varint(to, value):  # type: ignore[no-untyped-def]
     return to + 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_digit(byte):  # type: ignore[no-untyped-def]
     return 0x30 <= byte <= 0x39
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_letter(byte):  # type: ignore[no-untyped-def]
     return 0x41 <= byte & 0xDF <= 0x5A
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_word(byte):  # type: ignore[no-untyped-def]
     return _is_digit(byte) or _is_letter(byte) or byte == 0x5F
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_space(byte):  # type: ignore[no-untyped-def]
     return byte == 0x20 or 9 <= byte <= 13
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _digits(pos, count):  # type: ignore[no-untyped-def]
     """Return the number that so many digits make; -1 if they are not digits."""
     value = np.int64(0)
@@ -322,7 +379,7 @@ def _digits(pos, count):  # type: ignore[no-untyped-def]
 # -- texts -----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _hex4(pos):  # type: ignore[no-untyped-def]
     value = np.int64(0)
     for i in range(4):
@@ -333,7 +390,7 @@ def _hex4(pos):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _hex_digit(byte):  # type: ignore[no-untyped-def]
     if _is_digit(byte):
         return byte - 0x30
@@ -342,7 +399,7 @@ def _hex_digit(byte):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _json_text(pos, end):  # type: ignore[no-untyped-def]
     """Return where the text ends that begins at `pos`, its bytes without escapes, and its kind; or -1."""
     start = pos
@@ -397,7 +454,7 @@ def _json_text(pos, end):  # type: ignore[no-untyped-def]
     return np.int64(-1), size, kind
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _put_code(to, code):  # type: ignore[no-untyped-def]
     """Write a character as UTF-8."""
     if code < 0x80:
@@ -419,7 +476,7 @@ def _put_code(to, code):  # type: ignore[no-untyped-def]
     return to + 4
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _put_text(to, pos, end, kind):  # type: ignore[no-untyped-def]
     """Write a text without its escapes, which were checked."""
     if kind != _ESCAPED and kind != _PAIRED:
@@ -431,11 +488,15 @@ def _put_text(to, pos, end, kind):  # type: ignore[no-untyped-def]
             to += 1
             pos += 1
             continue
+        if end - pos < 2 or (end - pos < 6 and kind == _ESCAPED and _u8(pos + 1) == 0x75):
+            break
         code = _u8(pos + 1)
         if kind == _ESCAPED and code == 0x75:
             unit = _hex4(pos + 2)
             pos += 6
             if 0xD800 <= unit < 0xDC00:
+                if end - pos < 6:
+                    break
                 unit = 0x10000 + ((unit - 0xD800) << 10) + _hex4(pos + 2) - 0xDC00
                 pos += 6
             to = _put_code(to, unit)
@@ -459,7 +520,7 @@ def _put_text(to, pos, end, kind):  # type: ignore[no-untyped-def]
 # -- JSON ------------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _after_space(pos, end):  # type: ignore[no-untyped-def]
     while pos < end:
         byte = _u8(pos)
@@ -469,7 +530,7 @@ def _after_space(pos, end):  # type: ignore[no-untyped-def]
     return pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _json_number(pos, end, token):  # type: ignore[no-untyped-def]
     """Read a number of up to 18 digits, or a decimal of up to 15; returns where it ends, or -1."""
     start = pos
@@ -508,7 +569,7 @@ def _json_number(pos, end, token):  # type: ignore[no-untyped-def]
     return pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _json_list(pos, end):  # type: ignore[no-untyped-def]
     """Return where a list of plain values ends that is written as orjson writes it, or -1."""
     pos += 1
@@ -540,7 +601,7 @@ def _json_list(pos, end):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _json_value(pos, end, token):  # type: ignore[no-untyped-def]
     """Read a value that is no object; returns where it ends, or -1."""
     byte = _u8(pos)
@@ -576,7 +637,7 @@ def _json_value(pos, end, token):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _json_object(pos, end, tokens, keys):  # type: ignore[no-untyped-def]
     """
     Read an object into tokens, and its keys into what tells it from objects of other keys.
@@ -642,7 +703,7 @@ def _json_object(pos, end, tokens, keys):  # type: ignore[no-untyped-def]
 # -- logfmt ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _pairs(pos, end, tokens, keys):  # type: ignore[no-untyped-def]
     """Read a line that is nothing but pairs with one space between them; returns as `_json_object`."""
     last = keys + _KEYS_BYTES
@@ -702,7 +763,7 @@ def _pairs(pos, end, tokens, keys):  # type: ignore[no-untyped-def]
         pos += 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_not_pairs(pos, end):  # type: ignore[no-untyped-def]
     """Tell for certain that pairs do not cover nine tenths of a line: there are none at its beginning."""
     size = end - pos
@@ -721,7 +782,7 @@ def _is_not_pairs(pos, end):  # type: ignore[no-untyped-def]
 # -- instants --------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _civil_s(pos):  # type: ignore[no-untyped-def]
     """Return the seconds since 1970 of 2024-03-05T10:00:00; -1 where it is another form or no such day."""
     year = _digits(pos, 4)
@@ -755,7 +816,7 @@ def _civil_s(pos):  # type: ignore[no-untyped-def]
     return days * 86400 + hour * 3600 + minute * 60 + second
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _fraction(pos, end):  # type: ignore[no-untyped-def]
     """Return the nanoseconds of up to nine digits and where they end; -1 for more or none."""
     value = np.int64(0)
@@ -773,7 +834,7 @@ def _fraction(pos, end):  # type: ignore[no-untyped-def]
     return value, pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _rfc3339(pos, end):  # type: ignore[no-untyped-def]
     """Return the instant of a whole text; 0 where it is not in the usual form."""
     if end - pos < 20 or not (_u8(pos + 10) == 0x54 or _u8(pos + 10) == 0x20):
@@ -800,7 +861,7 @@ def _rfc3339(pos, end):  # type: ignore[no-untyped-def]
     return np.int64(0)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _number_ns(value):  # type: ignore[no-untyped-def]
     """Return the instant of a whole number since 1970, whose unit its size tells; 0 for none."""
     if 100_000_000 <= value <= 9_000_000_000:
@@ -814,7 +875,7 @@ def _number_ns(value):  # type: ignore[no-untyped-def]
     return np.int64(0)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _decimal(token):  # type: ignore[no-untyped-def]
     """Return a decimal's number: exact, as both parts are (Clinger, PLDI 1990)."""
     power = 1.0
@@ -823,7 +884,7 @@ def _decimal(token):  # type: ignore[no-untyped-def]
     return np.float64(token[_NUMBER]) / power
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _instant(token):  # type: ignore[no-untyped-def]
     """Return the instant of a value; 0 where Python is to look at it."""
     kind = token[_KIND]
@@ -852,7 +913,7 @@ def _instant(token):  # type: ignore[no-untyped-def]
 # -- levels and ids --------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _level_at(pos, end):  # type: ignore[no-untyped-def]
     """Return the severity of the letters at `pos` and where they end; 0 if they are no level."""
     low = np.uint64(0)
@@ -881,7 +942,7 @@ def _level_at(pos, end):  # type: ignore[no-untyped-def]
     return np.int64(0), pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _put_hex(to, pos, count):  # type: ignore[no-untyped-def]
     """Write `count` bytes given in hexadecimal; returns whether it was that, and not only zeros."""
     any_bit = np.int64(0)
@@ -895,7 +956,7 @@ def _put_hex(to, pos, count):  # type: ignore[no-untyped-def]
     return any_bit != 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _put_trace(to, pos, size):  # type: ignore[no-untyped-def]
     """Write a trace id of 32 or 16 digits; returns whether it is one."""
     if size == 32:
@@ -906,7 +967,7 @@ def _put_trace(to, pos, size):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_hex_of(token, at, count):  # type: ignore[no-untyped-def]
     """Tell whether a value is the small digits of so many bytes."""
     if token[_KIND] != _TEXT or token[_TO] - token[_FROM] != 2 * count:
@@ -923,12 +984,16 @@ def _is_hex_of(token, at, count):  # type: ignore[no-untyped-def]
 
 
 # -- writing ---------------------------------------------------------------------------------------
+#
+# Whatever writes at `to` writes nothing behind `limit`: without room it returns `limit + 1`, with which
+# all that follow do the same, and the record is left to Python in the end.
 
 
-@njit(cache=True, nogil=True)
-def _put_attribute(to, key, key_end, token):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_attribute(to, limit, key, key_end, token):  # type: ignore[no-untyped-def]
     """Write an attribute of a record; nothing for null. `key` is a field with its tag."""
     kind = token[_KIND]
+    taken = np.int64(0)
     if kind == _NULL:
         return to
     if kind == _INTEGER:
@@ -940,6 +1005,9 @@ def _put_attribute(to, key, key_end, token):  # type: ignore[no-untyped-def]
         size = 2
     else:
         size = 1 + _size_of_varint(token[_SIZE]) + token[_SIZE]
+        taken = max(token[_TO] - token[_FROM], 0)
+    if key_end - key + 40 + taken > limit - to:
+        return limit + 1
     _put8(to, 0x32)
     to = _put_varint(to + 1, key_end - key + 1 + _size_of_varint(size) + size)
     to = _copy(to, key, key_end)
@@ -971,16 +1039,27 @@ def _put_attribute(to, key, key_end, token):  # type: ignore[no-untyped-def]
     return _put_text(to, token[_FROM], token[_TO], kind)
 
 
-@njit(cache=True, nogil=True)
-def _put_bytes(to, tag, pos, end):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_some(to, limit, pos, end):  # type: ignore[no-untyped-def]
+    if end - pos > limit - to:
+        return limit + 1
+    return _copy(to, pos, end)
+
+
+@_compiled
+def _put_bytes(to, limit, tag, pos, end):  # type: ignore[no-untyped-def]
+    if end - pos + 11 > limit - to:
+        return limit + 1
     _put8(to, tag)
     to = _put_varint(to + 1, end - pos)
     return _copy(to, pos, end)
 
 
-@njit(cache=True, nogil=True)
-def _put_head(to, state):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_head(to, limit, state):  # type: ignore[no-untyped-def]
     """Write time, severity and body of a record."""
+    if limit - to < 20:
+        return limit + 1
     if state[_S_TIME] > 0:
         _put8(to, 0x09)
         _put64i(to + 1, state[_S_TIME])
@@ -998,9 +1077,11 @@ def _put_head(to, state):  # type: ignore[no-untyped-def]
             _put8(to + 2 + i, np.int64(_NAMES[5 * name + i]))
         to += 2 + size
     elif state[_S_WORD_END] > state[_S_WORD]:
-        to = _put_bytes(to, 0x1A, state[_S_WORD], state[_S_WORD_END])
+        to = _put_bytes(to, limit, 0x1A, state[_S_WORD], state[_S_WORD_END])
     size = state[_S_BODY_SIZE]
     if size:
+        if max(state[_S_BODY_END] - state[_S_BODY], 0) + 22 > limit - to:
+            return limit + 1
         _put8(to, 0x2A)
         to = _put_varint(to + 1, 1 + _size_of_varint(size) + size)
         _put8(to, 0x0A)
@@ -1009,23 +1090,31 @@ def _put_head(to, state):  # type: ignore[no-untyped-def]
     return to
 
 
-@njit(cache=True, nogil=True)
-def _put_ids(to, state):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_ids(to, limit, state):  # type: ignore[no-untyped-def]
     """Write trace and span, and when a record was observed."""
     if state[_S_TRACE]:
-        to = _put_bytes(to, 0x4A, state[_S_TRACE], state[_S_TRACE] + 16)
+        to = _put_bytes(to, limit, 0x4A, state[_S_TRACE], state[_S_TRACE] + 16)
     if state[_S_SPAN]:
-        to = _put_bytes(to, 0x52, state[_S_SPAN], state[_S_SPAN] + 8)
+        to = _put_bytes(to, limit, 0x52, state[_S_SPAN], state[_S_SPAN] + 8)
     if state[_S_OBSERVED] > 0:
+        if limit - to < 9:
+            return limit + 1
         _put8(to, 0x59)
         _put64i(to + 1, state[_S_OBSERVED])
         to += 9
     return to
 
 
-@njit(cache=True, nogil=True)
-def _enclose(start, end):  # type: ignore[no-untyped-def]
-    """Put tag and length before a record, for which three bytes were left; returns where it ends."""
+@_compiled
+def _enclose(start, limit, end):  # type: ignore[no-untyped-def]
+    """
+    Put tag and length before a record, for which three bytes were left; returns where it ends.
+
+    That is 0 where there was no room for it: Python writes it then.
+    """
+    if end + 4 > limit:
+        return np.int64(0)
     size = end - start - 3
     head = 1 + _size_of_varint(size)
     if head != 3:
@@ -1042,7 +1131,7 @@ def _enclose(start, end):  # type: ignore[no-untyped-def]
     return end
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _leave(state, row, role):  # type: ignore[no-untyped-def]
     """Note that a value that had a part to play becomes an attribute."""
     at = _S_LEFTOVER + 3 * state[_S_LEFT]
@@ -1055,7 +1144,7 @@ def _leave(state, row, role):  # type: ignore[no-untyped-def]
 # -- fields ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _row_of(keys, keys_end, hashed, slots, rows, pool):  # type: ignore[no-untyped-def]
     """Return the row of a set of keys, or -1."""
     mask = slots.size - 1
@@ -1073,7 +1162,7 @@ def _row_of(keys, keys_end, hashed, slots, rows, pool):  # type: ignore[no-untyp
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _take_level(state, row, tokens):  # type: ignore[no-untyped-def]
     """Take the level that a field gives; returns False where Python is to look at it."""
     token = tokens[row[R_LEVEL]]
@@ -1106,7 +1195,7 @@ def _take_level(state, row, tokens):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _take_trace(state, row, tokens, ids):  # type: ignore[no-untyped-def]
     """Take the ids that fields give; returns False where Python is to look at them."""
     if row[R_TRACE] >= 0:
@@ -1143,7 +1232,7 @@ def _take_trace(state, row, tokens, ids):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _take_time(state, row, tokens):  # type: ignore[no-untyped-def]
     """Take the time that a field gives, where it is finer; False where Python is to look at it."""
     found = _instant(tokens[row[R_TIME]])
@@ -1159,7 +1248,7 @@ def _take_time(state, row, tokens):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _take_message(state, token):  # type: ignore[no-untyped-def]
     """Take the body without line ends behind it; False where Python is to look at it."""
     kind = token[_KIND]
@@ -1198,24 +1287,24 @@ def _take_message(state, token):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
-def _put_fields(to, state, item, row, plan, tokens, pool, base):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_fields(to, limit, state, item, row, plan, tokens, pool, base):  # type: ignore[no-untyped-def]
     """Write the attributes of an object, in the order of its plan, between those of the item."""
-    to = _copy(to, base + item[BEFORE_START], base + item[BEFORE_END])
+    to = _put_some(to, limit, base + item[BEFORE_START], base + item[BEFORE_END])
     at = row[R_PLAN]
     for _ in range(row[R_ATTRIBUTES]):
         key = pool + plan[at + 1]
-        to = _put_attribute(to, key, key + plan[at + 2], tokens[plan[at]])
+        to = _put_attribute(to, limit, key, key + plan[at + 2], tokens[plan[at]])
         at += 3
-    to = _copy(to, base + item[AFTER_START], base + item[AFTER_END])
+    to = _put_some(to, limit, base + item[AFTER_START], base + item[AFTER_END])
     for i in range(state[_S_LEFT]):
         left = _S_LEFTOVER + 3 * i
         key = pool + state[left + 1]
-        to = _put_attribute(to, key, key + state[left + 2], tokens[state[left]])
+        to = _put_attribute(to, limit, key, key + state[left + 2], tokens[state[left]])
     return to
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _take_fields(state, row, tokens, has_service, ids):  # type: ignore[no-untyped-def]
     """Take level, ids, time and message out of an object's values; False for Python to do it."""
     if row[R_LEVEL] >= 0 and not _take_level(state, row, tokens):
@@ -1234,7 +1323,7 @@ def _take_fields(state, row, tokens, has_service, ids):  # type: ignore[no-untyp
 # -- headers of text -------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _after_words(pos, end, count, limit):  # type: ignore[no-untyped-def]
     """Return where so many words and the gaps behind them end; -1 if not so, -2 for Python to tell."""
     for _ in range(count):
@@ -1268,7 +1357,7 @@ def _after_words(pos, end, count, limit):  # type: ignore[no-untyped-def]
     return pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _zone(pos, end):  # type: ignore[no-untyped-def]
     """Return seconds ahead of UTC and where the zone ends; -1 for Python to tell."""
     at = pos
@@ -1311,7 +1400,7 @@ def _zone(pos, end):  # type: ignore[no-untyped-def]
     return np.int64(0), pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _header(start, end, layout, state):  # type: ignore[no-untyped-def]
     """
     Read a line's header by a layout.
@@ -1378,7 +1467,7 @@ def _header(start, end, layout, state):  # type: ignore[no-untyped-def]
     return pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _late_level(pos, at, end, limit, state):  # type: ignore[no-untyped-def]
     """Take a level at `at`; returns where the message begins, which is `pos` if there is none."""
     if at < end:
@@ -1430,7 +1519,7 @@ def _late_level(pos, at, end, limit, state):  # type: ignore[no-untyped-def]
     return at if at < limit else np.int64(-2)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _first_level(start, end, state):  # type: ignore[no-untyped-def]
     """Take the level at the very beginning of a line; returns where the message begins, or -1."""
     pos = start
@@ -1474,7 +1563,7 @@ def _first_level(start, end, state):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _leading_level(pos, end, state):  # type: ignore[no-untyped-def]
     """Take the level that a message begins with, before a colon; False for Python to tell."""
     if pos < end:
@@ -1506,7 +1595,7 @@ def _leading_level(pos, end, state):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _names_race(pos, end):  # type: ignore[no-untyped-def]
     """Tell whether `race` or `RACE` stands in a text."""
     last = end - 4
@@ -1524,7 +1613,7 @@ def _names_race(pos, end):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _id_behind(pos, end):  # type: ignore[no-untyped-def]
     r"""
     Return where the digits begin and end behind `trace` or `span`; -1 if none, -2 for Python to tell.
@@ -1571,7 +1660,7 @@ def _id_behind(pos, end):  # type: ignore[no-untyped-def]
     return start, pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _find_ids(start, end, state, has_service, ids):  # type: ignore[no-untyped-def]
     """Take the ids that a line names in words; False for Python to tell."""
     traced = False
@@ -1626,7 +1715,7 @@ def _find_ids(start, end, state, has_service, ids):  # type: ignore[no-untyped-d
     return has_service or not _has(start, end, 0x65636976726573, 7)  # "service"
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _has(pos, end, word, size):  # type: ignore[no-untyped-def]
     """Tell whether a word of up to eight bytes stands in a text; `word` is little-endian."""
     mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * size)
@@ -1646,8 +1735,10 @@ def _has(pos, end, word, size):  # type: ignore[no-untyped-def]
     return False
 
 
-@njit(cache=True, nogil=True)
-def _text_line(to, start, end, state, known, layouts, ids, item, base, blob, parts, tokens, fields):  # type: ignore[no-untyped-def]
+@_compiled
+def _text_line(
+    to, limit, start, end, state, known, layouts, ids, item, base, blob, parts, tokens, fields
+):  # type: ignore[no-untyped-def]
     """Write the record of a line of text; returns where it ends, or 0 for Python to read it."""
     if end - start >= 48 and _is_wrapped(start, end):
         return np.int64(0)
@@ -1656,7 +1747,7 @@ def _text_line(to, start, end, state, known, layouts, ids, item, base, blob, par
         return np.int64(0)
     if first == 0x5B and end - start > 1 and _u8(start + 1) == 0x32:
         return _access_line(
-            to, start, end, state, known, ids, item, base, blob, parts, tokens, fields
+            to, limit, start, end, state, known, ids, item, base, blob, parts, tokens, fields
         )
     time = state[_S_TIME]
     number = state[_S_NUMBER]
@@ -1702,15 +1793,15 @@ def _text_line(to, start, end, state, known, layouts, ids, item, base, blob, par
     state[_S_BODY_KIND] = _TEXT
     if headed and end - start > _LONGEST_ORIGINAL:
         return np.int64(0)
-    at = _put_head(to + 3, state)
-    at = _copy(at, base + item[BEFORE_START], base + item[BEFORE_END])
+    at = _put_head(to + 3, limit, state)
+    at = _put_some(at, limit, base + item[BEFORE_START], base + item[BEFORE_END])
     if headed:
-        at = _put_words(at, 0, start, end, blob, parts, tokens[0])
-    at = _copy(at, base + item[AFTER_START], base + item[AFTER_END])
-    return _enclose(to, _put_ids(at, state))
+        at = _put_words(at, limit, 0, start, end, blob, parts, tokens[0])
+    at = _put_some(at, limit, base + item[AFTER_START], base + item[AFTER_END])
+    return _enclose(to, limit, _put_ids(at, limit, state))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_wrapped(start, end):  # type: ignore[no-untyped-def]
     """Tell whether a line may be in the wrapping of a container's runtime."""
     plain = True
@@ -1725,33 +1816,33 @@ def _is_wrapped(start, end):  # type: ignore[no-untyped-def]
 # -- access logs -----------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
-def _put_words(to, part, pos, end, blob, parts, token):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_words(to, limit, part, pos, end, blob, parts, token):  # type: ignore[no-untyped-def]
     """Write a text as the attribute whose key is a part of the blob."""
     token[_KIND] = _TEXT
     token[_FROM] = pos
     token[_TO] = end
     token[_SIZE] = end - pos
     key = blob + parts[part, 0]
-    return _put_attribute(to, key, key + parts[part, 1], token)
+    return _put_attribute(to, limit, key, key + parts[part, 1], token)
 
 
-@njit(cache=True, nogil=True)
-def _put_whole(to, part, number, blob, parts, token):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_whole(to, limit, part, number, blob, parts, token):  # type: ignore[no-untyped-def]
     """Write a number as the attribute whose key is a part of the blob."""
     token[_KIND] = _INTEGER
     token[_NUMBER] = number
     key = blob + parts[part, 0]
-    return _put_attribute(to, key, key + parts[part, 1], token)
+    return _put_attribute(to, limit, key, key + parts[part, 1], token)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_there(pos, end):  # type: ignore[no-untyped-def]
     """Tell whether a field of an access log says anything."""
     return end > pos and not (end - pos == 1 and _u8(pos) == 0x2D)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _address(pos, end, found):  # type: ignore[no-untyped-def]
     """Split host:port into `found`: from and to of the host, and the port or 0."""
     colon = end - 1
@@ -1773,7 +1864,7 @@ def _address(pos, end, found):  # type: ignore[no-untyped-def]
     found[1] = end
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _cluster(pos, end, found):  # type: ignore[no-untyped-def]
     """Return 1 for an inbound, 2 for an outbound cluster, else 0; the service goes into `found`."""
     bars = 0
@@ -1814,7 +1905,7 @@ def _cluster(pos, end, found):  # type: ignore[no-untyped-def]
     return direction
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _words(pos, end, spans, most):  # type: ignore[no-untyped-def]
     """Find words between spaces; returns how many, or -1 for more or for anything but plain ASCII."""
     count = 0
@@ -1834,7 +1925,7 @@ def _words(pos, end, spans, most):  # type: ignore[no-untyped-def]
         count += 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _are_numbers(pos, end):  # type: ignore[no-untyped-def]
     for at in range(pos, end):
         byte = _u8(at)
@@ -1843,9 +1934,9 @@ def _are_numbers(pos, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _access_line(  # type: ignore[no-untyped-def]
-    to, start, end, state, known, ids, item, base, blob, parts, tokens, fields
+    to, limit, start, end, state, known, ids, item, base, blob, parts, tokens, fields
 ):
     """Write the record of a line of Envoy's access log; returns where it ends, or 0 for Python to read it."""
     # fields: 0 to 31 quotes, 32 to 39 words before the numbers, 40 to 43 the numbers, 44 to 49 the rest
@@ -1932,12 +2023,12 @@ def _access_line(  # type: ignore[no-untyped-def]
     if code_size > 3:
         status = np.int64(0)
     return _put_access(
-        to, start, close, end, at, time, status, state, known, ids, item, base, blob, parts,
+        to, limit, start, close, end, at, time, status, state, known, ids, item, base, blob, parts,
         tokens[0], fields, tokens[1],
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_ascii(pos, end):  # type: ignore[no-untyped-def]
     for at in range(pos, end):
         if _u8(at) >= 0x80:
@@ -1945,9 +2036,9 @@ def _is_ascii(pos, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _put_access(  # type: ignore[no-untyped-def]
-    to, start, close, end, at, time, status, state, known, ids, item, base, blob, parts,
+    to, limit, start, close, end, at, time, status, state, known, ids, item, base, blob, parts,
     token, fields, found,
 ):  # fmt: skip
     quoted = fields
@@ -1987,8 +2078,8 @@ def _put_access(  # type: ignore[no-untyped-def]
     state[_S_BODY_SIZE] = end - body
     state[_S_BODY_KIND] = _TEXT
     to_begin = to
-    to = _put_head(to + 3, state)
-    to = _copy(to, base + item[BEFORE_START], base + item[BEFORE_END])
+    to = _put_head(to + 3, limit, state)
+    to = _put_some(to, limit, base + item[BEFORE_START], base + item[BEFORE_END])
     # "method path protocol"
     request = quoted[0, 0] + 1
     request_end = quoted[1, 0]
@@ -2001,60 +2092,64 @@ def _put_access(  # type: ignore[no-untyped-def]
         protocol -= 1
     path_end = max(protocol - 1, target)
     if _is_there(request, gap):
-        to = _put_words(to, 1, request, gap, blob, parts, token)
+        to = _put_words(to, limit, 1, request, gap, blob, parts, token)
     for i in range(3):
         if _is_there(fields[33 + i, 0], fields[33 + i, 1]):
-            to = _put_words(to, 2 + i, fields[33 + i, 0], fields[33 + i, 1], blob, parts, token)
+            to = _put_words(
+                to, limit, 2 + i, fields[33 + i, 0], fields[33 + i, 1], blob, parts, token
+            )
     if at > 2 and _is_there(quoted[at - 2, 0] + 1, quoted[at - 1, 0]):
-        to = _put_words(to, 5, quoted[at - 2, 0] + 1, quoted[at - 1, 0], blob, parts, token)
+        to = _put_words(to, limit, 5, quoted[at - 2, 0] + 1, quoted[at - 1, 0], blob, parts, token)
     for i in range(3):
         place = at + (2, 4, 8)[i]
         if _is_there(quoted[place, 0] + 1, quoted[place + 1, 0]):
             to = _put_words(
-                to, 6 + i, quoted[place, 0] + 1, quoted[place + 1, 0], blob, parts, token
+                to, limit, 6 + i, quoted[place, 0] + 1, quoted[place + 1, 0], blob, parts, token
             )
     for i in range(3):
         place = 44 + (0, 4, 5)[i]
         if _is_there(fields[place, 0], fields[place, 1]):
-            to = _put_words(to, 9 + i, fields[place, 0], fields[place, 1], blob, parts, token)
+            to = _put_words(
+                to, limit, 9 + i, fields[place, 0], fields[place, 1], blob, parts, token
+            )
     if status:
-        to = _put_whole(to, 12, status, blob, parts, token)
+        to = _put_whole(to, limit, 12, status, blob, parts, token)
     for slash in range(protocol, request_end):
         if _u8(slash) == 0x2F:
-            to = _put_words(to, 13, slash + 1, request_end, blob, parts, token)
+            to = _put_words(to, limit, 13, slash + 1, request_end, blob, parts, token)
             break
     service = found[0]
     service_end = found[1]
     if _is_there(authority, authority_end):
         _address(authority, authority_end, found)
-        to = _put_words(to, 14, found[0], found[1], blob, parts, token)
+        to = _put_words(to, limit, 14, found[0], found[1], blob, parts, token)
         if found[2]:
-            to = _put_whole(to, 15, found[2], blob, parts, token)
+            to = _put_whole(to, limit, 15, found[2], blob, parts, token)
     if _is_there(cluster, cluster_end):
         if direction:
             word = 16 + direction  # 17 and 18 are the words, and 16 the key
             at_word = blob + parts[word, 0]
-            to = _put_words(to, 16, at_word, at_word + parts[word, 1], blob, parts, token)
+            to = _put_words(to, limit, 16, at_word, at_word + parts[word, 1], blob, parts, token)
         if direction != 1 and service_end > service:
-            to = _put_words(to, 19, service, service_end, blob, parts, token)
+            to = _put_words(to, limit, 19, service, service_end, blob, parts, token)
     for i in range(4):
         digits = fields[40 + i, 1] - fields[40 + i, 0]
         number = _digits(fields[40 + i, 0], digits) if digits < 19 else np.int64(-1)
         if number >= 0:
-            to = _put_whole(to, 20 + i, number, blob, parts, token)
+            to = _put_whole(to, limit, 20 + i, number, blob, parts, token)
     if _is_there(target, path_end):
         ask = target
         while ask < path_end and _u8(ask) != 0x3F:
             ask += 1
-        to = _put_words(to, 24, target, ask, blob, parts, token)
+        to = _put_words(to, limit, 24, target, ask, blob, parts, token)
         if ask < path_end:
-            to = _put_words(to, 25, ask + 1, path_end, blob, parts, token)
+            to = _put_words(to, limit, 25, ask + 1, path_end, blob, parts, token)
     client = client_end = np.int64(0)
     if _is_there(peer, peer_end):
         _address(peer, peer_end, found)
         client = found[0]
         client_end = found[1]
-        to = _put_words(to, 26, client, client_end, blob, parts, token)
+        to = _put_words(to, limit, 26, client, client_end, blob, parts, token)
     if _is_there(forwarded, forwarded_end):
         client = forwarded
         client_end = client
@@ -2065,16 +2160,16 @@ def _put_access(  # type: ignore[no-untyped-def]
         while client < client_end and _u8(client_end - 1) == 0x20:
             client_end -= 1
     if client_end > client:
-        to = _put_words(to, 27, client, client_end, blob, parts, token)
-    to = _put_words(to, 0, start, end, blob, parts, token)
-    to = _copy(to, base + item[AFTER_START], base + item[AFTER_END])
-    return _enclose(to_begin, _put_ids(to, state))
+        to = _put_words(to, limit, 27, client, client_end, blob, parts, token)
+    to = _put_words(to, limit, 0, start, end, blob, parts, token)
+    to = _put_some(to, limit, base + item[AFTER_START], base + item[AFTER_END])
+    return _enclose(to_begin, limit, _put_ids(to, limit, state))
 
 
 # -- items -----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _begin(state, item, known, base):  # type: ignore[no-untyped-def]
     """Begin a record with what is known of it."""
     state[_S_TIME] = item[TIME]
@@ -2094,7 +2189,7 @@ def _begin(state, item, known, base):  # type: ignore[no-untyped-def]
             state[_S_SPAN] = at + 16
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _group_of(row, plan, tokens, seed, keys, groups, group_slots, counts):  # type: ignore[no-untyped-def]
     """
     Return the number of the values that say where a document is from; -1 for Python to tell.
@@ -2102,6 +2197,8 @@ def _group_of(row, plan, tokens, seed, keys, groups, group_slots, counts):  # ty
     They are kept in `keys`, each as its length (4 bytes) and its text, behind `seed` (8 bytes).
     """
     start = keys + counts[1]
+    if counts[1] + 16 > counts[2]:
+        return np.int64(-1)
     to = start
     _put64i(to, seed)
     to += 8
@@ -2110,14 +2207,14 @@ def _group_of(row, plan, tokens, seed, keys, groups, group_slots, counts):  # ty
         kind = token[_KIND]
         if (kind != _TEXT and kind != _ESCAPED) or not 0 < token[_SIZE] <= 1000:
             return np.int64(-1)
-        if to + token[_SIZE] + 16 > keys + counts[2]:
+        if to + token[_TO] - token[_FROM] + 16 > keys + counts[2]:
             return np.int64(-1)
         _put64i(to, token[_SIZE])
         to = _put_text(to + 4, token[_FROM], token[_TO], kind)
     return _numbered(start, to, keys, groups, group_slots, counts)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _numbered(start, to, keys, groups, group_slots, counts):  # type: ignore[no-untyped-def]
     """Return the number of the bytes written at `start`, which are kept where they are new; or -1."""
     hashed = _hash(start, to)
@@ -2145,8 +2242,8 @@ def _numbered(start, to, keys, groups, group_slots, counts):  # type: ignore[no-
     return number
 
 
-@njit(cache=True, nogil=True)
-def _read_fields(to, start, end, state, item, known, row, plan, tokens, pool, base, ids):  # type: ignore[no-untyped-def]
+@_compiled
+def _read_fields(to, limit, start, end, state, item, known, row, plan, tokens, pool, base, ids):  # type: ignore[no-untyped-def]
     """Write the record of a line of fields; returns where it ends, or 0 for Python to read it."""
     state[_S_BODY] = start
     state[_S_BODY_END] = end
@@ -2154,14 +2251,28 @@ def _read_fields(to, start, end, state, item, known, row, plan, tokens, pool, ba
     state[_S_BODY_KIND] = _TEXT
     if not _take_fields(state, row, tokens, known[K_SERVICE], ids):
         return np.int64(0)
-    at = _put_head(to + 3, state)
-    at = _put_fields(at, state, item, row, plan, tokens, pool, base)
-    return _enclose(to, _put_ids(at, state))
+    at = _put_head(to + 3, limit, state)
+    at = _put_fields(at, limit, state, item, row, plan, tokens, pool, base)
+    return _enclose(to, limit, _put_ids(at, limit, state))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _read_document(  # type: ignore[no-untyped-def]
-    to, state, item, number, row, plan, tokens, pool, base, ids, keys, groups, group_slots, counts
+    to,
+    limit,
+    state,
+    item,
+    number,
+    row,
+    plan,
+    tokens,
+    pool,
+    base,
+    ids,
+    keys,
+    groups,
+    group_slots,
+    counts,
 ):
     """Write the record of a document, or what is known of the line that its message is."""
     if row[R_STAMP] >= 0:
@@ -2185,11 +2296,14 @@ def _read_document(  # type: ignore[no-untyped-def]
         return np.int64(0)
     item[GROUP] = group
     later = line >= 0 or (row[R_LATER] and not state[_S_NUMBER])
-    at = to if later else _put_head(to + 3, state)
-    at = _put_fields(at, state, item, row, plan, tokens, pool, base)
+    at = to if later else _put_head(to + 3, limit, state)
+    at = _put_fields(at, limit, state, item, row, plan, tokens, pool, base)
     if not later:
-        item[STATUS] = DONE
-        return _enclose(to, _put_ids(at, state))
+        at = _enclose(to, limit, _put_ids(at, limit, state))
+        item[STATUS] = DONE if at else UNDECIDED
+        return at
+    if max(state[_S_BODY_END] - state[_S_BODY], 0) + 24 > limit - at:
+        return np.int64(0)
     item[STATUS] = READ_LATER
     item[KEPT_START] = to
     item[KEPT_END] = at
@@ -2206,7 +2320,7 @@ def _read_document(  # type: ignore[no-untyped-def]
     return _put_text(at, state[_S_BODY], state[_S_BODY_END], state[_S_BODY_KIND])
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def read_items(  # type: ignore[no-untyped-def]
     items,
     known,
@@ -2247,6 +2361,7 @@ def read_items(  # type: ignore[no-untyped-def]
     fields = np.zeros((50, 2), np.int64)
     ids = scratch
     names = scratch + 32
+    limit = out + out_size
     to = out
     for i in range(items.shape[0]):
         item = items[i]
@@ -2269,7 +2384,20 @@ def read_items(  # type: ignore[no-untyped-def]
                 continue
         if not space and first != 0x7B and count < 0:
             after = _text_line(
-                to, start, end, state, what, layouts, ids, item, base, blob, parts, tokens, fields
+                to,
+                limit,
+                start,
+                end,
+                state,
+                what,
+                layouts,
+                ids,
+                item,
+                base,
+                blob,
+                parts,
+                tokens,
+                fields,
             )
             if after:
                 item[STATUS] = DONE
@@ -2299,13 +2427,14 @@ def read_items(  # type: ignore[no-untyped-def]
             continue
         if not space:
             after = _read_fields(
-                to, start, end, state, item, what, row, plan, tokens, pool, base, ids
+                to, limit, start, end, state, item, what, row, plan, tokens, pool, base, ids
             )
             if after:
                 item[STATUS] = DONE
         else:
             after = _read_document(
                 to,
+                limit,
                 state,
                 item,
                 number,
@@ -2337,7 +2466,7 @@ def read_items(  # type: ignore[no-untyped-def]
 # -- syslog ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _is_sentence(pos, end):  # type: ignore[no-untyped-def]
     """Tell for certain that a message is plain words, without header, fields, level or trace."""
     if pos == end:
@@ -2371,7 +2500,7 @@ def _is_sentence(pos, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _parameters(pos, end, spans):  # type: ignore[no-untyped-def]
     """
     Find structured data: element, name and value, from and to, of each parameter.
@@ -2416,7 +2545,7 @@ def _parameters(pos, end, spans):  # type: ignore[no-untyped-def]
     return count, pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _what_id(pos, end):  # type: ignore[no-untyped-def]
     """Return 1 if a name is that of a trace id, 2 of a span id, else 0."""
     size = end - pos
@@ -2435,7 +2564,7 @@ def _what_id(pos, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _syslog_frame(pos, end, spans, seconds, frame):  # type: ignore[no-untyped-def]
     """
     Read what stands around a message into `frame`: 0 time, 1 to 8 host, app, process and message id
@@ -2512,7 +2641,7 @@ def _syslog_frame(pos, end, spans, seconds, frame):  # type: ignore[no-untyped-d
     return _tag(pos, end, frame)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _tag(pos, end, frame):  # type: ignore[no-untyped-def]
     """Read the program's name and process id before the text, as far as they are there."""
     frame[9] = pos
@@ -2545,8 +2674,8 @@ def _tag(pos, end, frame):  # type: ignore[no-untyped-def]
     return 1
 
 
-@njit(cache=True, nogil=True)
-def _put_parameter(to, span, blob, parts, token, scratch):  # type: ignore[no-untyped-def]
+@_compiled
+def _put_parameter(to, limit, span, blob, parts, token, scratch):  # type: ignore[no-untyped-def]
     """Write a parameter as the attribute syslog.structured_data.<element>.<name>."""
     size = parts[3, 1] + span[1] - span[0] + 1 + span[3] - span[2]
     _put8(scratch, 0x0A)
@@ -2559,12 +2688,12 @@ def _put_parameter(to, span, blob, parts, token, scratch):  # type: ignore[no-un
     token[_FROM] = span[4]
     token[_TO] = span[5]
     token[_SIZE] = span[5] - span[4]
-    return _put_attribute(to, scratch, key, token)
+    return _put_attribute(to, limit, scratch, key, token)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _message(  # type: ignore[no-untyped-def]
-    to, pos, end, priority, frame, spans, state, blob, parts, token, scratch, ids
+    to, limit, pos, end, priority, frame, spans, state, blob, parts, token, scratch, ids
 ):
     """Write the record of a message that is a sentence; 0 for Python to write it."""
     state[_S_NUMBER] = parts[12 + (priority & 7), 2]
@@ -2592,28 +2721,29 @@ def _message(  # type: ignore[no-untyped-def]
         if spanned:
             state[_S_SPAN] = ids + 16
     start = to
-    to = _put_head(to + 3, state)
+    to = _put_head(to + 3, limit, state)
     facility = 20 + (priority >> 3)
-    to = _copy(to, blob + parts[facility, 0], blob + parts[facility, 0] + parts[facility, 1])
+    word = blob + parts[facility, 0]
+    to = _put_some(to, limit, word, word + parts[facility, 1])
     digits = frame[6] - frame[5]
     if digits:
         number = _digits(frame[5], digits) if digits < 10 else np.int64(-1)
         if number >= 0:
-            to = _put_whole(to, 0, number, blob, parts, token)
+            to = _put_whole(to, limit, 0, number, blob, parts, token)
         elif not _is_ascii(frame[5], frame[6]):
             return np.int64(0)
         else:
-            to = _put_words(to, 1, frame[5], frame[6], blob, parts, token)
+            to = _put_words(to, limit, 1, frame[5], frame[6], blob, parts, token)
     if frame[8] > frame[7]:
-        to = _put_words(to, 2, frame[7], frame[8], blob, parts, token)
+        to = _put_words(to, limit, 2, frame[7], frame[8], blob, parts, token)
     for i in range(frame[10]):
         if spans[i, 3] - spans[i, 2] + spans[i, 1] - spans[i, 0] > 1000:
             return np.int64(0)
-        to = _put_parameter(to, spans[i], blob, parts, token, scratch)
-    return _enclose(start, _put_ids(to, state))
+        to = _put_parameter(to, limit, spans[i], blob, parts, token, scratch)
+    return _enclose(start, limit, _put_ids(to, limit, state))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def read_syslog(  # type: ignore[no-untyped-def]
     items, seconds, received_unix_ns, base, out, out_size, keys, groups, group_slots, counts,
     blob, parts, scratch,
@@ -2636,6 +2766,7 @@ def read_syslog(  # type: ignore[no-untyped-def]
     ids = scratch
     names = scratch + 32
     state[_S_OBSERVED] = received_unix_ns
+    limit = out + out_size
     to = out
     for i in range(items.shape[0]):
         item = items[i]
@@ -2675,7 +2806,19 @@ def read_syslog(  # type: ignore[no-untyped-def]
         item[GROUP] = group
         state[_S_TIME] = frame[0] if frame[0] else received_unix_ns
         after = _message(
-            to, frame[9], end, priority, frame, spans, state, blob, parts, tokens[0], names, ids
+            to,
+            limit,
+            frame[9],
+            end,
+            priority,
+            frame,
+            spans,
+            state,
+            blob,
+            parts,
+            tokens[0],
+            names,
+            ids,
         )
         if after:
             item[STATUS] = DONE
@@ -2688,7 +2831,7 @@ def read_syslog(  # type: ignore[no-untyped-def]
 # -- requests --------------------------------------------------------------------------------------
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def split_objects(base, size, items):  # type: ignore[no-untyped-def]
     """Find objects that stand one behind another; returns how many, or -1 for anything else."""
     pos = base
@@ -2722,7 +2865,7 @@ def split_objects(base, size, items):  # type: ignore[no-untyped-def]
         count += 1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _field(pos, end):  # type: ignore[no-untyped-def]
     """Return tag, number or length, and where the value begins, of a field; -1 for anything unusual."""
     if pos >= end or _u8(pos) >= 0x80:
@@ -2744,7 +2887,7 @@ def _field(pos, end):  # type: ignore[no-untyped-def]
     return np.int64(-1), np.int64(0), pos
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def split_push(base, size, streams, items, pairs):  # type: ignore[no-untyped-def]
     """
     Find streams, entries and structured metadata of Loki's PushRequest.
@@ -2791,7 +2934,7 @@ def split_push(base, size, streams, items, pairs):  # type: ignore[no-untyped-de
     return n_streams, n_items, n_pairs
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _push_entry(base, pos, end, item, pairs, number, n_pairs):  # type: ignore[no-untyped-def]
     """Read an entry; returns how many pairs there are with its own, or -1."""
     item[START] = 0
