@@ -209,3 +209,12 @@ def test_a_line_of_no_known_format_stays_a_line() -> None:
     record, values, _ = _record(line)
     assert record.time_unix_nano == TIME_NS
     assert values == {}
+
+
+@pytest.mark.parametrize("numbers", [" 1  2 3 ", "      ", " - -   ", "     "])
+def test_a_line_whose_numbers_are_not_four_is_kept_as_text(numbers: str) -> None:
+    """Spaces where a number was do not make four of three."""
+    line = START + FORMATS["istio"].replace(" 156 91 25 - ", numbers)
+    record, values, _ = _record(line)
+    assert record.body.string_value
+    assert "envoy.response_flags" not in values

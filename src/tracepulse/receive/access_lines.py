@@ -73,7 +73,7 @@ def _place_of_numbers(head: list[str], parts: list[str]) -> int:
         return 2
     for at in (4, 6):
         text = parts[at]
-        if text.count(" ") == 5 and not text.translate(_NUMERIC):
+        if text.count(" ") == 5 and len(text.split()) == 4 and not text.translate(_NUMERIC):
             return at
     return 0
 
