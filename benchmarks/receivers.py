@@ -328,10 +328,10 @@ def measure(scale: Scale, seed: int, folder: Path, only: Sequence[str]) -> dict[
         if name in doors and against in doors and against in whole:
             figure.door_us, figure.bytes_per_record = doors[name]
             figure.behind_us = max(whole[against] - doors[against][0], 0.0)
-            figure.records_per_core_second = 1e6 / (figure.door_us + figure.behind_us)
-            figure.ratio_to_otlp = (doors[against][0] + figure.behind_us) / (
-                figure.door_us + figure.behind_us
-            )
+            both_us = figure.door_us + figure.behind_us
+            if both_us > 0:  # a run beside others may find nothing at all
+                figure.records_per_core_second = 1e6 / both_us
+                figure.ratio_to_otlp = (doors[against][0] + figure.behind_us) / both_us
         figures[name] = asdict(figure)
     return figures | {"complaints": complaints, "elapsed_s": time.monotonic() - began}
 

@@ -11,7 +11,9 @@ the reason given there.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numba import config, njit, types
@@ -45,12 +47,14 @@ __all__ = [
     "READ_LATER",
     "ROW_COLUMNS",
     "SCRATCH_BYTES",
+    "STAMP",
     "START",
     "STATUS",
     "TIME",
     "UNDECIDED",
     "UNKNOWN_KEYS",
     "allow",
+    "compiled_stamp",
     "read_items",
     "read_syslog",
     "split_objects",
@@ -134,12 +138,28 @@ _NAMES = np.frombuffer(b"TRACEDEBUGINFO WARN ERRORFATAL", np.uint8)
 _NAME_SIZES = np.array([5, 5, 4, 4, 5, 5], np.int64)
 
 
+STAMP = crc32(
+    b"".join([Path(__file__).read_bytes(), _WORD_LOW, _WORD_HIGH, _WORD_NUMBER, _OF_NUMBER])
+)
+"""Of this source, and of the tables from elsewhere that are part of the machine code."""
+
 CHECKED = bool(config.BOUNDSCHECK)
 """
 Whether each access is checked, which is for tests: NUMBA_BOUNDSCHECK=1 has Numba check the indices of arrays,
 and the functions here the addresses. Such code is slow, and kept nowhere.
 """
 _compiled: Any = njit(cache=not CHECKED, nogil=True)
+
+
+@_compiled
+def compiled_stamp():  # type: ignore[no-untyped-def]
+    """
+    Return the STAMP of the source that the kept machine code is from.
+
+    Numba keeps code by the time and the size of the source, which two versions may have in common,
+    and does not see that a table from another file is another one.
+    """
+    return STAMP
 
 
 # -- memory ----------------------------------------------------------------------------------------
@@ -211,7 +231,7 @@ def allow(readable: Sequence[tuple[int, int]], writable: Sequence[tuple[int, int
 
 def _checked(access: Any, size: int, row: int) -> Any:
     """Return an access that raises IndexError outside of what is allowed."""
-    raw, regions = _u64, _REGIONS_AT + 8 * 4096 * row
+    raw, note, regions = _u64, _put64i, _REGIONS_AT + 8 * 4096 * row
 
     @njit(nogil=True)
     def is_allowed(at):  # type: ignore[no-untyped-def]
@@ -219,6 +239,7 @@ def _checked(access: Any, size: int, row: int) -> Any:
             first = regions + 8 + 16 * i
             if np.int64(raw(first)) <= at and at + size <= np.int64(raw(first + 8)):
                 return True
+        note(_REGIONS_AT + 8 * 4095, at)
         return False
 
     @njit(nogil=True)

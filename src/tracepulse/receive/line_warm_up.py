@@ -9,6 +9,7 @@ reads the lines, with the same result; compiling in a server would hold the inte
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tracepulse.receive import line_kernel
@@ -27,7 +28,9 @@ _MESSAGE = b"<13>1 2026-11-22T10:00:00Z host app 1 - - a b"
 
 
 def warm_up() -> None:
-    """Run every loop once, and have them used from now on."""
+    """Run every loop once, and have them used from now on; not those of another version."""
+    if not line_kernel.CHECKED and line_kernel.compiled_stamp() != line_kernel.STAMP:
+        return  # machine code from a source with the time and the size of this one
     set_ready()
     read_push(_PUSH, True, LineReaders(), 1)
     read_push(b"", False, LineReaders(), 1)
@@ -37,6 +40,8 @@ def warm_up() -> None:
 
 def compile_apart() -> None:
     """Compile in a process of its own, so that this one goes on answering; then use what it made."""
+    if line_kernel.compiled_stamp() != line_kernel.STAMP:
+        _forget()
     if not _is_compiled():
         command = [sys.executable, "-m", "tracepulse.receive.line_warm_up"]
         made = subprocess.run(  # noqa: S603 - this program itself
@@ -50,8 +55,17 @@ def compile_apart() -> None:
 def _is_compiled() -> bool:
     """Tell whether machine code is there that is newer than its source."""
     source = Path(line_kernel.__file__).stat().st_mtime
-    folder = Path(line_kernel.read_items.stats.cache_path or ".")
-    return any(each.stat().st_mtime > source for each in folder.glob("line_kernel.read_items*.nbc"))
+    return any(each.stat().st_mtime > source for each in _kept("line_kernel.read_items*.nbc"))
+
+
+def _kept(pattern: str) -> Iterator[Path]:
+    return Path(line_kernel.read_items.stats.cache_path or ".").glob(pattern)
+
+
+def _forget() -> None:
+    """Remove the machine code of another version; what is made anew is used from the next start on."""
+    for each in _kept("line_kernel.*.nb?"):
+        each.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
