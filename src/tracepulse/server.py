@@ -134,7 +134,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
             *([] if core.in_place else [asyncio.create_task(_count_parts(core))]),
             asyncio.create_task(_look_for_damage(core)),
             asyncio.create_task(_warm_up_derivations(door)),
-            *([] if core.in_place else [asyncio.create_task(asyncio.to_thread(compile_apart))]),
+            *([] if core.in_place else [asyncio.create_task(compile_apart())]),
         )
         opening = asyncio.create_task(_open_engine(core, stop))
         answering = asyncio.create_task(_answer(core, door, stop))

@@ -7,7 +7,7 @@ Takes half a minute on a new installation and well under one second after that. 
 reads the lines, with the same result; compiling in a server would hold the interpreter lock.
 """
 
-import subprocess
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,18 +38,28 @@ def warm_up() -> None:
     SyslogReader(1).add_all(LogWriter(), [_MESSAGE], "", 1)
 
 
-def compile_apart() -> None:
-    """Compile in a process of its own, so that this one goes on answering; then use what it made."""
+async def compile_apart() -> None:
+    """
+    Compile in a process of its own, so that this one goes on answering; then use what it made.
+
+    Cancelling ends that process too: a server that stops does not wait for the compiler.
+    """
     if line_kernel.compiled_stamp() != line_kernel.STAMP:
         _forget()
     if not _is_compiled():
         command = [sys.executable, "-m", "tracepulse.receive.line_warm_up"]
-        made = subprocess.run(  # noqa: S603 - this program itself
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        nowhere = asyncio.subprocess.DEVNULL
+        compiler = await asyncio.create_subprocess_exec(
+            *command, stdin=nowhere, stdout=nowhere, stderr=nowhere
         )
-        if made.returncode or not _is_compiled():
+        try:
+            status = await compiler.wait()
+        except asyncio.CancelledError:
+            compiler.kill()
+            raise
+        if status or not _is_compiled():
             return  # without a place for compiled code, Python goes on reading the lines
-    warm_up()
+    await asyncio.to_thread(warm_up)
 
 
 def _is_compiled() -> bool:
