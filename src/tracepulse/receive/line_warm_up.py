@@ -56,6 +56,7 @@ async def compile_apart() -> None:
             status = await compiler.wait()
         except asyncio.CancelledError:
             compiler.kill()
+            await compiler.wait()
             raise
         if status or not _is_compiled():
             return  # without a place for compiled code, Python goes on reading the lines
