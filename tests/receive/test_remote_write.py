@@ -411,40 +411,6 @@ def test_texts_that_are_referred_to_many_times_do_not_fill_the_memory() -> None:
             write(request.SerializeToString(), SeriesMemory())
 
 
-def test_long_texts_are_not_remembered() -> None:
-    """However long names, help and values are, what is kept between requests stays small."""
-    memory = SeriesMemory()
-    tracemalloc.start()
-    for turn in range(60):
-        long = f"{turn}" * 50_000
-        first = request_1(
-            ({"__name__": f"a{long}"}, [(1.0, 1)]),
-            ({"__name__": "b", long: "x"}, [(1.0, 1)]),
-            ({"__name__": "c", "x": long}, [(1.0, 1)]),
-        )
-        first.metadata.add(type=1, metric_family_name=f"m{turn}", help=long, unit=long)
-        assert 3 == write_remote_1(first.SerializeToString(), memory).samples
-        second = request_2(({"__name__": f"d{turn}"}, [(1.0, 1)]))
-        second.symbols.append(long)
-        second.timeseries[0].metadata.help_ref = len(second.symbols) - 1
-        assert 1 == write_remote_2(second.SerializeToString(), memory).samples
-    kept = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    assert kept < 4_000_000
-
-
-def test_texts_that_are_referred_to_many_times_do_not_fill_the_memory() -> None:
-    """A text is sent once in version 2.0, and labels once for all samples of a series."""
-    long = "x" * 200_000
-    second = RequestV2(symbols=["", "__name__", "m", "id", long])
-    for _ in range(1_000):
-        second.timeseries.add(labels_refs=[1, 2, 3, 4]).samples.add(value=1, timestamp=NOW_MS)
-    first = request_1(({"__name__": "m", "id": long}, [(1.0, NOW_MS + i) for i in range(1_000)]))
-    for request, write in ((first, write_remote_1), (second, write_remote_2)):
-        with pytest.raises(LimitExceeded):
-            write(request.SerializeToString(), SeriesMemory())
-
-
 def test_a_request_of_no_series_is_no_fault() -> None:
     """Version 1.0 sends metadata so, and nothing is written to the journal."""
     port = ProtocolPort()
