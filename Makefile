@@ -129,8 +129,9 @@ test-shop:  ## everything that can be done to the demo shop, and `tracepulse run
 test-page:  ## the page's views in every width and theme
 	@$(BIN)/python -m pytest -q tests/e2e/test_page.py -m 'slow or not slow'
 
-test-hostile:  ## a million mutated requests, and bombs, with what they cost
+test-hostile:  ## a million mutated requests, bombs, and loops with each access to memory checked
 	@$(BIN)/python -m pytest -q tests/receive/test_hostile_requests.py -m 'slow or not slow'
+	@kept=$$(mktemp -d) && trap 'rm -r "$$kept"' EXIT && NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$kept TRACEPULSE_EXAMPLES=1000 $(BIN)/python -m pytest -q tests/receive/test_compiled_loops.py
 
 peers:  ## get real senders and servers to test against (Go, Java 21, npm, apt-get; an hour of one core; PEERS='loki debian' for some)
 	@tools/peers/get $(PEERS)

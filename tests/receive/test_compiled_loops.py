@@ -1,7 +1,14 @@
-"""The compiled loops and the readers in Python write the same bytes, whatever lines are sent."""
+"""
+The compiled loops and the readers in Python write the same bytes, whatever lines are sent.
+
+`make test-hostile` tries more of them, with each access to memory checked.
+"""
 
 import json
+import os
+import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,15 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fenced_loops import fenced
 
+from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.elastic_bulk import read_bulk
 from tracepulse.receive.line_batches import set_ready
 from tracepulse.receive.line_kernel import CHECKED
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_writer import LogWriter
+from tracepulse.receive.loki_protobuf import packed_streams, protobuf_streams
 from tracepulse.receive.loki_push import read_push
 from tracepulse.receive.splunk_events import read_events
 from tracepulse.receive.syslog import SyslogReader
 
+EXAMPLES = int(os.environ.get("TRACEPULSE_EXAMPLES", "40"))
 NOW = 1_763_800_000_000_000_000
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -141,7 +151,7 @@ def as_json(value: Any) -> bytes:
 
 
 @given(PUSHES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_lines_of_loki_become_the_same_records(pushes: list[Any]) -> None:
     """Text, JSON, pairs and access logs, whole or cut, with metadata or without."""
     streams = [
@@ -159,7 +169,7 @@ def test_lines_of_loki_become_the_same_records(pushes: list[Any]) -> None:
 
 
 @given(st.lists(st.tuples(OBJECTS, st.sampled_from(["", "id-1"])), min_size=1, max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_documents_of_elasticsearch_become_the_same_records(documents: list[Any]) -> None:
     """Nested or flat, with ids or without, with what the loops do not know among them."""
     lines = []
@@ -182,7 +192,7 @@ EVENTS = st.fixed_dictionaries(
 
 
 @given(st.lists(EVENTS, max_size=6), st.sampled_from([b"", b"\n", b" ", b"}", b","]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_events_of_splunk_become_the_same_records(events: list[Any], between: bytes) -> None:
     """Lines, objects and what is neither, one behind another."""
     body = between.join(map(as_json, events))
@@ -203,7 +213,7 @@ MESSAGES = st.tuples(
 
 
 @given(st.lists(MESSAGES, max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_messages_of_syslog_become_the_same_records(messages: list[bytes]) -> None:
     """Both standards, as they are and as they are not."""
 
@@ -213,3 +223,95 @@ def test_messages_of_syslog_become_the_same_records(messages: list[bytes]) -> No
         return writer.to_bytes()
 
     both(read)
+
+
+def read_messages(messages: list[bytes]) -> bytes:
+    """Return the records of messages of one sender."""
+    writer = LogWriter()
+    SyslogReader(NOW).add_all(writer, messages, "10.0.0.1", NOW)
+    return writer.to_bytes()
+
+
+def read_body(body: bytes) -> Any:
+    """Return the records of a push of JSON."""
+    return read_push(body, True, LineReaders(), NOW)
+
+
+@pytest.mark.parametrize("size", [1, 100, 480, 960])
+def test_an_element_with_a_long_name_and_many_parameters_is_written_whole(size: int) -> None:
+    """The name is written once for each parameter: more than any share of the message."""
+    parameters = " ".join(f'{letter}="1"' for letter in "abcdefghijklmnopqrstuvwxyz")
+    message = f"<34>1 2025-11-22T10:00:00Z h a - - [{'x' * size} {parameters}] some words".encode()
+    both(lambda: read_messages([message] * 3))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damaged_bytes_of_every_sender_become_the_same_records(seed: int) -> None:
+    """Requests that are cut, of which bytes are others, or that hold a very long line."""
+    chance = random.Random(seed)
+    quoted = '\\"' * 900
+    lines = [
+        f"2025-11-22T10:00:00 INFO [main] trace_id={TRACE} span_id={SPAN} done", "[" * 500, "\u0130" * 300,
+        f'{{"time":"2025-11-22T10:00:00Z","level":"info","msg":"a\\n{quoted}","trace_id":"{TRACE}"}}',
+        f'ts=2025-11-22T10:00:00Z level=info msg="{quoted}" trace_id={TRACE} span_id={SPAN}', "x" * 70_000,
+        '[2025-11-22T10:00:00.1Z] "GET /a?b=c HTTP/2" 200 - via - "-" 10 20 3 2 "1.2.3.4" "curl" "id" "shop:80" '
+        '"10.0.0.1:80" outbound|80||shop.live.svc.cluster.local 1.2.3.4:5 6.7.8.9:10 [::1]:9 - default',
+    ]  # fmt: skip
+    for _ in range(max(EXAMPLES // 2, 3)):
+        damaged = [
+            _damaged(chance.choice(lines).encode(), chance) for _ in range(chance.randrange(1, 6))
+        ]
+        first = [b"<34>Nov 22 10:00:00 host app[1]: " + each for each in damaged]
+        second = [
+            _damaged(b'<34>1 - h a 1 - [x@1 a="b" c="d"] ' + each, chance) for each in damaged
+        ]
+        both(partial(read_messages, first + second))
+        texts = [each.decode(errors="replace") for each in damaged]
+        stream = {"stream": {"app": "a"}, "values": [[str(NOW), text] for text in texts]}
+        body = as_json({"streams": [stream]})
+        both(partial(read_body, body))
+
+
+def _damaged(data: bytes, chance: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chance.randrange(4)):
+        at = chance.randrange(len(changed) + 1)
+        changed[at : at + chance.randrange(3)] = chance.choice(
+            [
+                b"",
+                b"\0",
+                b"\xff",
+                b"\xed\xa0\x80",
+                b'"',
+                b"\\",
+                b"{",
+                b"]",
+                b" ",
+                b"=",
+                b"\xc5",
+                b"0",
+                b":",
+            ]
+        )
+    return bytes(
+        changed[: chance.randrange(len(changed) + 1)] if chance.random() < 0.4 else changed
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_streams_of_damaged_protobuf_are_found_as_protobuf_finds_them(seed: int) -> None:
+    """A cut or changed message is one that is refused, or one with the same lines."""
+    chance = random.Random(seed)
+    entry = b"\x12\x1a\x0a\x06\x08\x80\xea\x94\xc9\x06\x12\x03a b\x1a\x0b\x0a\x03pod\x12\x04shop"
+    stream = b'\x0a\x09{app="a"}' + entry * 3
+    body = b"".join(b"\x0a" + bytes([len(stream)]) + stream for _ in range(2))
+    for _ in range(EXAMPLES):
+        damaged = _damaged(body, chance)
+        found: list[Any] = []
+        for read in (protobuf_streams, packed_streams):
+            try:
+                with fenced():
+                    found.append(list(read(damaged)))
+            except (LimitExceeded, MalformedBody) as error:
+                found.append(str(error))
+        assert found[0] == found[1]

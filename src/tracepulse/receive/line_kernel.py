@@ -2,11 +2,12 @@
 The compiled reading of log lines and documents, from their bytes to those of OTLP's log records.
 
 Python decides what keys mean and where a sender's headers stand, once for each set of keys and each
-sender (`key_shapes.py`, `line_layouts.py`); the loops here do what was decided. Whatever they do not know
+sender (`key_shapes.py`, `log_headers.py`); the loops here do what was decided. Whatever they do not know
 for certain is left undone, and is read in Python (`sent_logs.py`): a number of twenty digits, a date without a
 year, a text that is not UTF-8. So both give the same bytes, which the tests compare.
 
-A position is an address, as in `wire_kernel.py`, and everything compiled stands in this one file for
+Every read is compared with the end of what it reads in, and every write with the end of the output: a
+record for which there is no room is left to Python too. A position is an address, as in `wire_kernel.py`, and everything compiled stands in this one file for
 the reason given there.
 """
 
@@ -138,12 +139,13 @@ _NAMES = np.frombuffer(b"TRACEDEBUGINFO WARN ERRORFATAL", np.uint8)
 _NAME_SIZES = np.array([5, 5, 4, 4, 5, 5], np.int64)
 
 
-STAMP = crc32(
-    b"".join([Path(__file__).read_bytes(), _WORD_LOW, _WORD_HIGH, _WORD_NUMBER, _OF_NUMBER])
+_TABLES = np.concatenate(
+    [_WORD_LOW, _WORD_HIGH, _WORD_NUMBER, _OF_NUMBER], dtype=np.int64, casting="unsafe"
 )
+STAMP = crc32(Path(__file__).read_bytes(), crc32(_TABLES.tobytes()))
 """Of this source, and of the tables from elsewhere that are part of the machine code."""
 
-CHECKED = bool(config.BOUNDSCHECK)
+CHECKED = bool(config.BOUNDSCHECK)  # type: ignore[attr-defined]
 """
 Whether each access is checked, which is for tests: NUMBA_BOUNDSCHECK=1 has Numba check the indices of arrays,
 and the functions here the addresses. Such code is slow, and kept nowhere.
@@ -229,9 +231,12 @@ def allow(readable: Sequence[tuple[int, int]], writable: Sequence[tuple[int, int
         row[1 : 1 + 2 * len(regions)] = np.array(regions, np.int64).ravel()
 
 
+_UNCHECKED_READ, _UNCHECKED_WRITE = _u64, _put64i
+
+
 def _checked(access: Any, size: int, row: int) -> Any:
     """Return an access that raises IndexError outside of what is allowed."""
-    raw, note, regions = _u64, _put64i, _REGIONS_AT + 8 * 4096 * row
+    raw, note, regions = _UNCHECKED_READ, _UNCHECKED_WRITE, _REGIONS_AT + 8 * 4096 * row
 
     @njit(nogil=True)
     def is_allowed(at):  # type: ignore[no-untyped-def]
@@ -1026,7 +1031,7 @@ def _put_attribute(to, limit, key, key_end, token):  # type: ignore[no-untyped-d
         size = 2
     else:
         size = 1 + _size_of_varint(token[_SIZE]) + token[_SIZE]
-        taken = max(token[_TO] - token[_FROM], 0)
+        taken = max(token[_TO] - token[_FROM], np.int64(0))
     if key_end - key + 40 + taken > limit - to:
         return limit + 1
     _put8(to, 0x32)
@@ -1757,9 +1762,9 @@ def _has(pos, end, word, size):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _text_line(
+def _text_line(  # type: ignore[no-untyped-def]
     to, limit, start, end, state, known, layouts, ids, item, base, blob, parts, tokens, fields
-):  # type: ignore[no-untyped-def]
+):
     """Write the record of a line of text; returns where it ends, or 0 for Python to read it."""
     if end - start >= 48 and _is_wrapped(start, end):
         return np.int64(0)
@@ -1794,6 +1799,8 @@ def _text_line(
             if message == -2:
                 return np.int64(0)
     headed = message >= 0
+    if headed and message >= end:
+        return np.int64(0)  # nothing but a header
     body = message if headed else start
     if not state[_S_TRACE]:
         state[_S_SPAN] = 0
