@@ -7,8 +7,8 @@ for certain is left undone, and is read in Python (`sent_logs.py`): a number of 
 year, a text that is not UTF-8. So both give the same bytes, which the tests compare.
 
 Every read is compared with the end of what it reads in, and every write with the end of the output: a
-record for which there is no room is left to Python too. A position is an address, as in `wire_kernel.py`, and everything compiled stands in this one file for
-the reason given there.
+record for which there is no room is left to Python too. A position is an address, as in
+`wire_kernel.py`, and everything compiled stands in this one file for the reason given there.
 """
 
 from collections.abc import Sequence
