@@ -2896,7 +2896,7 @@ def split_objects(base, size, items):  # type: ignore[no-untyped-def]
 @_compiled
 def _field(pos, end):  # type: ignore[no-untyped-def]
     """Return tag, number or length, and where the value begins, of a field; -1 for anything unusual."""
-    if pos >= end or _u8(pos) >= 0x80:
+    if pos >= end or not 8 <= _u8(pos) < 0x80:
         return np.int64(-1), np.int64(0), pos
     tag = _u8(pos)
     pos += 1
