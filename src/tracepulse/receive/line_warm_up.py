@@ -44,7 +44,7 @@ async def compile_apart() -> None:
 
     Cancelling ends that process too: a server that stops does not wait for the compiler.
     """
-    if line_kernel.compiled_stamp() != line_kernel.STAMP:
+    if await asyncio.to_thread(line_kernel.compiled_stamp) != line_kernel.STAMP:
         _forget()
     if not _is_compiled():
         command = [sys.executable, "-m", "tracepulse.receive.line_warm_up"]
