@@ -31,7 +31,6 @@ _REMEMBERED = 4_096
 _REMEMBERED_BYTES = 64
 """Longer values are rarely written twice."""
 _REMEMBERED_KEY = 256
-_REMEMBERED_KEY = 256
 _ONE_BYTE = 126
 """A shorter text's length, and that of the value it is in, takes one byte."""
 

@@ -57,8 +57,11 @@ _HTTP_STATUS = (
 
 def _first_of(keys: Sequence[str]) -> str:
     """Return what yields the first attribute of some that a span has; '' where it has none."""
-    cases = "".join(f"SpanAttributes['{key}'] != '', SpanAttributes['{key}'], " for key in keys)
-    return f"multiIf({cases}'')"
+    # Not by multiIf, which would look up each attribute row by row: five times as long.
+    values = ", ".join(
+        f"mapValues(SpanAttributes)[indexOf(mapKeys(SpanAttributes), '{key}')]" for key in keys
+    )
+    return f"arrayFirst(v -> v != '', [{values}])"
 
 
 def _first_said(names: Sequence[str], ports: Sequence[str]) -> str:
