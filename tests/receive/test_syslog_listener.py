@@ -350,7 +350,9 @@ def test_logger_of_util_linux(options: list[str]) -> None:
     assert kept.hosts == [socket.gethostname().partition(".")[0]]
 
 
-@pytest.mark.skip(reason="waits for ever: whether the listener or the test is wrong is not known yet")
+@pytest.mark.skip(
+    reason="waits for ever: whether the listener or the test is wrong is not known yet"
+)
 @pytest.mark.parametrize("idle_s", [0.0, 3600.0])
 @pytest.mark.parametrize(("in_all", "per_host"), [(3, 2), (100, 2)])
 def test_silent_connections_make_room_for_others(
