@@ -37,6 +37,8 @@ _SMALL_BYTES = 256 * 1024
 """The smallest entry has two bytes and takes 80 once parsed; larger bodies are counted first."""
 _MOST_PAIRS = 1_000_000
 """Of structured metadata; counted by the byte that begins one, which text hardly has."""
+_PAIR_TAG = b"\x1a"
+_TOO_MANY_PAIRS = "too much structured metadata in one request: send smaller batches"
 
 
 def _push_class() -> Any:
@@ -75,8 +77,8 @@ def protobuf_streams(
         LimitExceeded: it has more entries and streams than a request may hold.
     """
     if len(body) > _SMALL_BYTES:
-        if body.count(b"\x1a") > _MOST_PAIRS:
-            raise LimitExceeded("too much structured metadata in one request: send smaller batches")
+        if body.count(_PAIR_TAG) > _MOST_PAIRS:
+            raise LimitExceeded(_TOO_MANY_PAIRS)
         _count(body)
     try:
         push = _Push.FromString(body)
@@ -104,11 +106,15 @@ def packed_streams(
     body: bytes,
 ) -> Iterator[tuple[str, list[tuple[int, str, dict[str, str] | None]]]]:
     """Yield what `protobuf_streams` does, with the fields found by the compiled loop."""
+    n_pairs = body.count(_PAIR_TAG)  # each field begins with its byte: rooms for as many suffice
+    if n_pairs > _MOST_PAIRS:
+        raise LimitExceeded(_TOO_MANY_PAIRS)
     size = len(body)
-    most = (min(size // 2, SERVER_LIMITS.containers), min(size // 2, SERVER_LIMITS.records))
-    streams: Cells = np.empty((most[0] + 1, 3), np.int64)
-    items: Cells = np.empty((most[1] + 1, ITEM_COLUMNS), np.int64)
-    pairs: Cells = np.empty((min(size // 2, _MOST_PAIRS) + 1, 5), np.int64)
+    most = min(body.count(b"\x0a"), SERVER_LIMITS.containers)
+    streams: Cells = np.empty((most + 1, 3), np.int64)
+    most = min(body.count(b"\x12"), SERVER_LIMITS.records)
+    items: Cells = np.empty((most + 1, ITEM_COLUMNS), np.int64)
+    pairs: Cells = np.empty((n_pairs + 1, 5), np.int64)
     data = np.frombuffer(body or b"\0", np.uint8)
     n_streams, n_items, n_pairs = split_push(address(data), size, streams, items, pairs)
     if n_streams < 0:
