@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 from tracepulse.receive import (
     line_batches,
-    line_kernel,
     loki_protobuf,
     splunk_events,
     syslog_batches,
 )
+from tracepulse.receive.loops import columns
+from tracepulse.receive.loops import items as items_loop
+from tracepulse.receive.loops import requests as requests_loop
+from tracepulse.receive.loops import syslog as syslog_loop
+from tracepulse.receive.loops.memory import allow
 
 _GAP = 64
 _POISON = (b"0", b'"', b"}", b" ", b"a", b"\\", b"\n", b"]", b"=", b"\x80", b":00Z")
@@ -88,7 +92,7 @@ class Fences:
         self._calls = count()
 
     def read_items(self, items: Any, known: Any, *rest: Any) -> int:
-        """Stand for `line_kernel.read_items`."""
+        """Stand for `items_loop.read_items`."""
         layouts, slots, rows, plan, pool, base, out, out_size, keys, *others = rest
         groups, group_slots, counts, blob, parts, _scratch = others
         arena = _Arena(base)
@@ -111,7 +115,7 @@ class Fences:
         readable = [*regions, _region(pool, pool_size), _region(blob, _size_of(parts))]
         used = self._run(
             readable, out, out_size, keys, int(counts[2]),
-            lambda to, size, places, scratch: line_kernel.read_items(
+            lambda to, size, places, scratch: items_loop.read_items(
                 lines, words, layouts, slots, rows, plan, pool, memory.ctypes.data, to, size, places,
                 groups, group_slots, counts, blob, parts, scratch,
             ),
@@ -122,7 +126,7 @@ class Fences:
         return used
 
     def read_syslog(self, items: Any, seconds: Any, received: int, *rest: Any) -> int:
-        """Stand for `line_kernel.read_syslog`."""
+        """Stand for `syslog_loop.read_syslog`."""
         base, out, out_size, keys, groups, group_slots, counts, blob, parts, _scratch = rest
         arena = _Arena(base)
         lines = items.copy()
@@ -135,13 +139,13 @@ class Fences:
         readable = [*regions, _region(blob, _size_of(parts))]
         used = self._run(
             readable, out, out_size, keys, int(counts[2]),
-            lambda to, size, places, scratch: line_kernel.read_syslog(
+            lambda to, size, places, scratch: syslog_loop.read_syslog(
                 lines, seconds, received, memory.ctypes.data, to, size, places, groups, group_slots,
                 counts, blob, parts, scratch,
             ),
         )  # fmt: skip
-        unknown = lines[:, line_kernel.STATUS] == line_kernel.UNKNOWN_KEYS
-        lines[unknown, line_kernel.OUT_START] -= moved[unknown]
+        unknown = lines[:, columns.STATUS] == columns.UNKNOWN_KEYS
+        lines[unknown, columns.OUT_START] -= moved[unknown]
         lines[:, :2] = items[:, :2]
         items[:] = lines
         return used
@@ -151,7 +155,7 @@ class Fences:
         arena = _Arena(base)
         at = arena.put(0, size)
         memory, regions = arena.made()
-        line_kernel.allow(regions, [])
+        allow(regions, [])
         return loop(memory.ctypes.data + at, size, *tables)
 
     def _run(
@@ -160,12 +164,12 @@ class Fences:
         share = self.shares[next(self._calls) % len(self.shares)]
         to_memory, to = _fenced(out_size)
         key_memory, places = _fenced(keys_size)
-        scratch_memory, scratch = _fenced(line_kernel.SCRATCH_BYTES)
+        scratch_memory, scratch = _fenced(columns.SCRATCH_BYTES)
         size = int(out_size * share)
         to_memory[_GAP + size :] = 0xA5
         written = [_region(to, size), _region(places, keys_size)]
-        written.append(_region(scratch, line_kernel.SCRATCH_BYTES))
-        line_kernel.allow([*readable, *written], written)
+        written.append(_region(scratch, columns.SCRATCH_BYTES))
+        allow([*readable, *written], written)
         used = int(call(to, size, places, scratch))
         assert 0 <= used <= size
         _assert_fences(key_memory)
@@ -198,10 +202,10 @@ def fenced(*shares: float) -> Iterator[None]:
         patch.object(line_batches, "read_items", fences.read_items),
         patch.object(syslog_batches, "read_syslog", fences.read_syslog),
         patch.object(
-            splunk_events, "split_objects", lambda *a: fences.split(line_kernel.split_objects, *a)
+            splunk_events, "split_objects", lambda *a: fences.split(requests_loop.split_objects, *a)
         ),
         patch.object(
-            loki_protobuf, "split_push", lambda *a: fences.split(line_kernel.split_push, *a)
+            loki_protobuf, "split_push", lambda *a: fences.split(requests_loop.split_push, *a)
         ),
     ):
         yield

@@ -19,11 +19,11 @@ from tests.fenced_loops import fenced
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.elastic_bulk import read_bulk
 from tracepulse.receive.line_batches import set_ready
-from tracepulse.receive.line_kernel import CHECKED
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_writer import LogWriter
 from tracepulse.receive.loki_protobuf import packed_streams, protobuf_streams
 from tracepulse.receive.loki_push import read_push
+from tracepulse.receive.loops.compiled import CHECKED
 from tracepulse.receive.splunk_events import read_events
 from tracepulse.receive.syslog import SyslogReader
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from tracepulse.receive.document_plans import DOCUMENTS, ELASTIC_INDEX
 from tracepulse.receive.line_batches import Cells, run
-from tracepulse.receive.line_kernel import (
+from tracepulse.receive.log_writer import Resource
+from tracepulse.receive.loops.columns import (
     AFTER_START,
     DONE,
     END,
@@ -19,7 +20,6 @@ from tracepulse.receive.line_kernel import (
     READ_LATER,
     START,
 )
-from tracepulse.receive.log_writer import Resource
 from tracepulse.receive.sent_logs import Kept, SentLogs, place_of
 
 __all__ = ["DocumentBatch", "Kind"]

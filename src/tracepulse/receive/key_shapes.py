@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.receive.field_plans import FieldPlan, object_plan
-from tracepulse.receive.line_kernel import PAIRS, ROW_COLUMNS
 from tracepulse.receive.log_fields import has_log_fields
+from tracepulse.receive.loops.columns import PAIRS, ROW_COLUMNS
 from tracepulse.receive.otlp_bytes import key_bytes
 
 __all__ = [
@@ -140,7 +140,7 @@ class KeyShapes:
 
 
 class _Row:
-    """A plan as numbers: see the columns of a set of keys in `line_kernel.py`."""
+    """A plan as numbers: see the columns of a set of keys in `loops/columns.py`."""
 
     def __init__(self, plan: ObjectPlan | None, pool_end: int, cell: int) -> None:
         self.pool_end = pool_end

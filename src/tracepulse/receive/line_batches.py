@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from tracepulse.receive.key_shapes import LINES, KeyShapes, ObjectPlan
-from tracepulse.receive.line_kernel import (
+from tracepulse.receive.line_readers import Lent, LineReaders
+from tracepulse.receive.log_entries import LineReader
+from tracepulse.receive.log_writer import pack_attributes
+from tracepulse.receive.loops.columns import (
     AFTER_START,
     BEFORE_START,
     DONE,
@@ -33,11 +36,8 @@ from tracepulse.receive.line_kernel import (
     STATUS,
     TIME,
     UNKNOWN_KEYS,
-    read_items,
 )
-from tracepulse.receive.line_readers import Lent, LineReaders
-from tracepulse.receive.log_entries import LineReader
-from tracepulse.receive.log_writer import pack_attributes
+from tracepulse.receive.loops.items import read_items
 from tracepulse.receive.otlp_bytes import key_bytes
 from tracepulse.receive.sent_logs import Kept, Known, Pairs, SentLogs
 

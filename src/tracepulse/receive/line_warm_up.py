@@ -3,7 +3,7 @@ Compile the loops that read log lines now, rather than at the first request.
 
     python -m tracepulse.receive.line_warm_up
 
-Takes half a minute on a new installation and well under one second after that. Until it is done, Python
+Takes about a minute on a new installation and well under one second after that. Until it is done, Python
 reads the lines, with the same result; compiling in a server would hold the interpreter lock.
 """
 
@@ -12,11 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracepulse.receive import line_kernel
 from tracepulse.receive.line_batches import set_ready
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_writer import LogWriter
 from tracepulse.receive.loki_push import read_push
+from tracepulse.receive.loops import stamp
+from tracepulse.receive.loops.compiled import CHECKED
 from tracepulse.receive.splunk_events import read_events
 from tracepulse.receive.syslog import SyslogReader
 
@@ -29,7 +30,7 @@ _MESSAGE = b"<13>1 2026-11-22T10:00:00Z host app 1 - - a b"
 
 def warm_up() -> None:
     """Run every loop once, and have them used from now on; not those of another version."""
-    if not line_kernel.CHECKED and line_kernel.compiled_stamp() != line_kernel.STAMP:
+    if not CHECKED and stamp.compiled_stamp() != stamp.STAMP:
         return  # machine code from a source with the time and the size of this one
     set_ready()
     read_push(_PUSH, True, LineReaders(), 1)
@@ -44,7 +45,7 @@ async def compile_apart() -> None:
 
     Cancelling ends that process too: a server that stops does not wait for the compiler.
     """
-    if await asyncio.to_thread(line_kernel.compiled_stamp) != line_kernel.STAMP:
+    if await asyncio.to_thread(stamp.compiled_stamp) != stamp.STAMP:
         _forget()
     if not _is_compiled():
         command = [sys.executable, "-m", "tracepulse.receive.line_warm_up"]
@@ -64,19 +65,20 @@ async def compile_apart() -> None:
 
 
 def _is_compiled() -> bool:
-    """Tell whether machine code is there that is newer than its source."""
-    source = Path(line_kernel.__file__).stat().st_mtime
-    return any(each.stat().st_mtime > source for each in _kept("line_kernel.read_items*.nbc"))
+    """Tell whether machine code is there that is newer than its sources."""
+    newest = max(each.stat().st_mtime for each in stamp.SOURCES)
+    return any(each.stat().st_mtime > newest for each in _kept("items.read_items*.nbc"))
 
 
 def _kept(pattern: str) -> Iterator[Path]:
-    return Path(line_kernel.read_items.stats.cache_path or ".").glob(pattern)
+    return Path(stamp.compiled_stamp.stats.cache_path or ".").glob(pattern)
 
 
 def _forget() -> None:
     """Remove the machine code of another version; what is made anew is used from the next start on."""
-    for each in _kept("line_kernel.*.nb?"):
-        each.unlink(missing_ok=True)
+    for source in stamp.SOURCES:
+        for each in _kept(f"{source.stem}.*.nb?"):
+            each.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from google.protobuf.message import DecodeError
 from tracepulse.errors import LimitExceeded, MalformedBody
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_batches import Cells, address
-from tracepulse.receive.line_kernel import END, ITEM_COLUMNS, START, TIME, split_push
+from tracepulse.receive.loops.columns import END, ITEM_COLUMNS, START, TIME
+from tracepulse.receive.loops.requests import split_push
 
 __all__ = ["packed_streams", "protobuf_streams"]
 

@@ -22,10 +22,10 @@ from tracepulse.receive.json_body import check_json_cost
 from tracepulse.receive.json_sequence import UNREADABLE_VALUE, read_json_sequence
 from tracepulse.receive.limits import SERVER_LIMITS
 from tracepulse.receive.line_batches import Cells, address, is_ready, read_noted
-from tracepulse.receive.line_kernel import split_objects
 from tracepulse.receive.line_readers import LineReaders
 from tracepulse.receive.log_fields import flattened
 from tracepulse.receive.log_lines import LogReader, LogSource
+from tracepulse.receive.loops.requests import split_objects
 from tracepulse.receive.sent_logs import Known, SentLogs
 from tracepulse.receive.service_names import service_name
 from tracepulse.receive.severities import severity_of_word

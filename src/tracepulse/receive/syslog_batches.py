@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.receive.line_batches import Cells, address, joined
-from tracepulse.receive.line_kernel import (
+from tracepulse.receive.log_writer import pack_attributes
+from tracepulse.receive.loops.columns import (
     DONE,
     END,
     GROUP,
@@ -20,9 +21,8 @@ from tracepulse.receive.line_kernel import (
     START,
     STATUS,
     UNKNOWN_KEYS,
-    read_syslog,
 )
-from tracepulse.receive.log_writer import pack_attributes
+from tracepulse.receive.loops.syslog import read_syslog
 from tracepulse.receive.otlp_bytes import key_bytes
 from tracepulse.receive.severities import SYSLOG_SEVERITIES
 from tracepulse.receive.syslog_framing import MAX_MESSAGE_BYTES
