@@ -49,6 +49,7 @@ from benchmarks.process_tree import cpu_seconds, drain
 from tests.running_server import wait_until
 
 from tracepulse.clock import SystemClock
+from tracepulse.memory_reuse import collect_seldom
 from tracepulse.receive.access import Gate
 from tracepulse.receive.app import otlp_app
 from tracepulse.receive.line_warm_up import warm_up as warm_up_lines
@@ -217,6 +218,7 @@ async def _serve() -> None:
     """Run the receivers alone; answer each line of standard input with the records taken so far."""
     warm_up()
     warm_up_lines()
+    collect_seldom()
     sink = _Nowhere()
     receiver = Receiver(sink, SystemClock(), IngestCounters())
     app = otlp_app(sink, Gate(), SystemClock(), IngestCounters(), routes=all_routes())

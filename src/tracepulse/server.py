@@ -23,7 +23,7 @@ from tracepulse.config import Settings, address_and_port
 from tracepulse.core import Core, open_core
 from tracepulse.errors import BadSetting, TracePulseError
 from tracepulse.front_door import FrontDoor
-from tracepulse.memory_reuse import keep_freed_memory
+from tracepulse.memory_reuse import collect_seldom, keep_freed_memory
 from tracepulse.ports import bind
 from tracepulse.receive.app import otlp_app
 from tracepulse.receive.grpc import OpenStreams, grpc_server
@@ -127,6 +127,7 @@ async def _run(core: Core, sockets: dict[str, socket.socket]) -> None:
         loop.add_signal_handler(each, stop.set)
     port = sockets["port"].getsockname()[1]
     door = FrontDoor(lambda: core.journal.status().full)
+    collect_seldom()
     async with serve_http(door, sockets["port"]), _receivers(core, sockets) as taken_in:
         chores = (
             *([] if core.in_place else [asyncio.create_task(_retain(core))]),

@@ -71,3 +71,19 @@ def test_what_is_remembered_of_requests_is_bounded() -> None:
     for number in range(1100):
         readers.take_back(readers.lend(f"till {number}", ["line"], NOW_NS))
     assert 1024 == len(readers._remembered)
+
+
+def test_more_senders_than_are_recent_keep_what_was_learnt() -> None:
+    """A layout is not learnt anew because many others wrote meanwhile."""
+    readers = LineReaders(recent=3)
+    lines = [LAYOUTS[0].format(n=n % 60) + f" {n}" for n in range(LEARNT_LINES)]
+    first = []
+    for number in range(7):
+        lent = readers.lend(f"service-{number}", lines, NOW_NS)
+        readers.take_back(lent)
+        first.append(lent)
+    for number, before in enumerate(first):
+        lent = readers.lend(f"service-{number}", lines[:5], NOW_NS + S)
+        assert before is lent
+        assert lent.reader.read(lines[7]).time_unix_ns == 1_770_000_007_123_000_000
+        readers.take_back(lent)

@@ -6,7 +6,8 @@ Until the loops are compiled (`line_warm_up.py`), Python reads all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import groupby
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ from tracepulse.receive.loops.columns import (
 )
 from tracepulse.receive.loops.items import read_items
 from tracepulse.receive.otlp_bytes import key_bytes
-from tracepulse.receive.sent_logs import Kept, Known, Pairs, SentLogs
+from tracepulse.receive.sent_logs import Kept, Known, NotedLine, Pairs, SentLogs
 
 __all__ = [
     "Batch",
@@ -221,18 +222,41 @@ class Lines:
         self._add(line.encode(), row, time_unix_ns, ids, packed)
         self._lines.append((line, time_unix_ns, known, attributes))
 
-    def add_with_ids(self, line: str, time_unix_ns: int, known: Known, ids: bytes) -> None:
-        """Add a line of which the protocol gives trace and span, 24 bytes together."""
-        row = self._known_row(known[2], known[3], bool(known[1]))
-        self._add(line.encode(), row, time_unix_ns, ids, b"")
-        self._lines.append((line, time_unix_ns, known, ids))
+    def add_all(self, entries: Sequence[tuple[int, str, bytes]], known: Known) -> None:
+        """Add lines of which no more is known than time and ids: trace and span together, or b""."""
+        if not entries:
+            return
+        row = self._known_row(known.severity_number, known.severity_text, bool(known.service))
+        at = self._rest_size
+        for time_unix_ns, _, ids in entries:
+            if ids:
+                self._rows.append((row, time_unix_ns, at, 0, 0))
+                self._rest.append(ids)
+                at += len(ids)
+            else:
+                self._rows.append((row, time_unix_ns, -1, 0, 0))
+        self._rest_size = at
+        self._texts += [line.encode() for _, line, _ in entries]
+        self._lines += [(line, time, known, ids) for time, line, ids in entries]
 
-    def add_kept(self, kept: Kept) -> None:
-        """Add a line that was in a document."""
-        row = self._known_row(0, "", bool(kept.service))
-        ids = kept.ids if kept.ids != _NO_IDS else b""
-        self._add(kept.text, row, kept.time_unix_ns, ids, kept.packed)
-        self._lines.append(kept)
+    def add_kept(self, lines: Sequence[Kept]) -> None:
+        """Add lines that were in documents."""
+        named = sorted({kept.service != "" for kept in lines})
+        row_of = {has_service: self._known_row(0, "", has_service) for has_service in named}
+        at = self._rest_size
+        for kept in lines:
+            ids_at = -1
+            if kept.ids != _NO_IDS:
+                ids_at = at
+                self._rest.append(kept.ids)
+                at += len(kept.ids)
+            end = at + len(kept.packed)
+            self._rest.append(kept.packed)
+            self._rows.append((row_of[kept.service != ""], kept.time_unix_ns, ids_at, at, end))
+            at = end
+        self._rest_size = at
+        self._texts += [kept.text for kept in lines]
+        self._lines += lines
 
     def _add(self, text: bytes, row: int, time_unix_ns: int, ids: bytes, packed: bytes) -> None:
         ids_at = self._put(ids) if ids else -1
@@ -345,9 +369,10 @@ def read_noted(logs: SentLogs, readers: LineReaders, received_unix_ns: int) -> N
     for sender, noted in logs.take_noted():
         texts = [one.text if type(one.text) is str else one.text.decode() for one in noted]  # type: ignore[union-attr]
         lines.begin(sender, texts)
-        for one in noted:
-            if isinstance(one, Kept):
-                lines.add_kept(one)
-            else:
+        for was_kept, some in groupby(noted, key=lambda one: type(one) is Kept):
+            if was_kept:
+                lines.add_kept(cast("list[Kept]", list(some)))
+                continue
+            for one in cast("list[NotedLine]", list(some)):
                 lines.add(one.text, one.time_unix_ns, one.known, one.attributes)
     lines.write()

@@ -14,8 +14,10 @@ from tracepulse.receive.log_entries import LineReader
 
 __all__ = ["Lent", "LineReaders"]
 
-MAX_READERS = 256
-"""Senders whose layout is remembered, the last ones that wrote; any other is learnt anew."""
+MAX_READERS = 1024
+"""Senders whose layout is remembered, the last ones that wrote; any other is learnt anew, which takes 20 ms."""
+MAX_RECENT = 256
+"""Those of them whose readers also remember the instants that they have seen."""
 MAX_LINES = 4000
 """Lines after which a reader forgets the instants that it has seen: at most 0.6 MB each."""
 LEARNT_LINES = 100
@@ -78,9 +80,11 @@ class LineReaders:
     another one that was taught the same.
     """
 
-    def __init__(self, most: int = MAX_READERS) -> None:
+    def __init__(self, most: int = MAX_READERS, recent: int = MAX_RECENT) -> None:
         self._most = most
+        self._most_recent = recent
         self._senders: dict[str, _Sender] = {}
+        self._recent: dict[str, None] = {}
         self._remembered: dict[int, tuple[tuple[str, ...], int]] = {}
         """By request: what its reader was taught, and when it came; the oldest first."""
         self._lock = Lock()
@@ -119,7 +123,17 @@ class LineReaders:
         known = self._senders.pop(sender, None) or _Sender()
         self._senders[sender] = known
         while len(self._senders) > self._most:
-            del self._senders[next(iter(self._senders))]
+            gone = next(iter(self._senders))
+            del self._senders[gone]
+            self._recent.pop(gone, None)
+        self._recent.pop(sender, None)
+        self._recent[sender] = None
+        if len(self._recent) > self._most_recent:
+            earlier = next(iter(self._recent))
+            del self._recent[earlier]
+            for lent in self._senders[earlier].idle:
+                lent.reader.renew(lent.reader.reference_unix_ns)
+                lent.lines = 0
         return known
 
     def take_back(self, lent: Lent) -> None:

@@ -121,13 +121,17 @@ def _read(
         readers.take_back(lent)
         return
     lines.begin(sender, texts, stream)
+    with_ids: list[tuple[int, str, bytes]] = []
     for time_unix_ns, line, metadata in entries:
         ids = _ids_alone(metadata) if metadata else b""
-        if ids is not None or metadata is None:
-            lines.add_with_ids(line, time_unix_ns, stream, ids or b"")
-        else:
-            known, attributes = _with_metadata(stream, metadata)
-            lines.add(line, time_unix_ns, known, attributes)
+        if ids is not None:
+            with_ids.append((time_unix_ns, line, ids))
+            continue
+        lines.add_all(with_ids, stream)
+        with_ids = []
+        known, attributes = _with_metadata(stream, metadata or {})
+        lines.add(line, time_unix_ns, known, attributes)
+    lines.add_all(with_ids, stream)
 
 
 def _json_streams(body: bytes, refusals: _Refusals) -> Iterator[tuple[Any, list[Any]]]:
@@ -276,10 +280,12 @@ def _ids_alone(metadata: dict[str, Any]) -> bytes | None:
     """Return trace and span, 24 bytes, where the metadata are these in their usual form; else None."""
     if len(metadata) != 2:
         return None
-    meant = _metadata(tuple(metadata))
-    if not (meant.trace and meant.span):
-        return None
-    trace, span = metadata[meant.trace], metadata[meant.span]
+    trace_name, span_name = metadata
+    if trace_name not in _TRACE_LABELS or span_name not in _SPAN_LABELS:
+        span_name, trace_name = trace_name, span_name
+        if trace_name not in _TRACE_LABELS or span_name not in _SPAN_LABELS:
+            return None
+    trace, span = metadata[trace_name], metadata[span_name]
     if type(trace) is not str or type(span) is not str or len(trace) != 32 or len(span) != 16:
         return None
     try:
