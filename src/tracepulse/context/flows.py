@@ -23,8 +23,8 @@ from tracepulse.model.question import LogQuestion, Window
 from tracepulse.store.queries.flows import KnownCalls, MinuteSpans
 from tracepulse.store.queries.telemetry import Telemetry
 
-_CLOSE_SPANS, _MOST_CLOSE_SPANS = 400_000, 2_000_000
-"""Spans that are looked at for names, gaps and links: about a second's work; and of a single minute."""
+_CLOSE_SPANS, _MOST_CLOSE_SPANS = 100_000, 500_000
+"""Spans that are looked at for names, gaps and links: some 0.3 s of work; and of a single minute."""
 _LINES = 10_000
 """Newest lines in which shared ids are looked for."""
 _NEAR = ("localhost", "127.0.0.1", "::1")
