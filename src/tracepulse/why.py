@@ -1,18 +1,18 @@
 """Why requests are slow: the store is read chunk by chunk, the derivation adds the chunks up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.cohort_blame import CohortBlame, NodeTable, cohort_blame, node_table
-from tracepulse.derive.cohort_codes import cohort_codes, merged
+from tracepulse.derive.cohort_codes import CohortCodes, cohort_codes, merged
 from tracepulse.model.cohort import NodeName, Request
 from tracepulse.model.question import Window
 from tracepulse.store.queries.cohorts import CohortQueries
 
-__all__ = ["CHUNK_REQUESTS", "CohortReader"]
+__all__ = ["CHUNK_REQUESTS", "CohortChunk", "CohortReader"]
 
 CHUNK_REQUESTS = 10_000
 """Traces that are read at once; of twenty spans each, 13 MB."""
@@ -20,6 +20,17 @@ _AROUND_NS = 60_000_000_000
 """Spans of a trace begin at most so long before its root, by a clock that is behind, …"""
 _AFTER_NS = 3_600_000_000_000
 """… and at most so long after its end, as messages do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CohortChunk:
+    """Spans of some requests, and which those are."""
+
+    codes: CohortCodes
+    place: NDArray[np.int64]
+    """Of each trace, by its code: the request's place among all that were asked for."""
+    root_ids: NDArray[np.uint64]
+    """Of each trace: its request's span."""
 
 
 @dataclass(slots=True)
@@ -46,24 +57,34 @@ class CohortReader:
             groups: how many there are.
             count_calls: also how long calls worked by themselves.
         """
-        names: dict[int, NodeName] = {}
-        resources: dict[int, dict[str, str]] = {}
         total: tuple[CohortBlame, NodeTable] | None = None
-        for begin in range(0, len(requests), CHUNK_REQUESTS):
-            part = slice(begin, begin + CHUNK_REQUESTS)
-            found = self._chunk(requests[part], group[part], groups, names, resources, count_calls)
+        for part in self.chunks(requests):
+            blame = cohort_blame(
+                part.codes.spans,
+                part.codes.table,
+                group[part.place],
+                groups,
+                root_ids=part.root_ids,
+                count_calls=count_calls,
+            )
+            found = (blame, part.codes.table)
             total = found if total is None else merged(total, found)
         return total or (_nothing(groups), node_table(()))
 
+    def chunks(self, requests: Sequence[Request]) -> Iterator[CohortChunk]:
+        """Read the spans of requests, CHUNK_REQUESTS at a time, by start."""
+        names: dict[int, NodeName] = {}
+        resources: dict[int, dict[str, str]] = {}
+        for begin in range(0, len(requests), CHUNK_REQUESTS):
+            yield self._chunk(begin, requests[begin : begin + CHUNK_REQUESTS], names, resources)
+
     def _chunk(
         self,
+        begin: int,
         requests: Sequence[Request],
-        group: NDArray[np.int64],
-        groups: int,
         names: dict[int, NodeName],
         resources: dict[int, dict[str, str]],
-        count_calls: bool,
-    ) -> tuple[CohortBlame, NodeTable]:
+    ) -> CohortChunk:
         ids = [request.trace_id for request in requests]
         ends = [request.start_unix_ns + request.duration_ns for request in requests]
         window = Window(requests[0].start_unix_ns - _AROUND_NS, max(ends) + _AFTER_NS)
@@ -78,15 +99,7 @@ class CohortReader:
         roots = np.array([request.span_id for request in requests], np.uint64)
         order = np.argsort(keys)
         place = order[np.searchsorted(keys[order], codes.trace_keys)]
-        blame = cohort_blame(
-            codes.spans,
-            codes.table,
-            group[place],
-            groups,
-            root_ids=roots[place],
-            count_calls=count_calls,
-        )
-        return blame, codes.table
+        return CohortChunk(codes, begin + place, roots[place])
 
 
 def _nothing(groups: int) -> CohortBlame:

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.clock_skew import NOTHING_LEARNED
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.dependencies import (
-    ASSUMED,
+    Dependencies,
     flag_left_behind,
     learn_dependencies,
     rules_of,
@@ -30,9 +29,12 @@ from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_fores
 __all__ = [
     "BIN_COUNT",
     "CohortBlame",
+    "CohortPaths",
     "NodeTable",
     "bin_floor_ns",
+    "bin_of",
     "cohort_blame",
+    "cohort_paths",
     "node_table",
     "request_times",
 ]
@@ -60,6 +62,15 @@ class NodeTable:
     def cells(self) -> int:
         """Nodes' own times, then networks before them, then resources."""
         return 2 * len(self.nodes) + len(self.resources)
+
+    def cells_in(self, other: "NodeTable") -> Integers:
+        """Return for each cell of another table, all of whose nodes are here, its cell here."""
+        places = {node: place for place, node in enumerate(self.nodes)}
+        nodes = np.array([places[node] for node in other.nodes], np.int64)
+        names = {name: place for place, name in enumerate(self.resources)}
+        resources = np.array([names[name] for name in other.resources], np.int64)
+        count = len(self.nodes)
+        return np.concatenate([nodes, nodes + count, resources + 2 * count]).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,16 +128,42 @@ def cohort_blame(
         learn: take from these traces, rather than from each alone, what waits for what.
         count_calls: also how long calls worked by themselves, which a Split.TAIL is judged by.
     """
-    sample = codes.first_traces(MAX_LEARNED_TRACES) if learn else codes
-    clocks = clock_offsets(sample) if learn else NOTHING_LEARNED
+    found = cohort_paths(codes, len(table.nodes), root_ids, learn)
+    blame = summed(found.forest, codes, found.paths, table, group, groups)
+    return _with_calls(blame, found.forest, codes, table, group) if count_calls else blame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CohortPaths:
+    """Blocking paths of a cohort, and what they were found by."""
+
+    forest: TraceForest
+    paths: PathColumns
+    learned: Dependencies | None
+    """What these traces show of the order of calls; None where nothing was to be learned."""
+
+
+def cohort_paths(
+    codes: SpanCodes, nodes: int, root_ids: NDArray[np.uint64] | None = None, learn: bool = True
+) -> CohortPaths:
+    """
+    Return the blocking path of every trace.
+
+    Args:
+        codes: spans of whole traces.
+        nodes: how many codes of nodes there are.
+        root_ids: for each trace the span to take as its root; None for the usual rule.
+        learn: take from these traces, rather than from each alone, what waits for what.
+    """
+    if not learn:
+        forest = trace_forest(codes, root_ids)
+        return CohortPaths(forest, blocking_paths(forest, codes), None)
+    sample = codes.first_traces(MAX_LEARNED_TRACES)
+    clocks = clock_offsets(sample)
     forest = trace_forest(codes, root_ids, clocks)
-    rules = ASSUMED
-    if learn:
-        learned = learn_dependencies(trace_forest(sample, clocks=clocks), sample, len(table.nodes))
-        flag_left_behind(forest, codes, learned)
-        rules = rules_of(learned)
-    blame = summed(forest, codes, blocking_paths(forest, codes, rules), table, group, groups)
-    return _with_calls(blame, forest, codes, table, group) if count_calls else blame
+    learned = learn_dependencies(trace_forest(sample, clocks=clocks), sample, nodes)
+    flag_left_behind(forest, codes, learned)
+    return CohortPaths(forest, blocking_paths(forest, codes, rules_of(learned)), learned)
 
 
 def request_times(codes: SpanCodes) -> tuple[Integers, Integers]:
@@ -188,7 +225,8 @@ def bin_floor_ns(place: int) -> float:
 
 
 @kernel
-def _bin(length_ns: float) -> int:
+def bin_of(length_ns: float) -> int:
+    """Return the bin that a length falls into."""
     if length_ns <= _LEAST_NS:
         return 0
     return min(int(BINS_PER_OCTAVE * np.log2(length_ns / _LEAST_NS)), BIN_COUNT - 1)
@@ -272,7 +310,7 @@ def _count_calls(
         for p in range(first[t], first[t + 1]):
             if top[p] != root[t]:
                 continue
-            place = _bin(float(_own_ns(p, start, end, first_child, child, flags)))
+            place = bin_of(float(_own_ns(p, start, end, first_child, child, flags)))
             n = node[row[p]]
             answered = flags[p] & CALLS_SERVER != 0
             calls[group[t], n + nodes if answered else n, place] += 1

@@ -94,13 +94,7 @@ def merged(
 
 def _moved(blame: CohortBlame, old: NodeTable, new: NodeTable) -> CohortBlame:
     """Return blame by the cells of another table that has all nodes of its own."""
-    places = {node: place for place, node in enumerate(new.nodes)}
-    nodes = np.array([places[node] for node in old.nodes], np.int64)
-    names = {name: place for place, name in enumerate(new.resources)}
-    resources = np.array([names[name] for name in old.resources], np.int64)
-    cells = np.concatenate([nodes, nodes + len(new.nodes), resources + 2 * len(new.nodes)]).astype(
-        np.int64
-    )
+    cells = new.cells_in(old)
 
     def spread(values: NDArray[np.generic]) -> NDArray[np.generic]:
         wide = np.zeros((values.shape[0], new.cells, *values.shape[2:]), values.dtype)
