@@ -39,7 +39,7 @@ from tracepulse.derive.thresholds import (
     TAIL_SPREADS,
 )
 
-__all__ = ["CohortDifference", "NodeDifference", "Split", "cohort_difference"]
+__all__ = ["CohortDifference", "NodeDifference", "Split", "cohort_difference", "welch_interval"]
 
 USUAL, SLOW = 0, 1
 
@@ -120,7 +120,7 @@ def cohort_difference(
     requests = blame.requests
     compared = np.flatnonzero(blame.held[USUAL] + blame.held[SLOW])
     low, high = _intervals(blame, compared)
-    whole = _interval(
+    whole = welch_interval(
         (float(requests[USUAL]), float(requests[SLOW])),
         (float(blame.length_ns[USUAL]), float(blame.length_ns[SLOW])),
         (float(blame.length_square[USUAL]), float(blame.length_square[SLOW])),
@@ -183,7 +183,7 @@ def _intervals(blame: CohortBlame, cells: NDArray[np.int64]) -> tuple[list[float
     """Return lower and upper ends of the differences, for all cells at once."""
     requests = (float(blame.requests[USUAL]), float(blame.requests[SLOW]))
     ends = [
-        _interval(
+        welch_interval(
             requests,
             (float(blame.held_ns[USUAL, cell]), float(blame.held_ns[SLOW, cell])),
             (float(blame.held_square[USUAL, cell]), float(blame.held_square[SLOW, cell])),
@@ -194,13 +194,21 @@ def _intervals(blame: CohortBlame, cells: NDArray[np.int64]) -> tuple[list[float
     return [low for low, _ in ends], [high for _, high in ends]
 
 
-def _interval(
+def welch_interval(
     requests: tuple[float, float],
     total: tuple[float, float],
     square: tuple[float, float],
     compared: int,
 ) -> tuple[float, float]:
-    """Return Welch's interval of a difference of means, one of so many."""
+    """
+    Return Welch's interval of a difference of means, one of so many that are to hold at once.
+
+    Args:
+        requests: of the usual and the slow cohort.
+        total: sum over requests of each.
+        square: sum of squares.
+        compared: how many intervals are told together.
+    """
     means, parts, freedom = [], [], 0.0
     for n, s, q in zip(requests, total, square, strict=True):
         if n < 2:
