@@ -13,7 +13,14 @@ from tracepulse.context.quote import quoted_text
 from tracepulse.model.flow_graph import Edge, Flow, FlowGraph
 from tracepulse.units import format_count, format_duration, format_ratio
 
-__all__ = ["flows_as_dot", "flows_as_mermaid", "graph_as_dot", "graph_as_mermaid"]
+__all__ = [
+    "dot_text",
+    "flows_as_dot",
+    "flows_as_mermaid",
+    "graph_as_dot",
+    "graph_as_mermaid",
+    "mermaid_text",
+]
 
 _MAX_NAME_CHARS = 200
 _OUTSIDE = "(outside)"
@@ -28,7 +35,7 @@ def graph_as_mermaid(graph: FlowGraph) -> str:
     lines = ["flowchart LR"]
     for name, number in ids.items():
         opening, closing = _MERMAID_SHAPES.get(kinds.get(name, ""), ("[", "]"))
-        lines.append(f'  n{number}{opening}"{_inert(name or _OUTSIDE)}"{closing}')
+        lines.append(f'  n{number}{opening}"{mermaid_text(name or _OUTSIDE)}"{closing}')
     for edge in graph.edges:
         arrow = "-->" if _is_firm(edge) else "-.->"
         lines.append(f'  n{ids[edge.caller]} {arrow}|"{_label(edge)}"| n{ids[edge.callee]}')
@@ -42,7 +49,7 @@ def graph_as_dot(graph: FlowGraph) -> str:
     lines = ["digraph flows {", "  rankdir=LR;", "  node [shape=box];"]
     for name, number in ids.items():
         shape = _DOT_SHAPES.get(kinds.get(name, ""), "box")
-        lines.append(f'  n{number} [label="{_dot(name or _OUTSIDE)}", shape={shape}];')
+        lines.append(f'  n{number} [label="{dot_text(name or _OUTSIDE)}", shape={shape}];')
     for edge in graph.edges:
         style = "solid" if _is_firm(edge) else "dashed"
         lines.append(
@@ -63,12 +70,13 @@ def flows_as_mermaid(flows: Iterable[Flow]) -> str:
             if name not in known:
                 known[name] = len(known)
                 lines.insert(
-                    len(known), f"  participant n{known[name]} as {_inert(name or _OUTSIDE)}"
+                    len(known), f"  participant n{known[name]} as {mermaid_text(name or _OUTSIDE)}"
                 )
-        asked = f"{_inert(flow.operation)} ({format_count(flow.requests)})"
+        asked = f"{mermaid_text(flow.operation)} ({format_count(flow.requests)})"
         lines.append(f"  n{known['']}->>n{known[flow.service]}: {asked}")
         lines += [
-            f"  n{known[s.caller]}->>n{known[s.callee]}: {_inert(s.connection)}" for s in path.steps
+            f"  n{known[s.caller]}->>n{known[s.callee]}: {mermaid_text(s.connection)}"
+            for s in path.steps
         ]
     return "\n".join(lines) + "\n"
 
@@ -82,9 +90,11 @@ def flows_as_dot(flows: Iterable[Flow]) -> str:
         steps = flow.paths[0].steps
         names = dict.fromkeys((flow.service, *(e for s in steps for e in (s.caller, s.callee))))
         ids = {name: f"f{number}_n{place}" for place, name in enumerate(names)}
-        title = f"{_dot(flow.service)} {_dot(flow.operation)} ({format_count(flow.requests)})"
+        title = (
+            f"{dot_text(flow.service)} {dot_text(flow.operation)} ({format_count(flow.requests)})"
+        )
         lines += [f"  subgraph cluster_{number} {{", f'    label="{title}";']
-        lines += [f'    {ids[name]} [label="{_dot(name)}"];' for name in names]
+        lines += [f'    {ids[name]} [label="{dot_text(name)}"];' for name in names]
         lines += [
             f'    {ids[step.caller]} -> {ids[step.callee]} [label="{place}"];'
             for place, step in enumerate(steps, 1)
@@ -111,7 +121,7 @@ def _label(edge: Edge) -> str:
     return ", ".join(parts)
 
 
-def _inert(name: str, before: str = "#") -> str:
+def mermaid_text(name: str, before: str = "#") -> str:
     """Return a name with all but letters, digits and a few marks as character references."""
     shown, _ = quoted_text(name, _MAX_NAME_CHARS)
     return "".join(
@@ -119,5 +129,6 @@ def _inert(name: str, before: str = "#") -> str:
     )
 
 
-def _dot(name: str) -> str:
-    return _inert(name, "&#")
+def dot_text(name: str) -> str:
+    """Return a name as it may stand in a label of DOT."""
+    return mermaid_text(name, "&#")

@@ -503,6 +503,20 @@ TAIL_SPREADS = _limit(
     times are log-normal, 1.2 where they are exponential, and twice that is what a second kind of
     work, three times as long, shows even where times spread by half. The middle of the two.""",
 )
+MAX_CONTEXTS = _limit(
+    "max_contexts",
+    20_000,
+    "contexts",
+    """Ways of calls of which blame is kept apart; ten times what a flame graph can show. The
+    rest is summed below what waited for it.""",
+)
+MAX_CONTEXT_DEPTH = _limit(
+    "max_context_depth",
+    128,
+    "calls",
+    """What is called deeper counts for the last call above it: such depths are recursions, whose
+    further turns say nothing new.""",
+)
 MAX_ATTRIBUTE_VALUES = _limit(
     "max_attribute_values",
     200,
