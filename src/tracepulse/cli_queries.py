@@ -237,6 +237,17 @@ def why(
         tuple[str, str] | None,
         typer.Option(metavar="A B", help="Requests of version B against those of A."),
     ] = None,
+    graph: Annotated[
+        str, typer.Option(metavar="FORM", help="Who waited for whom, as json, dot or mermaid.")
+    ] = "",
+    flame: Annotated[
+        str,
+        typer.Option(
+            metavar="FORM",
+            help="What was waited for by the way of calls: json for d3-flame-graph; usual, slow or"
+            " both as folded stacks.",
+        ),
+    ] = "",
     attr: Attributes = None,
     since: Since = "",
     until: Until = "",
@@ -248,22 +259,28 @@ def why(
     from tracepulse.cli_why import show_why
 
     version_a, version_b = versions or ("", "")
-    answer = Api.from_environment(url).get(
-        "/api/why",
-        {
-            "route": route,
-            "service": service,
-            "slow": slow,
-            "before": before,
-            "after": after,
-            "version_a": version_a,
-            "version_b": version_b,
-            "attr": attr,
-            "since": since,
-            "until": until,
-            "data_set": data_set,
-        },
-    )
+    api = Api.from_environment(url)
+    asked = {
+        "route": route,
+        "service": service,
+        "slow": slow,
+        "before": before,
+        "after": after,
+        "version_a": version_a,
+        "version_b": version_b,
+        "attr": attr,
+        "since": since,
+        "until": until,
+        "data_set": data_set,
+    }
+    if graph:
+        typer.echo(api.text("/api/causal-graph", {**asked, "format": graph}).rstrip("\n"))
+        return
+    if flame:
+        form = {"format": "json"} if flame == "json" else {"format": "folded", "cohort": flame}
+        typer.echo(api.text("/api/flame-graph", {**asked, **form}).rstrip("\n"))
+        return
+    answer = api.get("/api/why", asked)
     _show(answer, show_why, as_json)
 
 

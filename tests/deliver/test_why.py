@@ -158,6 +158,50 @@ def test_a_question_that_cannot_be_answered(
     assert words in response.text
 
 
+def test_who_waited_for_whom(api: TestClient, slowed: SlowCase) -> None:
+    """What leads into a node is its own time and what leads out; evidence is traces of the route."""
+    asked = {"route": _route(slowed), "data_set": SLOWED, "before": str(slowed.changed_unix_ns)}
+    graph = ask(api, "/api/causal-graph", **asked, limit="1000")
+    assert graph["edges_left_out"] == 0
+    for place, node in enumerate(graph["nodes"]):
+        into = sum(e["slow_ns"] for e in graph["edges"] if e["awaited"] == place)
+        out = sum(e["slow_ns"] for e in graph["edges"] if e["waiting"] == place)
+        assert into == pytest.approx(node["slow_waited_ns"])
+        assert into - out == pytest.approx(node["slow_own_ns"], abs=1e-3)
+    (entry,) = (edge for edge in graph["edges"] if edge["waiting"] == -1)
+    assert entry["slow_ns"] == pytest.approx(graph["slow_ns"])
+    known = set(slowed.columns.trace_id.tolist())
+    assert {
+        i for e in graph["edges"] for i in (*e["usual_trace_ids"], *e["slow_trace_ids"])
+    } < known
+
+
+@pytest.mark.parametrize(
+    ("form", "begin"), [("dot", "digraph blame {"), ("mermaid", "flowchart LR")]
+)
+def test_the_graph_is_drawn(api: TestClient, slowed: SlowCase, form: str, begin: str) -> None:
+    """As Graphviz and Mermaid take it, limited to the heaviest edges."""
+    asked = {"route": _route(slowed), "data_set": SLOWED, "limit": "5", "format": form}
+    text = api.get("/api/causal-graph", params=asked).text
+    assert text.startswith(begin)
+    assert text.count("-> n" if form == "dot" else ">|") == 5
+
+
+def test_the_flame_graph_is_exact(api: TestClient, slowed: SlowCase) -> None:
+    """Stacks of a cohort sum to its requests' length, however many frames are asked for."""
+    asked = {"route": _route(slowed), "data_set": SLOWED, "before": str(slowed.changed_unix_ns)}
+    frames = ask(api, "/api/flame-graph", **asked)["frames"]
+    for cohort in ("usual", "slow"):
+        for limit in ("1000", "4"):
+            given = {**asked, "format": "folded", "cohort": cohort, "limit": limit}
+            text = api.get("/api/flame-graph", params=given).text
+            total = sum(int(line.rsplit(" ", 1)[1]) for line in text.splitlines())
+            assert total == frames[f"{cohort}_ns"]
+    roots = slowed.columns.parent_span_id == ""
+    later = slowed.columns.start_unix_ns[roots] >= slowed.changed_unix_ns
+    assert frames["slow_ns"] == slowed.columns.duration_ns[roots][later].sum()
+
+
 def test_command_and_tool_say_the_same(
     stored: ChdbEngine,
     slowed: SlowCase,
@@ -190,7 +234,12 @@ def test_command_and_tool_say_the_same(
                 return str(content.text)  # type: ignore[union-attr]
 
         said = anyio.run(ask_tool)
+        monkeypatch.setattr("sys.argv", ["tracepulse", *command, "--graph", "dot"])
+        with pytest.raises(SystemExit):
+            main()
+        drawn = capsys.readouterr().out
     given.state.close()
+    assert drawn.startswith("digraph blame {")
     name = f"{slowed.truth.service}: {slowed.truth.operation}"
     assert name in printed.split("more")[0]
     assert name in said.split("Mean per request")[0]

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from tracepulse import __version__
 from tracepulse.deliver.api import (
     alerts,
+    blame,
     changes,
     connectors,
     doctor,
@@ -41,6 +42,7 @@ _ROUTERS = (
     traces.router,
     paths.router,
     why.router,
+    blame.router,
     logs.router,
     log_patterns.router,
     metrics.router,

@@ -1,12 +1,13 @@
 """Shapes that several resources share, and how instants are written."""
 
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tracepulse.instants import rfc3339
 
-__all__ = ["Shape", "instant", "instant_field", "text_instant_field"]
+__all__ = ["Shape", "finite", "instant", "instant_field", "text_instant_field"]
 
 
 class Shape(BaseModel):
@@ -18,6 +19,11 @@ class Shape(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid")
+
+
+def finite(value: float) -> float | None:
+    """Return a number that JSON has; an end that is not known is null."""
+    return float(value) if isfinite(value) else None
 
 
 def instant(name: str, unix_ns: int) -> dict[str, str]:

@@ -1,8 +1,6 @@
 """Why requests of a route are slow: two cohorts, and what one waited for longer than the other."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tracepulse.deliver.api.asking import Reader
+from tracepulse.deliver.api.cohorts import MAX_REQUESTS, Cohorts, cohorts_of
 from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.questions import (
     Attributes,
@@ -21,7 +20,7 @@ from tracepulse.deliver.api.questions import (
     attribute_filters,
     window,
 )
-from tracepulse.deliver.api.shapes import Shape
+from tracepulse.deliver.api.shapes import Shape, finite
 from tracepulse.derive.cohort_difference import (
     CohortDifference,
     NodeDifference,
@@ -37,9 +36,6 @@ from tracepulse.why import CohortReader
 __all__ = ["router"]
 
 router = APIRouter(tags=["traces"])
-
-MAX_REQUESTS = 20_000
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)")
 
 
 class NodeShape(Shape):
@@ -93,16 +89,6 @@ class WhyShape(Shape):
     slow_trace_ids: list[str] = Field(description="Of the slowest requests of the second cohort.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Cohorts:
-    """Which request is in which cohort: -1 is none."""
-
-    group: NDArray[np.int64]
-    split: Split
-    usual: str
-    slow: str
-
-
 @router.get(
     "/api/why",
     summary="Why requests of a route are slow",
@@ -146,7 +132,7 @@ async def get_why(
         if not requests:
             raise NotFound(f"no requests of route {route[:100]!r} begin in that time")
         sampled = len(requests) > MAX_REQUESTS
-        cohorts = _cohorts(requests, slow, instants, (version_a, version_b))
+        cohorts = cohorts_of(requests, slow, instants, (version_a, version_b))
         blame, table = CohortReader(telemetry, data_set).blame(
             requests, cohorts.group, 2, count_calls=cohorts.split is Split.TAIL
         )
@@ -162,39 +148,6 @@ async def get_why(
     return await asker.json(answer)
 
 
-def _cohorts(
-    requests: Sequence[Request],
-    slow: str,
-    instants: tuple[int | None, ...],
-    versions: tuple[str, str],
-) -> _Cohorts:
-    """Return which request is in which cohort; raises BadQuestion."""
-    if any(versions):
-        places = {version: place for place, version in enumerate(versions)}
-        said = [each.resource.get("service.version", "") for each in requests]
-        group = np.array([places.get(version, -1) for version in said], np.int64)
-        return _Cohorts(group, Split.CHANGE, f"version {versions[0]}", f"version {versions[1]}")
-    start = np.array([each.start_unix_ns for each in requests], np.int64)
-    before, after = instants
-    if before is not None or after is not None:
-        first_end = after if before is None else before
-        second_start = before if after is None else after
-        assert first_end is not None
-        assert second_start is not None
-        if second_start < first_end:
-            raise BadQuestion("`after` is earlier than `before`: the cohorts would overlap")
-        group = np.where(start < first_end, 0, np.where(start >= second_start, 1, -1))
-        return _Cohorts(group, Split.CHANGE, "before the instant", "from the instant on")
-    percentile = _PERCENTILE.fullmatch(slow)
-    if percentile is None or not 0 < float(percentile[1]) < 100:
-        raise BadQuestion(f"slow {slow[:20]!r}: write a percentile such as p95")
-    length = np.array([each.duration_ns for each in requests], np.int64)
-    ordered = np.sort(length)
-    limit = ordered[int(float(percentile[1]) / 100 * (len(ordered) - 1))]
-    group = (length > limit).astype(np.int64)
-    return _Cohorts(group, Split.TAIL, f"up to {slow}", f"slower than {slow}")
-
-
 def _slowest(requests: Sequence[Request], group: NDArray[np.int64]) -> list[str]:
     members = [requests[place] for place in np.flatnonzero(group == 1).tolist()]
     members.sort(key=lambda each: (-each.duration_ns, each.trace_id))
@@ -203,7 +156,7 @@ def _slowest(requests: Sequence[Request], group: NDArray[np.int64]) -> list[str]
 
 def _answer(
     found: CohortDifference,
-    cohorts: _Cohorts,
+    cohorts: Cohorts,
     told: Sequence[SeparatingAttribute],
     limit: int,
 ) -> dict[str, Any]:
@@ -215,8 +168,8 @@ def _answer(
         "slow_requests": found.slow_requests,
         "usual_ns": found.usual_ns,
         "slow_ns": found.slow_ns,
-        "low_ns": _finite(found.low_ns),
-        "high_ns": _finite(found.high_ns),
+        "low_ns": finite(found.low_ns),
+        "high_ns": finite(found.high_ns),
         "confidence_ratio": found.confidence_ratio,
         "compared": found.compared,
         "finding": None if found.finding is None else _node(found.finding),
@@ -246,14 +199,9 @@ def _node(node: NodeDifference) -> dict[str, Any]:
         "usual_ns": node.usual_ns,
         "slow_ns": node.slow_ns,
         "difference_ns": node.difference_ns,
-        "low_ns": _finite(node.low_ns),
-        "high_ns": _finite(node.high_ns),
+        "low_ns": finite(node.low_ns),
+        "high_ns": finite(node.high_ns),
         "share_ratio": node.share_ratio,
         "usual_requests": node.usual_requests,
         "slow_requests": node.slow_requests,
     }
-
-
-def _finite(value: float) -> float | None:
-    """Return a number that JSON has; an end that is not known is null."""
-    return float(value) if np.isfinite(value) else None

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tracepulse.context.select import DEFAULT_MAX_TOKENS, HARD_MAX_TOKENS, MIN_TOKENS
 from tracepulse.deliver.mcp.answers import Answers, AnswersFor, NoAnswerError
-from tracepulse.deliver.mcp.tools.explain_slowness import WhyQuestion, explain_slowness
+from tracepulse.deliver.mcp.tools.explain_slowness import View, WhyQuestion, explain_slowness
 from tracepulse.deliver.mcp.tools.get_blocking_path import get_blocking_path
 from tracepulse.deliver.mcp.tools.get_flow import get_flow
 from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_context
@@ -207,6 +207,7 @@ def _why(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
     async def call(
         context: Context,
         route: Annotated[str, Field(description="Name of the root span.")],
+        view: Annotated[View, Field(description="graph: who waited for whom.")] = "nodes",
         service: Annotated[str, Field(description="Exact name.")] = "",
         slow: Annotated[str, Field(description="Percentile.")] = "p95",
         before: Annotated[str, Field(description=_INSTANT)] = "",
@@ -222,7 +223,7 @@ def _why(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
             route, service, slow, before, after, version_a, version_b, since, until, data_set
         )
         return await _reply(
-            answers_for, context, lambda api: explain_slowness(api, question, max_tokens)
+            answers_for, context, lambda api: explain_slowness(api, question, view, max_tokens)
         )
 
     return _named(call, "explain_slowness")

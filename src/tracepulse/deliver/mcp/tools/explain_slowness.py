@@ -1,13 +1,15 @@
 """Why requests of a route are slow."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tracepulse.deliver.mcp.answers import Answers
 from tracepulse.deliver.mcp.reply import Reply, one_line
 from tracepulse.units import format_duration, format_ratio
 
-__all__ = ["WhyQuestion", "explain_slowness"]
+__all__ = ["View", "WhyQuestion", "explain_slowness"]
+
+View = Literal["nodes", "graph"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,10 @@ class WhyQuestion:
     data_set: str
 
 
-async def explain_slowness(api: Answers, question: WhyQuestion, max_tokens: int) -> str:
-    """Return what the second cohort waited for longer than the first."""
+async def explain_slowness(api: Answers, question: WhyQuestion, view: View, max_tokens: int) -> str:
+    """Return what the second cohort waited for longer than the first, or who waited for whom."""
+    if view == "graph":
+        return await _graph(api, question, max_tokens)
     found = await api.json("/api/why", asdict(question))
     reply = Reply(max_tokens)
     reply.say("# What slower requests waited for")
@@ -53,6 +57,46 @@ async def explain_slowness(api: Answers, question: WhyQuestion, max_tokens: int)
     if found["slow_trace_ids"]:
         reply.say(f"Slowest traces, for get_blocking_path: {', '.join(found['slow_trace_ids'])}")
     return reply.text()
+
+
+async def _graph(api: Answers, question: WhyQuestion, max_tokens: int) -> str:
+    found = await api.json("/api/causal-graph", asdict(question))
+    reply = Reply(max_tokens)
+    reply.say("# Who waited for whom")
+    for which in ("usual", "slow"):
+        reply.say(
+            f"{which}: {found[f'{which}_requests']:,} requests,"
+            f" mean {format_duration(round(found[f'{which}_ns']))}"
+        )
+    if found["sampled"]:
+        reply.say("A sample of the requests, by hash of the trace id, was read.")
+    reply.say(
+        "Time per slow request along each edge, of which more than in usual ones, share of the"
+        " cohorts' difference, and a slow trace for get_blocking_path:"
+    )
+    names = [_place(node) for node in found["nodes"]]
+    lines = [_edge(each, names) for each in found["edges"]]
+    reply.quote(lines, "raise max_tokens")
+    if found["edges_left_out"]:
+        reply.say(f"{found['edges_left_out']:,} lighter edges are left out.")
+    return reply.text()
+
+
+def _edge(edge: dict[str, Any], names: list[str]) -> str:
+    waiting = names[edge["waiting"]] if edge["waiting"] >= 0 else "(requests)"
+    traces = edge["slow_trace_ids"] or edge["usual_trace_ids"]
+    return (
+        f"{format_duration(round(edge['slow_ns']))} ({_signed(edge['difference_ns'])},"
+        f" {format_ratio(edge['share_ratio'])})  {waiting} -> {names[edge['awaited']]}"
+        f"  {' '.join(traces[:1])}"
+    )
+
+
+def _place(node: dict[str, Any]) -> str:
+    if not node["service"]:
+        return one_line(node["resource"], 160)
+    told = f"{one_line(node['service'], 100)}: {one_line(node['operation'], 160)}"
+    return f"{told} (network)" if node["category"] == "network" else told
 
 
 def _line(node: dict[str, Any]) -> str:
