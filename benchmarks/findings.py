@@ -1,0 +1,153 @@
+"""
+How right findings by shape are: what is named where it is, and what is named where it is not.
+
+    python benchmarks/findings.py [--quick] [--seed 41] [--data DIR] [--json]
+
+Made-up requests (`benchmarks/generator/shaped_requests.py`): every shape implanted in several ways,
+and as many cases of what only looks like it. Keys, by shape:
+
+  precision   findings of the shape that are the one implanted, of all findings of it in any case
+  recall      cases with the shape implanted in which it is named, at its place
+  worst       recall of the way of implanting it that is found least often
+  cases       with the shape implanted
+
+and over all of them `precision`, `recall`, `worst_tenth_recall` (the tenth of cases in which it costs
+least), `quiet_cases` (share of cases without a shape in which nothing at all is named), `false`
+(what was named though it was not there, by case). With `--data` also `real`: findings by shape over
+recorded traces of healthy systems under `DIR/critical-path`.
+
+The last line is one JSON object.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+if __package__ in {None, ""}:
+    sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
+
+from benchmarks.generator.shaped_requests import SHAPES, ShapedCase, shaped_case
+
+from tracepulse.derive.cohort_blame import request_times
+from tracepulse.derive.finding_input import finding_input_of
+from tracepulse.derive.finding_rules import sightings
+from tracepulse.derive.findings import Finding, FindingSums, findings
+from tracepulse.model.span import SpanColumns
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one case."""
+
+    shape: str
+    variant: str
+    is_there: bool
+    named: tuple[Finding, ...]
+    right: tuple[bool, ...]
+    """Of each that is named: it is the implanted one."""
+    cost_ratio: float
+    """How much longer the mean request is than the shortest tenth: a guess at what the shape costs."""
+
+
+def found_in(columns: SpanColumns) -> tuple[Finding, ...]:
+    """Return findings of requests, of which the slowest twentieth are the slow cohort."""
+    given = finding_input_of(columns)
+    start, length = request_times(given.codes)
+    sums = FindingSums()
+    sums.add(given, sightings(given))
+    group = (length > np.quantile(length, 0.95)).astype(np.int64)
+    return findings(sums, start, length, group)
+
+
+def outcome(case: ShapedCase) -> Outcome:
+    """Judge one case."""
+    named = found_in(case.columns)
+    right = tuple(_is_planted(case, each) for each in named)
+    length = case.columns.duration_ns[case.columns.parent_span_id == ""]
+    low = float(np.quantile(length, 0.1))
+    cost = float(length.mean()) / low - 1.0
+    return Outcome(case.shape, case.variant, case.planted is not None, named, right, cost)
+
+
+def _is_planted(case: ShapedCase, found: Finding) -> bool:
+    if case.planted is None or found.shape != case.planted.shape:
+        return False
+    place = " ".join((found.service, found.operation, *found.calls))
+    return all(name in place for name in case.planted.names)
+
+
+def measure(seeds: range) -> dict[str, Any]:
+    """Return all figures over cases of these seeds."""
+    done = [
+        outcome(shaped_case(shape, variant, seed))
+        for shape, (ways, misses) in SHAPES.items()
+        for variant in (*ways, *misses)
+        for seed in seeds
+    ]
+    there = [each for each in done if each.is_there]
+    absent = [each for each in done if not each.is_there]
+    hardest = sorted(there, key=lambda each: each.cost_ratio)[: max(1, len(there) // 10)]
+    verdicts = [
+        (named.shape, right)
+        for each in done
+        for named, right in zip(each.named, each.right, strict=True)
+    ]
+    wrong = Counter(
+        f"{each.shape}/{each.variant}: {named.shape}"
+        for each in done
+        for named, right in zip(each.named, each.right, strict=True)
+        if not right
+    )
+    missed = Counter(f"{each.shape}/{each.variant}" for each in there if not any(each.right))
+    return {
+        "cases": len(done),
+        "precision": _share([right for _, right in verdicts]),
+        "recall": _share([any(each.right) for each in there]),
+        "worst_tenth_recall": _share([any(each.right) for each in hardest]),
+        "quiet_cases": _share([not each.named for each in absent]),
+        "by_shape": {
+            shape: {
+                "precision": _share([right for name, right in verdicts if name == shape]),
+                "recall": _share([any(e.right) for e in there if e.shape == shape]),
+                "worst": min(
+                    _share([any(e.right) for e in there if (e.shape, e.variant) == (shape, way)])
+                    or 0.0
+                    for way in SHAPES[shape][0]
+                ),
+                "cases": sum(each.shape == shape for each in there),
+            }
+            for shape in SHAPES
+        },
+        "false": dict(sorted(wrong.items())),
+        "missed": dict(sorted(missed.items())),
+    }
+
+
+def _share(values: list[bool]) -> float | None:
+    return round(sum(values) / len(values), 4) if values else None
+
+
+def main() -> None:
+    """Measure and print; the last line is one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="2 cases of each way instead of 20")
+    parser.add_argument("--seed", type=int, default=41)
+    parser.add_argument("--data", type=Path, help="recorded traces, for `real`")
+    parser.add_argument("--json", action="store_true", help="print the JSON line only")
+    given = parser.parse_args()
+    first = given.seed * 1_000
+    found = {"seed": given.seed} | measure(range(first, first + (2 if given.quick else 20)))
+    if not given.json:
+        for name, value in found.items():
+            print(f"{name:24} {value}")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
