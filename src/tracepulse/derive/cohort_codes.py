@@ -19,7 +19,7 @@ from tracepulse.derive.span_codes import (
 )
 from tracepulse.model.cohort import NodeName, PathSpans
 
-__all__ = ["CohortCodes", "cohort_codes", "merged"]
+__all__ = ["CohortCodes", "cohort_codes", "dense", "merged"]
 
 Keys = NDArray[np.uint64]
 
@@ -47,9 +47,9 @@ def cohort_codes(
         names: what every node key of theirs stands for.
         resources: what every resource key of theirs stands for.
     """
-    trace, trace_keys = _dense(spans.trace_key)
-    key, node_keys = _dense(spans.node_key)
-    origin, resource_keys = _dense(spans.resource_key)
+    trace, trace_keys = dense(spans.trace_key)
+    key, node_keys = dense(spans.node_key)
+    origin, resource_keys = dense(spans.resource_key)
     origins = [resources[int(each)] for each in resource_keys]
     is_web = np.array([each.get("telemetry.sdk.language") == "webjs" for each in origins], np.bool_)
     known = [names[int(each)] for each in node_keys]
@@ -123,7 +123,7 @@ def _hosts(origins: Sequence[Mapping[str, str]]) -> NDArray[np.int32]:
     return np.array([places[host] for host in hosts], np.int32)
 
 
-def _dense(keys: Keys) -> tuple[NDArray[np.int64], Keys]:
+def dense(keys: Keys) -> tuple[NDArray[np.int64], Keys]:
     """Return each key's place among the distinct keys in ascending order, and those."""
     size = 1 << max(4, (2 * min(len(keys), 1 << 22)).bit_length())
     places, first = _places(keys, size)

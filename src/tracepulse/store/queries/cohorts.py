@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tracepulse.model.call_shapes import CallName, CallSpans
 from tracepulse.model.cohort import CohortQuestion, NodeName, PathSpans, Request
 from tracepulse.model.question import Window
 from tracepulse.store.engine import Parameter, QueryLimits
@@ -48,31 +49,29 @@ class CohortQueries(Queries):
     def path_spans(self, trace_ids: Sequence[str], window: Window, data_set: str = "") -> PathSpans:
         """Return the spans of some traces that begin in a window, as numbers, in any order."""
         table = self._ask("path_spans", _parameters(trace_ids, window, data_set), limits=_LIMITS)
-        return PathSpans(
-            trace_key=_keys(table, "trace_key"),
-            span_id=_keys(table, "span_id"),
-            parent_id=_keys(table, "parent_id"),
-            start_unix_ns=integers(table, "start_unix_ns"),
-            duration_ns=integers(table, "duration_ns"),
-            kind=np.asarray(table.column("kind").to_numpy(), np.uint8),
-            node_key=_keys(table, "node_key"),
-            resource_key=_keys(table, "resource_key"),
-            failed=np.asarray(table.column("failed").to_numpy(), np.bool_),
-        )
+        return _path_spans(table)
 
     def path_nodes(
         self, trace_ids: Sequence[str], window: Window, data_set: str = ""
     ) -> Mapping[int, NodeName]:
         """Return what the node keys of some traces' spans stand for."""
         table = self._ask("path_nodes", _parameters(trace_ids, window, data_set), limits=_LIMITS)
+        return {row["node_key"]: _node_name(row) for row in table.to_pylist()}
+
+    def call_spans(self, trace_ids: Sequence[str], window: Window, data_set: str = "") -> CallSpans:
+        """Return the same, told apart by what calls ask for, with marks; in any order."""
+        table = self._ask("call_spans", _parameters(trace_ids, window, data_set), limits=_LIMITS)
+        return CallSpans(
+            _path_spans(table), np.asarray(table.column("marks").to_numpy(), np.uint16)
+        )
+
+    def call_names(
+        self, trace_ids: Sequence[str], window: Window, data_set: str = ""
+    ) -> Mapping[int, CallName]:
+        """Return what the node keys of `call_spans` stand for."""
+        table = self._ask("call_names", _parameters(trace_ids, window, data_set), limits=_LIMITS)
         return {
-            row["node_key"]: NodeName(
-                row["service"],
-                row["name"],
-                row["kind"],
-                dict(zip(row["keys"], row["values"], strict=True)),
-            )
-            for row in table.to_pylist()
+            row["node_key"]: CallName(_node_name(row), row["shape"]) for row in table.to_pylist()
         }
 
     def path_resources(
@@ -87,6 +86,25 @@ class CohortQueries(Queries):
 
 def _parameters(trace_ids: Sequence[str], window: Window, data_set: str) -> dict[str, Parameter]:
     return {**window_parameters(window), "trace_ids": list(trace_ids), "data_set": data_set}
+
+
+def _path_spans(table: pa.Table) -> PathSpans:
+    return PathSpans(
+        trace_key=_keys(table, "trace_key"),
+        span_id=_keys(table, "span_id"),
+        parent_id=_keys(table, "parent_id"),
+        start_unix_ns=integers(table, "start_unix_ns"),
+        duration_ns=integers(table, "duration_ns"),
+        kind=np.asarray(table.column("kind").to_numpy(), np.uint8),
+        node_key=_keys(table, "node_key"),
+        resource_key=_keys(table, "resource_key"),
+        failed=np.asarray(table.column("failed").to_numpy(), np.bool_),
+    )
+
+
+def _node_name(row: Mapping[str, Any]) -> NodeName:
+    said = dict(zip(row["keys"], row["values"], strict=True))
+    return NodeName(row["service"], row["name"], row["kind"], said)
 
 
 def _keys(table: pa.Table, name: str) -> "np.ndarray[Any, np.dtype[np.uint64]]":

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tracepulse.model.call_shapes import MARKS, MASKS, TEXT_CHARS, TEXT_KEYS
 from tracepulse.model.cohort import PATH_KEYS
 from tracepulse.model.question import AttributeFilter, Window
 from tracepulse.store.edges.calls import PEER_KEYS
@@ -78,7 +79,30 @@ _PATH_TEXTS = (
     f" arrayFilter((v, is) -> is, mapValues(SpanAttributes), {_IS_PATH_KEY}), {_PATH_NAMES})"
 )
 
+
+def _quoted(text: str) -> str:
+    """Return a text as it stands in a statement."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _call_shape() -> str:
+    """Return what yields a span's statement or address without values; see `call_shape`."""
+    shape = f"substringUTF8({_first_of(TEXT_KEYS)}, 1, {TEXT_CHARS})"
+    for pattern, instead in MASKS:
+        shape = f"replaceRegexpAll({shape}, {_quoted(pattern)}, {_quoted(instead)})"
+    return shape
+
+
+def _call_marks() -> str:
+    """Return what yields the bits of a span; see `call_marks`."""
+    values = {keys: f"substringUTF8({_first_of(keys)}, 1, {TEXT_CHARS})" for _, keys, _ in MARKS}
+    tests = [f"{bit} * match({values[keys]}, {_quoted(pattern)})" for bit, keys, pattern in MARKS]
+    return f"toUInt16({' '.join(['bitOr(' + each + ',' for each in tests])} 0{')' * len(tests)})"
+
+
 _EXPRESSIONS: Mapping[str, str] = {
+    "call_shape": _call_shape(),
+    "call_marks": _call_marks(),
     "path_keys": _PATH_NAMES,
     "path_values": _PATH_TEXTS,
     "node_key": f"cityHash64(ServiceName, SpanName, SpanKind, {_PATH_NAMES}, {_PATH_TEXTS})",
