@@ -23,6 +23,8 @@ under test may see `columns` only.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +60,7 @@ class ShapedCase:
 class _Spans:
     """Spans as they are made."""
 
-    rows: list[tuple[object, ...]] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(
         self,
@@ -85,17 +87,7 @@ class _Spans:
         loss = noise.choice([0.0, 0.0, 0.01])
         ahead = {r[3]: noise.uniform(-2, 2) if noise.random() < 0.15 else 0.0 for r in self.rows}
         kept = [r for r in self.rows if not r[2] or noise.random() >= loss]
-        self.rows = [
-            (
-                *r[:6],
-                r[6] + ahead[r[3]],
-                r[7] + ahead[r[3]],
-                r[8],
-                {**r[9], "host.name": r[3]},
-                r[10],
-            )  # type: ignore[operator,dict-item]
-            for r in kept
-        ]
+        self.rows = [_moved(r, ahead[r[3]]) for r in kept]
         texts = {
             "trace_id": [f"{r[0]:032x}" for r in self.rows],
             "span_id": [f"{r[1]:016x}" for r in self.rows],
@@ -106,16 +98,22 @@ class _Spans:
             "status_code": ["Error" if r[10] else "Unset" for r in self.rows],
             "status_message": ["" for _ in self.rows],
         }
-        start = [BEGIN_UNIX_NS + int(r[6] * MS) for r in self.rows]  # type: ignore[operator]
-        end = [BEGIN_UNIX_NS + int(r[7] * MS) for r in self.rows]  # type: ignore[operator]
+        start = [BEGIN_UNIX_NS + int(r[6] * MS) for r in self.rows]
+        end = [BEGIN_UNIX_NS + int(r[7] * MS) for r in self.rows]
         return SpanColumns(
             **{name: np.array(values, dtype=object) for name, values in texts.items()},
             start_unix_ns=np.array(start, np.int64),
             duration_ns=np.array(end, np.int64) - np.array(start, np.int64),
-            attributes=tuple(r[8] for r in self.rows),  # type: ignore[misc]
-            resource=tuple(r[9] for r in self.rows),  # type: ignore[misc]
+            attributes=tuple(r[8] for r in self.rows),
+            resource=tuple(r[9] for r in self.rows),
             linked_span_ids=(),
         )
+
+
+def _moved(row: tuple[Any, ...], by_ms: float) -> tuple[Any, ...]:
+    """Return a span of a host whose clock is ahead."""
+    resource = {**row[9], "host.name": row[3]}
+    return (*row[:6], row[6] + by_ms, row[7] + by_ms, row[8], resource, row[10])
 
 
 class _Request:
@@ -368,8 +366,8 @@ def _chatty(w: _World, variant: str) -> _Plan:
     def in_waves(r: _Request, _: int) -> None:
         for i in range(max(5, round(r.about(mean) / 2))):
             r.together(
-                lambda i=i: call(r, 2 * i, service, each),  # type: ignore[misc]
-                lambda i=i: call(r, 2 * i + 1, service, each),  # type: ignore[misc]
+                partial(call, r, 2 * i, service, each),
+                partial(call, r, 2 * i + 1, service, each),
             )
 
     def few(r: _Request, _: int) -> None:
@@ -654,8 +652,13 @@ def shaped_case(shape: str, variant: str, seed: int, requests: int = 200) -> Sha
         do, planted = _BEHIND[shape][0](world, variant)
         for i in range(requests):
             at = i * 3000.0 + world.noise.uniform(0, 500)
-            world.serve(i + 1, at, lambda request, i=i: do(request, i))  # type: ignore[misc]
+            world.serve(i + 1, at, _of(do, i))
     return ShapedCase(shape, variant, world.spans.columns(world.noise), planted)
+
+
+def _of(do: _Do, which: int) -> Callable[[_Request], None]:
+    """Return what one request does."""
+    return lambda request: do(request, which)
 
 
 def _serve_pages(w: _World, shape: str, variant: str, pages: int) -> Planted | None:

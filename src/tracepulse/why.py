@@ -12,7 +12,7 @@ from tracepulse.model.cohort import NodeName, Request
 from tracepulse.model.question import Window
 from tracepulse.store.queries.cohorts import CohortQueries
 
-__all__ = ["CHUNK_REQUESTS", "CohortChunk", "CohortReader"]
+__all__ = ["CHUNK_REQUESTS", "CohortChunk", "CohortReader", "placed", "spans_window"]
 
 CHUNK_REQUESTS = 10_000
 """Traces that are read at once; of twenty spans each, 13 MB."""
@@ -85,9 +85,7 @@ class CohortReader:
         names: dict[int, NodeName],
         resources: dict[int, dict[str, str]],
     ) -> CohortChunk:
-        ids = [request.trace_id for request in requests]
-        ends = [request.start_unix_ns + request.duration_ns for request in requests]
-        window = Window(requests[0].start_unix_ns - _AROUND_NS, max(ends) + _AFTER_NS)
+        ids, window = spans_window(requests)
         spans = self.telemetry.path_spans(ids, window, self.data_set)
         if not set(np.unique(spans.node_key).tolist()) <= names.keys():
             names.update(self.telemetry.path_nodes(ids, window, self.data_set))
@@ -95,11 +93,26 @@ class CohortReader:
             found = self.telemetry.path_resources(ids, window, self.data_set)
             resources.update({key: dict(said) for key, said in found.items()})
         codes = cohort_codes(spans, names, resources)
-        keys = np.array([request.trace_key for request in requests], np.uint64)
-        roots = np.array([request.span_id for request in requests], np.uint64)
-        order = np.argsort(keys)
-        place = order[np.searchsorted(keys[order], codes.trace_keys)]
-        return CohortChunk(codes, begin + place, roots[place])
+        place, root_ids = placed(codes, requests)
+        return CohortChunk(codes, begin + place, root_ids)
+
+
+def spans_window(requests: Sequence[Request]) -> tuple[list[str], Window]:
+    """Return the traces of requests, and the time in which their spans begin."""
+    ends = [request.start_unix_ns + request.duration_ns for request in requests]
+    window = Window(requests[0].start_unix_ns - _AROUND_NS, max(ends) + _AFTER_NS)
+    return [request.trace_id for request in requests], window
+
+
+def placed(
+    codes: CohortCodes, requests: Sequence[Request]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Return for each trace, by its code, its request's place and that request's span."""
+    keys = np.array([request.trace_key for request in requests], np.uint64)
+    roots = np.array([request.span_id for request in requests], np.uint64)
+    order = np.argsort(keys)
+    place = order[np.searchsorted(keys[order], codes.trace_keys)]
+    return place, roots[place]
 
 
 def _nothing(groups: int) -> CohortBlame:

@@ -280,11 +280,14 @@ def _look_ups(
     read = (category == _CACHE) & ~writes[shape]
     order = np.lexsort((calls.position, calls.start_unix_ns, calls.owner))
     here, after = order[:-1], order[1:]
+    gap = calls.start_unix_ns[after] - calls.end_unix_ns[here]
+    length = calls.end_unix_ns[after] - calls.start_unix_ns[after]
     follows = (
         (calls.owner[here] == calls.owner[after])
         & read[here]
         & (category[after] == _DATABASE)
-        & (calls.start_unix_ns[after] >= calls.end_unix_ns[here])
+        & (gap >= 0)
+        & (gap <= MAX_SERIAL_GAP_RATIO * length)
     )
     query = np.full(len(calls), -1)
     query[here[follows]] = after[follows]
