@@ -8,6 +8,7 @@ import typer
 
 from tracepulse import __version__
 from tracepulse.cli_connect import connect
+from tracepulse.cli_findings import findings
 from tracepulse.cli_import import import_files
 from tracepulse.cli_keys import keys
 from tracepulse.cli_mcp import mcp
@@ -30,6 +31,7 @@ app.command("serve")(serve)
 app.command("import")(import_files)
 app.command("run", context_settings={"allow_interspersed_args": False})(run)
 add_queries(app)
+app.command("findings")(findings)
 app.command("mcp")(mcp)
 app.add_typer(keys, name="keys")
 app.add_typer(connect, name="connect")

@@ -207,7 +207,9 @@ def _why(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
     async def call(
         context: Context,
         route: Annotated[str, Field(description="Name of the root span.")],
-        view: Annotated[View, Field(description="graph: who waited for whom.")] = "nodes",
+        view: Annotated[
+            View, Field(description="graph: who waited for whom; findings: N+1, retries, waits …")
+        ] = "nodes",
         service: Annotated[str, Field(description="Exact name.")] = "",
         slow: Annotated[str, Field(description="Percentile.")] = "p95",
         before: Annotated[str, Field(description=_INSTANT)] = "",

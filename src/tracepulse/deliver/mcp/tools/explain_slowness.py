@@ -9,7 +9,7 @@ from tracepulse.units import format_duration, format_ratio
 
 __all__ = ["View", "WhyQuestion", "explain_slowness"]
 
-View = Literal["nodes", "graph"]
+View = Literal["nodes", "graph", "findings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ async def explain_slowness(api: Answers, question: WhyQuestion, view: View, max_
     """Return what the second cohort waited for longer than the first, or who waited for whom."""
     if view == "graph":
         return await _graph(api, question, max_tokens)
+    if view == "findings":
+        return await _findings(api, question, max_tokens)
     found = await api.json("/api/why", asdict(question))
     reply = Reply(max_tokens)
     reply.say("# What slower requests waited for")
@@ -80,6 +82,30 @@ async def _graph(api: Answers, question: WhyQuestion, max_tokens: int) -> str:
     if found["edges_left_out"]:
         reply.say(f"{found['edges_left_out']:,} lighter edges are left out.")
     return reply.text()
+
+
+async def _findings(api: Answers, question: WhyQuestion, max_tokens: int) -> str:
+    found = await api.json("/api/findings", asdict(question))
+    reply = Reply(max_tokens)
+    reply.say("# What requests waste time on, by shape")
+    requests = found["usual_requests"] + found["slow_requests"]
+    reply.say(f"{requests:,} requests, mean {format_duration(round(found['mean_ns']))}.")
+    if found["sampled"]:
+        reply.say("A sample of the requests, by hash of the trace id, was read.")
+    if not found["findings"]:
+        reply.say("Nothing of the known shapes costs them much.")
+    else:
+        reply.say("Cost per request of the mean on the blocking path; traces as evidence:")
+        reply.quote([_finding(each) for each in found["findings"]], "raise max_tokens")
+    return reply.text()
+
+
+def _finding(each: dict[str, Any]) -> str:
+    return (
+        f"{each['shape']}  {format_duration(round(each['per_request_ns']))}"
+        f"  {one_line(each['service'], 100)}: {one_line(each['operation'], 160)}"
+        f"  {one_line(each['said'], 600)}  {' '.join(each['trace_ids'][:2])}"
+    )
 
 
 def _edge(edge: dict[str, Any], names: list[str]) -> str:
