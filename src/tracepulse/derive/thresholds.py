@@ -704,5 +704,120 @@ LOG_FLOW_OUTLASTS = _limit(
     that merely precede it say nothing then.""",
 )
 
+SHIFT_BLOCK_MINUTES = tuple(
+    _limit(
+        f"shift_block_minutes_{minutes}",
+        minutes,
+        "minutes",
+        """A quantile of a route is taken of so many minutes: the fewest that hold enough requests.""",
+    )
+    for minutes in (5, 10, 20, 60)
+)
+SHIFT_BLOCK_REQUESTS = _limit(
+    "shift_block_requests",
+    20,
+    "requests",
+    """Fewer make a quantile jump about; a block with less than half of them is left out.""",
+)
+SHIFT_FULL_BLOCKS_RATIO = _limit(
+    "shift_full_blocks_ratio",
+    0.6,
+    "ratio",
+    """So many blocks must hold enough, or a longer block is taken.""",
+)
+SHIFT_AFTER_BLOCKS = tuple(
+    _limit(
+        f"shift_after_blocks_{blocks}",
+        blocks,
+        "blocks",
+        """A length of the time after a shift that is looked for: a large one shows after the shortest,
+        a small one needs the longest.""",
+    )
+    for blocks in (4, 6, 12, 24, 48)
+)
+SHIFT_BEFORE_BLOCKS = _limit(
+    "shift_before_blocks",
+    12,
+    "blocks",
+    """The time before is at least so long, so that its median is the steadier of the two.""",
+)
+SHIFT_APART_RATIO = _limit(
+    "shift_apart_ratio",
+    0.75,
+    "ratio",
+    """So many blocks before and after must lie on their own side of the middle: an episode that
+    fills less than that is none.""",
+)
+SHIFT_PRESENT_RATIO = _limit(
+    "shift_present_ratio",
+    0.6,
+    "ratio",
+    """Of the blocks so many must hold enough requests; else a stretch is not judged.""",
+)
+SHIFT_LEAST_DOUBLINGS = _limit(
+    "shift_least_doublings",
+    0.2,
+    "doublings",
+    """15%: less is not worth anybody's time, and lies near the width of a bucket (9%).""",
+)
+SHIFT_Z = _limit(
+    "shift_z",
+    5.0,
+    "deviations",
+    """Of the series' own earlier contrasts; by simulation, see accuracy.md.""",
+)
+SHIFT_HISTORY_MARGIN = _limit(
+    "shift_history_margin",
+    1.3,
+    "times",
+    """By so much must a shift exceed the largest contrast that counted before.""",
+)
+SHIFT_LEAST_HISTORY_MINUTES = _limit(
+    "shift_least_history_minutes",
+    1440,
+    "minutes",
+    """A day: before that nobody can tell a daily cycle or a nightly job from a shift.""",
+)
+
+VERIFY_LOOK_BLOCKS = tuple(
+    _limit(
+        f"verify_look_blocks_{blocks}",
+        blocks,
+        "blocks",
+        """After so much time a fix is looked at; whoever asks in between gets the look before.""",
+    )
+    for blocks in (3, 6, 12, 24, 48, 96, 192, 288)
+)
+VERIFY_BEFORE_BLOCKS = _limit(
+    "verify_before_blocks",
+    12,
+    "blocks",
+    """The time before a fix that counts, or as long as the time after it.""",
+)
+VERIFY_ERROR_RATIO = _limit(
+    "verify_error_ratio",
+    0.05,
+    "ratio",
+    """Of all looks together so many intervals may miss the truth.""",
+)
+VERIFY_LEAST_DOUBLINGS = _limit(
+    "verify_least_doublings",
+    0.1375,
+    "doublings",
+    """10%: a change that is surely smaller than this is called none.""",
+)
+VERIFY_LEAST_PLACEBOS = _limit(
+    "verify_least_placebos",
+    6,
+    "instants",
+    """So many independent earlier instants must there be to take the interval from them.""",
+)
+VERIFY_MOST_LAG_CORRELATION = _limit(
+    "verify_most_lag_correlation",
+    0.9,
+    "correlation",
+    """Of a block with the next; of more a stretch of this length says nothing.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""
