@@ -108,7 +108,7 @@ def _contrasts(value: Cells, before: int, after: int, share: float, present: flo
         for n in range(lefts):
             under += sign * (middle - left[n]) > 0.0
         found[0, place] = high - low
-        found[1, place] = float(over >= share * rights and under >= share * lefts)
+        found[1, place] = 1.0 if over >= share * rights and under >= share * lefts else 0.0
     return found
 
 

@@ -819,5 +819,24 @@ VERIFY_MOST_LAG_CORRELATION = _limit(
     """Of a block with the next; of more a stretch of this length says nothing.""",
 )
 
+REGRESSION_SLACK_NS = _limit(
+    "regression_slack_ns",
+    600 * S_NS,
+    "ns",
+    """Onsets that lie no farther apart than two blocks may be one.""",
+)
+REGRESSION_CHANGE_EARLY_NS = _limit(
+    "regression_change_early_ns",
+    1800 * S_NS,
+    "ns",
+    """A deploy is reported when it begins, and may take half an hour to reach every instance.""",
+)
+REGRESSION_STAYS_NS = _limit(
+    "regression_stays_ns",
+    8 * 86_400 * S_NS,
+    "ns",
+    """As long as the history that a series is judged by: then all of it is at the new level.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""
