@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.thresholds import (
     SHIFT_AFTER_BLOCKS,
+    SHIFT_APART_HISTORY_RATIO,
     SHIFT_APART_RATIO,
     SHIFT_BEFORE_BLOCKS,
     SHIFT_HISTORY_MARGIN,
@@ -76,13 +77,13 @@ class Contrasts:
     after: int
     size: NDArray[np.float64]
     """By first block after; NaN where too many blocks are missing."""
-    apart: NDArray[np.bool_]
-    """Where blocks stand apart."""
+    apart: NDArray[np.float64]
+    """Share of the blocks on their own side of the middle, of the side that has fewer so."""
 
 
 @kernel
-def _contrasts(value: Cells, before: int, after: int, share: float, present: float) -> Cells:
-    """Return size and apartness (0 or 1) of every contrast."""
+def _contrasts(value: Cells, before: int, after: int, present: float) -> Cells:
+    """Return size and apartness of every contrast."""
     blocks = len(value)
     found = np.full((2, blocks), np.nan)
     left, right = np.empty(before), np.empty(after)
@@ -108,14 +109,14 @@ def _contrasts(value: Cells, before: int, after: int, share: float, present: flo
         for n in range(lefts):
             under += sign * (middle - left[n]) > 0.0
         found[0, place] = high - low
-        found[1, place] = 1.0 if over >= share * rights and under >= share * lefts else 0.0
+        found[1, place] = min(over / rights, under / lefts)
     return found
 
 
 def contrasts(value: NDArray[np.float64], before: int, after: int) -> Contrasts:
     """Return the contrast at every block, for one length before and after."""
-    found = _contrasts(value, before, after, SHIFT_APART_RATIO, SHIFT_PRESENT_RATIO)
-    return Contrasts(before, after, found[0], found[1] == 1.0)
+    found = _contrasts(value, before, after, SHIFT_PRESENT_RATIO)
+    return Contrasts(before, after, found[0], found[1])
 
 
 def usual_size(each: Contrasts, until: int, changes: tuple[int, ...]) -> tuple[float, float, float]:
@@ -134,7 +135,7 @@ def usual_size(each: Contrasts, until: int, changes: tuple[int, ...]) -> tuple[f
     if not kept.any():
         return np.inf, np.inf, 0.0
     sizes = np.abs(size[kept])
-    counted = sizes[each.apart[: len(places)][kept]]
+    counted = sizes[each.apart[: len(places)][kept] >= SHIFT_APART_HISTORY_RATIO]
     largest = float(counted.max()) if len(counted) else 0.0
     return float(np.median(sizes)) * _GAUSS, largest, len(sizes) / each.after
 
@@ -168,7 +169,7 @@ def is_apart_now(series: BlockValues) -> bool:
             continue
         each = contrasts(tail, _before(after), after)
         place = _before(after)
-        if each.apart[place] and abs(each.size[place]) >= SHIFT_LEAST_DOUBLINGS:
+        if each.apart[place] >= SHIFT_APART_RATIO and abs(each.size[place]) >= SHIFT_LEAST_DOUBLINGS:
             return True
     return False
 
@@ -189,7 +190,7 @@ def find_shifts(series: BlockValues) -> tuple[Shifted, ...]:
     for now in range(len(value) + 1):
         for each in all_of:
             place = now - each.after
-            if place < 0 or not each.apart[place]:
+            if place < 0 or not each.apart[place] >= SHIFT_APART_RATIO:
                 continue
             if abs(each.size[place]) < SHIFT_LEAST_DOUBLINGS or _straddles(each, place, changes):
                 continue

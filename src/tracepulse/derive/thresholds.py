@@ -733,7 +733,7 @@ SHIFT_AFTER_BLOCKS = tuple(
         """A length of the time after a shift that is looked for: a large one shows after the shortest,
         a small one needs the longest.""",
     )
-    for blocks in (4, 6, 12, 24, 48)
+    for blocks in (12, 24, 48)
 )
 SHIFT_BEFORE_BLOCKS = _limit(
     "shift_before_blocks",
@@ -743,10 +743,16 @@ SHIFT_BEFORE_BLOCKS = _limit(
 )
 SHIFT_APART_RATIO = _limit(
     "shift_apart_ratio",
-    0.75,
+    0.85,
     "ratio",
     """So many blocks before and after must lie on their own side of the middle: an episode that
     fills less than that is none.""",
+)
+SHIFT_APART_HISTORY_RATIO = _limit(
+    "shift_apart_history_ratio",
+    0.6,
+    "ratio",
+    """The same of earlier contrasts that a shift must exceed: what nearly was one counts too.""",
 )
 SHIFT_PRESENT_RATIO = _limit(
     "shift_present_ratio",
