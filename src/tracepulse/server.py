@@ -40,6 +40,7 @@ from tracepulse.store.parts import active_parts
 from tracepulse.store.retention import drop_expired
 
 if TYPE_CHECKING:
+    from tracepulse.regression_watch import RegressionWatch
     from tracepulse.watch import Watch
 
 __all__ = ["serve", "serve_http"]
@@ -198,22 +199,26 @@ async def _open_engine(core: Core, stop: asyncio.Event) -> None:
 async def _answer(core: Core, door: FrontDoor, stop: asyncio.Event) -> None:
     """Load what watches and answers, which senders need not wait for, and run it."""
     watch: Watch | None = None
+    regressions: RegressionWatch | None = None
 
     def build() -> Starlette:
+        from tracepulse.regression_watch import RegressionWatch
         from tracepulse.watch import Watch
         from tracepulse.web_app import web_app
 
-        nonlocal watch
-        watch = Watch(core)
+        nonlocal watch, regressions
+        watch, regressions = Watch(core), RegressionWatch(core)
         watch.start()
-        return web_app(core, watch)
+        regressions.start()
+        return web_app(core, watch, regressions)
 
     try:
         await door.serve(build)
     finally:
         stop.set()  # without its API the server is of no use
-        if watch is not None:
-            await asyncio.to_thread(watch.stop)
+        for each in (watch, regressions):
+            if each is not None:
+                await asyncio.to_thread(each.stop)
 
 
 async def _warm_up_derivations(door: FrontDoor) -> None:

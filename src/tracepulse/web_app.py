@@ -11,12 +11,13 @@ from tracepulse.deliver.api.app import api_app
 from tracepulse.deliver.api.services import Services
 from tracepulse.investigate import StoreInvestigator
 from tracepulse.operation import RunningServer
+from tracepulse.regression_watch import RegressionWatch
 from tracepulse.watch import Watch
 
 __all__ = ["web_app"]
 
 
-def web_app(core: Core, watch: Watch) -> Starlette:
+def web_app(core: Core, watch: Watch, regressions: RegressionWatch | None = None) -> Starlette:
     """Return the application of the dashboard's port."""
     page = Path(str(files("tracepulse"))) / "static"
     return api_app(
@@ -34,6 +35,7 @@ def web_app(core: Core, watch: Watch) -> Starlette:
             static_folder=page if (page / "index.html").exists() else None,
             github_secret=webhook_secret(core.settings, "github"),
             sentry_secret=webhook_secret(core.settings, "sentry"),
+            regression_coverage=lambda: regressions.coverage if regressions else None,
             on_signal=watch.look_now,
         )
     )

@@ -56,7 +56,9 @@ def join_rises(
     """
     joined = {each.regression_id: each for each in known}
     changed: set[str] = set()
-    for rise in sorted(rises, key=lambda each: (each.seen_unix_ns, each.first_unix_ns, each.series)):
+    for rise in sorted(
+        rises, key=lambda each: (each.seen_unix_ns, each.first_unix_ns, each.series)
+    ):
         mine = next((r for r in joined.values() if _belongs(rise, r, reached)), None)
         if mine is None:
             new = _new(rise, now_unix_ns)
@@ -105,9 +107,7 @@ def _new(rise: Rise, now_unix_ns: int) -> Regression:
     )
 
 
-def _with(
-    regression: Regression, rise: Rise, reached: Mapping[str, frozenset[str]]
-) -> Regression:
+def _with(regression: Regression, rise: Rise, reached: Mapping[str, frozenset[str]]) -> Regression:
     rises = (*regression.rises, rise)
     services = {each.series.service for each in rises}
 

@@ -169,7 +169,10 @@ def is_apart_now(series: BlockValues) -> bool:
             continue
         each = contrasts(tail, _before(after), after)
         place = _before(after)
-        if each.apart[place] >= SHIFT_APART_RATIO and abs(each.size[place]) >= SHIFT_LEAST_DOUBLINGS:
+        if (
+            each.apart[place] >= SHIFT_APART_RATIO
+            and abs(each.size[place]) >= SHIFT_LEAST_DOUBLINGS
+        ):
             return True
     return False
 

@@ -818,6 +818,19 @@ VERIFY_LEAST_PLACEBOS = _limit(
     "instants",
     """So many independent earlier instants must there be to take the interval from them.""",
 )
+VERIFY_DRIFT_DOUBLINGS = _limit(
+    "verify_drift_doublings",
+    0.15,
+    "doublings an hour",
+    """So fast may a daily cycle move a series whose history is too short to show it: 11% an hour.""",
+)
+VERIFY_LARGEST_RATIO = _limit(
+    "verify_largest_ratio",
+    0.8,
+    "ratio",
+    """The interval is at least so much of the largest difference seen before in which blocks stood
+    apart: episodes and nightly jobs are rare, so a deviation does not tell of them.""",
+)
 VERIFY_MOST_LAG_CORRELATION = _limit(
     "verify_most_lag_correlation",
     0.9,

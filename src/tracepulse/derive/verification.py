@@ -8,7 +8,7 @@ Whoever asks gets the answer of the first look that decided, or "not known yet" 
 asking often does not make a wrong answer likelier, since only the looks count and each is allowed its part
 of the error. How uncertain a difference is comes from the same difference at earlier instants of the same
 series, at which nothing was fixed; where there is too little history, from how the blocks scatter and hang
-together, which cannot know of a daily cycle.
+together, and a drift as daily cycles have it is allowed for.
 """
 
 import math
@@ -23,7 +23,9 @@ from tracepulse.derive.shifts import contrasts, find_shifts, usual_size
 from tracepulse.derive.thresholds import (
     SHIFT_PRESENT_RATIO,
     VERIFY_BEFORE_BLOCKS,
+    VERIFY_DRIFT_DOUBLINGS,
     VERIFY_ERROR_RATIO,
+    VERIFY_LARGEST_RATIO,
     VERIFY_LEAST_DOUBLINGS,
     VERIFY_LEAST_PLACEBOS,
     VERIFY_LOOK_BLOCKS,
@@ -160,9 +162,10 @@ def _looked(
     placebo = contrasts(history, max(look, VERIFY_BEFORE_BLOCKS), look)
     spread, largest, independent = usual_size(placebo, len(history), changes)
     if independent >= VERIFY_LEAST_PLACEBOS:
-        half = max(half, _quantile(independent) * spread, largest)
+        half = max(half, _quantile(independent) * spread, largest * VERIFY_LARGEST_RATIO)
     else:
         independent = 0.0
+        half += VERIFY_DRIFT_DOUBLINGS * (len(before) + look) / 2 * width / 60
     return _decided(low, high - low, half, look * width, independent)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from tracepulse.model.latency import SeriesName
 
-__all__ = ["Regression", "RegressionState", "Rise"]
+__all__ = ["Coverage", "Regression", "RegressionState", "Rise"]
 
 
 class RegressionState(StrEnum):
@@ -68,3 +68,18 @@ class Regression:
     def lead(self) -> Rise:
         """Return the leading rise."""
         return self.rises[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the last look could judge."""
+
+    at_unix_ns: int
+    judged: int
+    """Series with enough requests and a day of history."""
+    too_new: int
+    """Series that are not a day old."""
+    too_few: int
+    """Routes and vitals that come less than some twenty times an hour."""
+    error: str = ""
+    """Why the last look failed; '' when it did not."""

@@ -23,9 +23,11 @@ from tracepulse.deliver.api import (
     metrics,
     overview,
     paths,
+    regressions,
     self_metrics,
     set_aside,
     traces,
+    verify,
     why,
 )
 from tracepulse.deliver.api.asking import Desk
@@ -45,6 +47,8 @@ _ROUTERS = (
     why.router,
     blame.router,
     findings.router,
+    regressions.router,
+    verify.router,
     logs.router,
     log_patterns.router,
     metrics.router,

@@ -10,6 +10,7 @@ from tracepulse.clock import Clock
 from tracepulse.context.bundle import Bundle
 from tracepulse.journal.recovery import Damage
 from tracepulse.journal.set_aside import AsideMessage
+from tracepulse.model.regression import Coverage
 from tracepulse.receive.access import Gate
 from tracepulse.receive.pull.connectors import ConnectorReport
 from tracepulse.receive.pull.interface import Stretch
@@ -225,6 +226,8 @@ class Services:
     """What GitHub's webhooks are signed with; b"" where there is none."""
     sentry_secret: bytes = b""
     """What Sentry's webhooks are signed with; b"" where there is none."""
+    regression_coverage: Callable[[], Coverage | None] = lambda: None
+    """What the last look for regressions could judge; None where there was none."""
     on_signal: Callable[[], None] = lambda: None
     """Told when an alert or a change came in, so that the watch looks at once."""
 

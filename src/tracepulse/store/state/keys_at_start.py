@@ -8,7 +8,7 @@ from tracepulse.receive.access import ApiKey, Scope
 
 __all__ = ["VERSION", "keys_at_start"]
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration; a database that has it needs nothing done."""
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["AlertRow", "ApiKeyRow", "Base", "ChangeRow", "IncidentRow"]
+__all__ = ["AlertRow", "ApiKeyRow", "Base", "ChangeRow", "IncidentRow", "RegressionRow"]
 
 
 class Base(DeclarativeBase):
@@ -48,6 +48,19 @@ class IncidentRow(Base):
     record: Mapped[str] = mapped_column(Text)
 
     __table_args__ = (Index("ix_incident_onset", "onset_unix_ns"),)
+
+
+class RegressionRow(Base):
+    """A regression as last derived."""
+
+    __tablename__ = "regression"
+
+    regression_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(32))
+    onset_unix_ns: Mapped[int] = mapped_column(BigInteger)
+    record: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_regression_onset", "onset_unix_ns"),)
 
 
 class ApiKeyRow(Base):

@@ -11,19 +11,28 @@ from sqlalchemy.orm import Session
 from tracepulse.errors import BadSetting, Unavailable
 from tracepulse.model.change import Change
 from tracepulse.model.incident import Incident, IncidentState
+from tracepulse.model.regression import Regression, RegressionState
 from tracepulse.model.trigger import ExternalAlert
 from tracepulse.receive.access import ApiKey, Scope
 from tracepulse.store.state.keys_at_start import VERSION
-from tracepulse.store.state.models import AlertRow, ApiKeyRow, Base, ChangeRow, IncidentRow
+from tracepulse.store.state.models import (
+    AlertRow,
+    ApiKeyRow,
+    Base,
+    ChangeRow,
+    IncidentRow,
+    RegressionRow,
+)
 
 __all__ = ["StateStore"]
 _CHANGE = TypeAdapter(Change)
 _ALERT = TypeAdapter(ExternalAlert)
 _INCIDENT = TypeAdapter(Incident)
+_REGRESSION = TypeAdapter(Regression)
 
 
 class StateStore:
-    """Incidents, changes, alerts and API keys."""
+    """Incidents, regressions, changes, alerts and API keys."""
 
     def __init__(self, url: str) -> None:
         """
@@ -149,6 +158,35 @@ class StateStore:
             query = query.where(IncidentRow.state.in_([state.value for state in states]))
         query = query.order_by(IncidentRow.onset_unix_ns.desc(), IncidentRow.incident_id)
         return tuple(_INCIDENT.validate_json(r) for r in self._scalars(query.limit(limit)))
+
+    # -- regressions ---------------------------------------------------------------------------
+
+    def put_regression(self, regression: Regression) -> None:
+        """Keep a regression as last derived."""
+        row = RegressionRow(
+            regression_id=regression.regression_id,
+            state=regression.state.value,
+            onset_unix_ns=regression.onset_unix_ns,
+            record=_REGRESSION.dump_json(regression).decode(),
+        )
+        self._merge(row)
+
+    def regression(self, regression_id: str) -> Regression | None:
+        """Return one regression."""
+        found = self._scalars(
+            sa.select(RegressionRow.record).where(RegressionRow.regression_id == regression_id)
+        )
+        return _REGRESSION.validate_json(found[0]) if found else None
+
+    def regressions(
+        self, states: Sequence[RegressionState] = (), limit: int = 100
+    ) -> tuple[Regression, ...]:
+        """Return regressions, newest onset first."""
+        query = sa.select(RegressionRow.record)
+        if states:
+            query = query.where(RegressionRow.state.in_([state.value for state in states]))
+        query = query.order_by(RegressionRow.onset_unix_ns.desc(), RegressionRow.regression_id)
+        return tuple(_REGRESSION.validate_json(r) for r in self._scalars(query.limit(limit)))
 
     # -- API keys ------------------------------------------------------------------------------
 
