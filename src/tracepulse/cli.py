@@ -13,6 +13,7 @@ from tracepulse.cli_import import import_files
 from tracepulse.cli_keys import keys
 from tracepulse.cli_mcp import mcp
 from tracepulse.cli_queries import add_queries
+from tracepulse.cli_regressions import regressions, verify
 from tracepulse.cli_run import run
 from tracepulse.cli_serve import serve
 from tracepulse.cli_set_aside import set_aside
@@ -32,6 +33,8 @@ app.command("import")(import_files)
 app.command("run", context_settings={"allow_interspersed_args": False})(run)
 add_queries(app)
 app.command("findings")(findings)
+app.command("regressions")(regressions)
+app.command("verify")(verify)
 app.command("mcp")(mcp)
 app.add_typer(keys, name="keys")
 app.add_typer(connect, name="connect")

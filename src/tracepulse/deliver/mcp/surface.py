@@ -21,11 +21,13 @@ from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_conte
 from tracepulse.deliver.mcp.tools.get_overview import get_overview
 from tracepulse.deliver.mcp.tools.list_incidents import list_incidents
 from tracepulse.deliver.mcp.tools.list_log_patterns import list_log_patterns
+from tracepulse.deliver.mcp.tools.list_regressions import list_regressions
 from tracepulse.deliver.mcp.tools.search_evidence import (
     EvidenceQuestion,
     Kind,
     search_evidence,
 )
+from tracepulse.deliver.mcp.tools.verify_fix import FixAsked, verify_fix
 
 __all__ = ["INSTRUCTIONS", "ToolSurface", "tool_surfaces"]
 
@@ -106,6 +108,17 @@ def tool_surfaces(answers_for: AnswersFor) -> tuple[ToolSurface, ...]:
             "Log templates",
             "How many log lines of each template, beside the time before: new, surging, vanished.",
             _patterns(answers_for),
+        ),
+        _surface(
+            "Regressions",
+            "Routes and pages that became slower and stayed so: onset, version, change, traces.",
+            _regressions(answers_for),
+        ),
+        _surface(
+            "Verify a fix",
+            "Whether a route is faster since an instant, a version or a regression's fix, or how long"
+            " to wait until that is known.",
+            _verify(answers_for),
         ),
     )
 
@@ -276,6 +289,42 @@ def _patterns(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         )
 
     return _named(call, "list_log_patterns")
+
+
+def _regressions(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        state: Literal["", "open", "over", "stayed"] = "",
+        limit: Limit = 20,
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        return await _reply(
+            answers_for, context, lambda api: list_regressions(api, state, limit, max_tokens)
+        )
+
+    return _named(call, "list_regressions")
+
+
+def _verify(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        route: Annotated[str, Field(description="Name of the root or serving span.")] = "",
+        service: str = "",
+        metric: Literal["", "p50", "p95", "lcp", "inp", "cls", "ttfb"] = "",
+        fixed_at: Annotated[str, Field(description=_INSTANT)] = "",
+        version_a: str = "",
+        version_b: str = "",
+        regression: Annotated[str, Field(description="reg_…, in place of route.")] = "",
+        incident: Annotated[str, Field(description="inc_…, in place of route.")] = "",
+        data_set: str = "",
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        asked = FixAsked(
+            route, service, metric, fixed_at, version_a, version_b, regression, incident, data_set
+        )
+        return await _reply(answers_for, context, lambda api: verify_fix(api, asked, max_tokens))
+
+    return _named(call, "verify_fix")
 
 
 def _named(function: Callable[..., Awaitable[str]], name: str) -> Callable[..., Awaitable[str]]:
