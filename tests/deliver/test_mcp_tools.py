@@ -38,6 +38,8 @@ TOOLS = [
     "explain_slowness",
     "search_evidence",
     "list_log_patterns",
+    "list_regressions",
+    "verify_fix",
 ]
 
 
