@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from tracepulse.core import Core
 from tracepulse.derive.latency_blocks import block_values, block_width
-from tracepulse.derive.regression_rises import METRICS, VITALS, rises_of, worth_a_look
+from tracepulse.derive.regression_rises import METRICS, VITALS, rises_of
 from tracepulse.derive.regressions import join_rises, nearest_change, reached_services, settled
+from tracepulse.derive.shifts import is_apart_now
 from tracepulse.derive.thresholds import REGRESSION_CHANGE_EARLY_NS, SHIFT_LEAST_HISTORY_MINUTES
 from tracepulse.errors import TracePulseError
 from tracepulse.model.latency import MinuteCounts, SeriesName
@@ -185,7 +186,8 @@ class _Look:
             self.too_new += 1
             return
         self.judged += 1
-        if not followed and not worth_a_look(held, quantile, width, begin, self._end):
+        latest = block_values(held, quantile, width, begin, self._end)
+        if not followed and not is_apart_now(latest, max(1, _TOLD_AGAIN_MINUTES // width)):
             return
         first = self._end - _HISTORY_MINUTES
         whole = self._history(name, first)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from tracepulse.derive.latency_blocks import block_values
-from tracepulse.derive.shifts import Shifted, find_shifts, is_apart_now
-from tracepulse.model.latency import BlockValues, MinuteCounts, SeriesName
+from tracepulse.derive.shifts import Shifted, find_shifts
+from tracepulse.model.latency import BlockValues, SeriesName
 from tracepulse.model.regression import Rise
 
-__all__ = ["METRICS", "VITALS", "falls_of", "rise_of", "rises_of", "unit_value", "worth_a_look"]
+__all__ = ["METRICS", "VITALS", "falls_of", "rise_of", "rises_of", "unit_value"]
 
 MINUTE_NS = 60_000_000_000
 METRICS: Mapping[str, float] = {"p50": 0.5, "p95": 0.95}
@@ -21,11 +20,6 @@ def unit_value(metric: str, level: float) -> float:
     """Return a level (log2) as ns, or as score for CLS."""
     value = 2.0**level - 1.0
     return float(value / _CLS_SCALE if metric == "cls" else value)
-
-
-def worth_a_look(counts: MinuteCounts, quantile: float, width: int, begin: int, end: int) -> bool:
-    """Say whether the latest blocks of a series stand apart from those before."""
-    return is_apart_now(block_values(counts, quantile, width, begin, end))
 
 
 def rises_of(

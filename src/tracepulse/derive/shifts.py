@@ -161,18 +161,17 @@ def _before(after: int) -> int:
     return max(after, SHIFT_BEFORE_BLOCKS)
 
 
-def is_apart_now(series: BlockValues) -> bool:
-    """Say whether the latest blocks stand apart by enough that it is worth looking at all history."""
+def is_apart_now(series: BlockValues, blocks: int = 1) -> bool:
+    """
+    Say whether a series stood apart by enough, lately, that it is worth looking at all its history.
+
+    Args:
+        blocks: how many looks back that may have been; each block had its own.
+    """
     for after in _lengths(series.width):
-        tail = series.value[-(_before(after) + after) :]
-        if len(tail) < _before(after) + after:
-            continue
+        tail = series.value[-(_before(after) + after + blocks - 1) :]
         each = contrasts(tail, _before(after), after)
-        place = _before(after)
-        if (
-            each.apart[place] >= SHIFT_APART_RATIO
-            and abs(each.size[place]) >= SHIFT_LEAST_DOUBLINGS
-        ):
+        if ((each.apart >= SHIFT_APART_RATIO) & (np.abs(each.size) >= SHIFT_LEAST_DOUBLINGS)).any():
             return True
     return False
 

@@ -14,6 +14,7 @@ import numpy as np
 from tracepulse.derive.dependencies import flag_left_behind, learn_dependencies, rules_of
 from tracepulse.derive.log_graph import record_graph
 from tracepulse.derive.path_walk import blame_ns, blocking_paths
+from tracepulse.derive.shifts import contrasts
 from tracepulse.derive.span_codes import span_codes
 from tracepulse.derive.trace_tree import clock_offsets, trace_forest
 from tracepulse.model.log import LogRecord
@@ -51,6 +52,7 @@ def warm_up() -> None:
     forest = trace_forest(codes, clocks=clock_offsets(codes))
     blocking_paths(forest, codes, rules_of(learned))
     record_graph(_some_lines())
+    contrasts(np.zeros(4), 2, 2)
 
 
 def _some_lines() -> list[LogRecord]:
