@@ -20,9 +20,17 @@ ROOT = HERE.parents[1]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "src"))
 
-from tracepulse.derive.blocking_path import BlockingPath, blocking_path  # noqa: E402
+from tracepulse.derive.blocking_path import BlockingPath, Section, blocking_path  # noqa: E402
+from tracepulse.derive.page_paths import Until  # noqa: E402
 from tracepulse.derive.waterfall import WaterfallRow, waterfall  # noqa: E402
-from tracepulse.testing import DrawnSpan, case_parts, case_spans, draw_spans, span_columns  # noqa: E402
+from tracepulse.testing import (  # noqa: E402
+    DrawnSpan,
+    case_parts,
+    case_spans,
+    case_vitals,
+    draw_spans,
+    span_columns,
+)
 
 CASES = ROOT / "tests" / "cases" / "blocking_path"
 COLOURS = {
@@ -70,7 +78,11 @@ def drawing(parts: dict[str, str], title: str) -> str:
     spans = draw_spans(parts["spans"])
     learn = "others" in parts
     path = blocking_path(
-        span_columns(case_spans(parts)), spans[0].trace_id if learn else None, learn=learn
+        span_columns(case_spans(parts)),
+        spans[0].trace_id if learn else None,
+        learn=learn,
+        until=Until(parts.get("until", "end").strip()),
+        vitals=case_vitals(parts),
     )
     rows = waterfall(span_columns(spans))
     rows = _by_learned_clocks(spans, rows, path) if learn else rows
@@ -129,7 +141,11 @@ def _rows(
         span, top = spans[row.row], MARGIN_PX + ROW_PX * number
         places[span.span_id, span.kind] = places[span.span_id, ""] = top
         words = [span.span_id, span.name, "" if span.kind == "Internal" else span.kind.lower()]
-        words += [span.service, f"@{span.host}" if span.host else "", *span.attributes.values()]
+        words += [
+            span.service,
+            f"@{span.host}" if span.host else "",
+            *map(_said, span.attributes.values()),
+        ]
         label = escape(" ".join(word for word in words if word))
         yield f'<text x="{MARGIN_PX + 12 * row.depth}" y="{top + 14}">{label}</text>'
         style = "instant" if row.start_unix_ns == row.end_unix_ns else "span"
@@ -140,6 +156,11 @@ def _rows(
             if span.start_unix_ns >= scale.first and own_end <= scale.last:
                 yield _bar("own-clock", span.start_unix_ns, own_end, top, scale)
     yield from _sections(path, places, scale)
+
+
+def _said(value: str) -> str:
+    """Return what an attribute says, without numbers: those are drawn."""
+    return "" if value.replace(".", "").isdigit() else value
 
 
 def _bar(style: str, start: int, end: int, top: int, scale: Scale) -> str:
@@ -161,10 +182,23 @@ def _sections(
             f' width="{scale.width(section.start_unix_ns, section.end_unix_ns)}"'
             f' fill="{COLOURS[section.category]}"/>'
         )
+        if section.phase is not None:
+            yield _phase(section, top, scale)
         if previous is not None:
             x = scale.x(section.start_unix_ns)
             yield f'<line class="thread" x1="{x}" y1="{previous + 10}" x2="{x}" y2="{top + 10}"/>'
         previous = top
+
+
+def _phase(section: Section, top: int, scale: Scale) -> str:
+    """Mark where a phase ends; name it where there is room."""
+    x = scale.x(section.end_unix_ns)
+    mark = f'<line stroke="#FFFFFF" x1="{x}" y1="{top + 5}" x2="{x}" y2="{top + 15}"/>'
+    name = (section.phase or "").replace("_", " ")
+    if float(scale.width(section.start_unix_ns, section.end_unix_ns)) < 5 * len(name):
+        return mark
+    start = scale.x(section.start_unix_ns)
+    return f'{mark}<text style="font-size:8px" x="{start}" y="{top + 22}">{name}</text>'
 
 
 def _axis(path: BlockingPath, scale: Scale, top: int) -> Iterator[str]:

@@ -12,8 +12,8 @@ last `=` (half-open). `|` alone is a span of no length. Where a drawing would be
 
 Between id and colon, in any order: a kind (Server, Client, Producer, Consumer, Internal), a word
 for the service (else its parent's, else `shop`), `@host` (`@` alone for none), `error`, `name=…`,
-`parent=…` (in place of the indentation), `link=…` (a span it is linked to), `resource.key=value` for a resource attribute, and any
-other `key=value` for one of the span. Host and resource are the parent's where nothing is said.
+`parent=…` (in place of the indentation), `link=…` (a span it is linked to), `+name=7` for an event at
+an instant, `resource.key=value` for a resource attribute, and any other `key=value` for one of the span. Host and resource are the parent's where nothing is said.
 """
 
 import json
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from tracepulse.model.span import SpanColumns
+from tracepulse.model.vital import Vital
 
 __all__ = [
     "CountingIds",
@@ -34,6 +35,7 @@ __all__ = [
     "canonical_bytes",
     "case_parts",
     "case_spans",
+    "case_vitals",
     "draw_spans",
     "span_columns",
 ]
@@ -90,6 +92,8 @@ class DrawnSpan:
     trace_id: str = "0000000000000000000000000000000a"
     links: tuple[str, ...] = ()
     """Ids of spans of the same trace."""
+    moments: tuple[tuple[str, int], ...] = ()
+    """Names and instants of events."""
 
 
 def draw_spans(drawing: str) -> tuple[DrawnSpan, ...]:
@@ -126,6 +130,7 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
     }
     attributes: dict[str, str] = {}
     links: list[str] = []
+    moments: list[tuple[str, int]] = []
     resource = dict(parent.resource) if parent else {}
     for word in words:
         key, is_pair, value = word.partition("=")
@@ -137,6 +142,8 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
             said["host"] = word[1:]
         elif is_pair and key in ("name", "parent"):
             said["name" if key == "name" else "parent_span_id"] = value
+        elif is_pair and key.startswith("+"):
+            moments.append((key.removeprefix("+"), int(value)))
         elif is_pair and key == "link":
             links.append(value)
         elif is_pair and key.startswith("resource."):
@@ -147,7 +154,8 @@ def _drawn(line: str, parent: DrawnSpan | None) -> DrawnSpan:
             said["service"] = word
             resource = {}
     start, end = bar_extent(bar[1:])
-    said |= {"attributes": attributes, "resource": resource, "links": tuple(links)}
+    said |= {"attributes": attributes, "resource": resource}
+    said |= {"links": tuple(links), "moments": tuple(moments)}
     return DrawnSpan(span_id, start_unix_ns=start, duration_ns=end - start, **said)
 
 
@@ -185,6 +193,7 @@ def span_columns(spans: Iterable[DrawnSpan]) -> SpanColumns:
             {"service.name": span.service, "host.name": span.host, **span.resource} for span in rows
         ),
         linked_span_ids=tuple(span.links for span in rows),
+        moments=tuple(span.moments for span in rows),
     )
 
 
@@ -214,6 +223,23 @@ def case_spans(parts: Mapping[str, str]) -> tuple[DrawnSpan, ...]:
                 replace(each, trace_id=f"{256 + number:032x}") for each in draw_spans(drawing)
             ]
     return tuple(spans)
+
+
+def case_vitals(parts: Mapping[str, str]) -> tuple[Vital, ...]:
+    """
+    Return the web vitals of a case: lines of `name span-id value key=value …` in its part `vitals`.
+
+    The value, and those of keys that end in `_ms`, are in columns: each is 1 ns.
+    """
+    vitals = []
+    for line in filter(str.strip, parts.get("vitals", "").splitlines()):
+        name, span_id, value, *words = line.split()
+        attributes = dict(word.split("=", 1) for word in words)
+        for key in attributes:
+            if key.endswith("_ms"):
+                attributes[key] = repr(int(attributes[key]) / 1e6)
+        vitals.append(Vital(name, int(value) / 1e6, span_id, attributes))
+    return tuple(vitals)
 
 
 def canonical_bytes(record: object) -> bytes:

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from tracepulse.derive.blocking_path import BlockingPath, blocking_path
+from tracepulse.derive.page_paths import Until
 from tracepulse.errors import NotFound
+from tracepulse.model.vital import Vital
 from tracepulse.testing import (
     DrawnSpan,
     bar_extent,
     canonical_bytes,
     case_parts,
     case_spans,
+    case_vitals,
     span_columns,
 )
 
@@ -24,19 +27,19 @@ FOUND = {path.stem: case_parts(path.read_text(encoding="utf-8")) for path in CAS
 WITH_PATH = {name: parts for name, parts in FOUND.items() if "path" in parts}
 BAR = re.compile(r"\[-?\d+,-?\d+\)|=+")
 
-Drawn = set[tuple[int, int, str, str]]
+Drawn = set[tuple[int, int, str, str, str]]
 
 
 def _expected_sections(part: str) -> Drawn:
-    """Read lines of `id category : bars`, on the columns of the spans."""
+    """Read lines of `id category phase : bars`, on the columns of the spans; a phase may be left out."""
     sections = set()
     for line in filter(str.strip, part.splitlines()):
         head, _, bars = line.partition(": ")
-        span_id, category = head.split()
+        span_id, category, *phase = head.split()
         for bar in BAR.finditer(bars):
             in_numbers = bar[0].startswith("[")
             start, end = bar_extent(bar[0]) if in_numbers else bar.span()
-            sections.add((start, end, span_id, category))
+            sections.add((start, end, span_id, category, *(phase or [""])))
     return sections
 
 
@@ -48,10 +51,18 @@ def _path(name: str) -> BlockingPath:
     return _path_of(case_spans(FOUND[name]), name)
 
 
-def _path_of(spans: Sequence[DrawnSpan], name: str) -> BlockingPath:
+def _path_of(
+    spans: Sequence[DrawnSpan], name: str, vitals: Sequence[Vital] | None = None
+) -> BlockingPath:
     """Return the path of the case's own trace, learned from its other ones where it has such."""
     trace_id = DrawnSpan("").trace_id if "others" in FOUND[name] else None
-    return blocking_path(span_columns(spans), trace_id, learn="others" in FOUND[name])
+    return blocking_path(
+        span_columns(spans),
+        trace_id,
+        learn="others" in FOUND[name],
+        until=Until(FOUND[name].get("until", "end").strip()),
+        vitals=case_vitals(FOUND[name]) if vitals is None else vitals,
+    )
 
 
 def test_every_situation_has_a_case() -> None:
@@ -63,7 +74,9 @@ def test_every_situation_has_a_case() -> None:
 def test_sections_are_those_drawn(name: str) -> None:
     """Each section has the span, category, start and end that the case draws."""
     sections = _path(name).sections
-    actual = {(s.start_unix_ns, s.end_unix_ns, s.span_id, s.category) for s in sections}
+    actual = {
+        (s.start_unix_ns, s.end_unix_ns, s.span_id, s.category, s.phase or "") for s in sections
+    }
     assert actual == _expected_sections(WITH_PATH[name]["path"])
     assert len(actual) == len(sections)
 
@@ -80,6 +93,20 @@ def test_notes_and_confidence_are_those_written(name: str) -> None:
     assert actual == _expected_notes(WITH_PATH[name].get("notes", ""))
     level, ratio = WITH_PATH[name]["confidence"].split()
     assert (path.confidence.level, path.confidence.ratio) == (level, float(ratio))
+
+
+@pytest.mark.parametrize("name", WITH_PATH)
+def test_paints_are_those_written(name: str) -> None:
+    """Parts of a paint are those of the case, are not negative, and sum to how long it took."""
+    paints = _path(name).paints
+    actual = [
+        " ".join([p.name, p.span_id, str(p.duration_ns), *(f"{n}={v}" for n, v in p.parts)])
+        for p in paints
+    ]
+    assert actual == _expected_notes(WITH_PATH[name].get("paints", ""))
+    for paint in paints:
+        assert all(length >= 0 for _, length in paint.parts)
+        assert not paint.parts or sum(v for _, v in paint.parts) == paint.duration_ns
 
 
 @pytest.mark.parametrize("name", WITH_PATH)
@@ -105,7 +132,8 @@ def test_any_order_gives_the_same_bytes(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_PATH)
 def test_hexadecimal_ids_change_nothing(name: str) -> None:
     """Ids of 16 hex digits take a faster way and lead to the same place."""
-    by_hex = _path_of([_in_hex(span) for span in case_spans(FOUND[name])], name)
+    told = [replace(each, span_id=_hex(each.span_id)) for each in case_vitals(FOUND[name])]
+    by_hex = _path_of([_in_hex(span) for span in case_spans(FOUND[name])], name, told)
     expected = [
         (s.start_unix_ns, s.end_unix_ns, _hex(s.span_id), s.category) for s in _path(name).sections
     ]

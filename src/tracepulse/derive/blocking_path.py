@@ -1,12 +1,14 @@
 """The blocking path of one trace: which spans the root was waiting for, instant by instant."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive import span_flags as flags
+from tracepulse.derive.browser_phases import Phase
 from tracepulse.derive.categories import CATEGORIES, Category
 from tracepulse.derive.clock_skew import NOTHING_LEARNED, PairOffsets
 from tracepulse.derive.dependencies import (
@@ -16,12 +18,24 @@ from tracepulse.derive.dependencies import (
     learn_dependencies,
     rules_of,
 )
+from tracepulse.derive.page_paths import (
+    PagePart,
+    Until,
+    cut_documents,
+    cut_to_paint,
+    page_on_top,
+    page_parts,
+    page_until,
+)
+from tracepulse.derive.paints import Paint
 from tracepulse.derive.path_notes import Confidence, Note, path_confidence, path_notes
-from tracepulse.derive.path_walk import PathColumns, blocking_paths
+from tracepulse.derive.path_walk import blocking_paths
+from tracepulse.derive.phase_sections import phase_sections
 from tracepulse.derive.span_codes import SpanCodes, span_codes
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 from tracepulse.errors import BadQuestion, NotFound
 from tracepulse.model.span import SpanColumns
+from tracepulse.model.vital import Vital
 
 __all__ = ["BlockingPath", "Section", "blocking_path"]
 
@@ -37,6 +51,8 @@ class Section:
     service: str
     name: str
     category: Category
+    phase: Phase | None = None
+    """Of a span of a browser: what that was at; None where nobody says."""
 
     @property
     def duration_ns(self) -> int:
@@ -52,7 +68,7 @@ class BlockingPath:
     root_span_id: str
     start_unix_ns: int
     end_unix_ns: int
-    """The root's own; the sections tile [start, end)."""
+    """The root's own, or when it had painted; the sections tile [start, end)."""
     sections: tuple[Section, ...]
     """By start; no gap, no overlap, none empty."""
     span_count: int
@@ -62,6 +78,8 @@ class BlockingPath:
     notes: tuple[Note, ...]
     """In the order of Reason, then by host."""
     confidence: Confidence
+    paints: tuple[Paint, ...] = ()
+    """What pages and interactions of the trace had painted, by start, then by span."""
 
     @property
     def duration_ns(self) -> int:
@@ -75,6 +93,8 @@ def blocking_path(
     root_span_id: str | None = None,
     *,
     learn: bool = False,
+    until: Until = Until.END,
+    vitals: Sequence[Vital] = (),
 ) -> BlockingPath:
     """
     Return the spans that decided how long a trace took, as sections of time.
@@ -85,31 +105,43 @@ def blocking_path(
         root_span_id: take this span as the root, for the path below it; else see trace_forest.
         learn: take from all traces given, rather than from this one alone, which calls wait for
             each other (dependencies.py) and by how much clocks differ (clock_skew.py).
+        until: the end of the root, or when the page or interaction that it is had painted; then
+            the first page or interaction is the root, unless one is named (page_paths.py).
+        vitals: what the trace's pages told of themselves.
     Returns:
         Sections by start, half-open, no gap or overlap; lengths sum to the root's.
     Raises:
-        NotFound: there is no usable span, no such trace or no such root.
+        NotFound: there is no usable span, no such trace, no such root or no such paint.
         BadQuestion: several traces, and none named.
     Source:
         Last-finishing-child walk; Zhang et al., CRISP, USENIX ATC 2022. See path_walk.py.
     """
-    known = span_codes(columns)[0] if learn else None
     rows, trace_id = _one_trace(columns, trace_id)
-    columns = columns if len(rows) == len(columns) else _taken(columns, rows)
-    codes = span_codes(columns)[0] if known is None else known.one_trace(rows)
+    own = columns if len(rows) == len(columns) else _taken(columns, rows)
+    pages = page_parts(own, vitals)
+    page = None
+    if until is not Until.END:
+        page = page_until(own, pages, until, root_span_id, trace_id)
+        root_span_id = own.span_id[page.row]
+        own = page_on_top(own, page)
+        columns = own if not learn else page_on_top(columns, replace(page, row=int(rows[page.row])))
+    known = span_codes(columns)[0] if learn else None
+    codes = span_codes(own)[0] if known is None else known.one_trace(rows)
     wanted = None
     if root_span_id is not None:
-        rows = np.flatnonzero(columns.span_id == root_span_id)
-        if not len(rows) or codes.span_id[rows[0]] == 0:
+        named = np.flatnonzero(own.span_id == root_span_id)
+        if not len(named) or codes.span_id[named[0]] == 0:
             raise NotFound(f"trace {trace_id} has no span {root_span_id}")
-        wanted = codes.span_id[rows[:1]]
+        wanted = codes.span_id[named[:1]]
     clocks = NOTHING_LEARNED if known is None else clock_offsets(known)
     forest = trace_forest(codes, wanted, clocks)
     root = int(forest.root[0])
     if root < 0 or (wanted is not None and not forest.flags[root] & flags.CHOSEN):
-        raise NotFound(f"trace {trace_id}: none of its {len(columns)} spans can be the root")
+        raise NotFound(f"trace {trace_id}: none of its {len(own)} spans can be the root")
     rules = ASSUMED if known is None else _learned(known, clocks, forest, codes)
-    return _record(columns, forest, blocking_paths(forest, codes, rules), trace_id)
+    walked = forest if page is None else cut_to_paint(own, forest, page)
+    walked = cut_documents(own, walked) if pages else walked
+    return _record(own, codes, forest, walked, rules, trace_id, pages, page)
 
 
 def _learned(known: SpanCodes, clocks: PairOffsets, forest: TraceForest, codes: SpanCodes) -> Rules:
@@ -146,36 +178,41 @@ def _taken(columns: SpanColumns, rows: NDArray[np.int64]) -> SpanColumns:
 
 
 def _record(
-    columns: SpanColumns, forest: TraceForest, paths: PathColumns, trace_id: str
+    columns: SpanColumns,
+    codes: SpanCodes,
+    forest: TraceForest,
+    walked: TraceForest,
+    rules: Rules,
+    trace_id: str,
+    pages: Sequence[PagePart],
+    page: PagePart | None,
 ) -> BlockingPath:
-    """Put names to numbers."""
-    root = int(forest.root[0])
-    start, end = int(forest.start_unix_ns[root]), int(forest.end_unix_ns[root])
-    joined = int((forest.top == root).sum())
+    """Walk, and put names to numbers."""
+    root = int(walked.root[0])
+    start, end = int(walked.start_unix_ns[root]), int(walked.end_unix_ns[root])
+    paths = blocking_paths(walked, codes, rules)
     return BlockingPath(
         trace_id=trace_id,
         root_span_id=columns.span_id[forest.row[root]],
         start_unix_ns=start,
         end_unix_ns=end,
-        sections=_sections(columns, forest, paths),
+        sections=tuple(
+            Section(
+                start,
+                end,
+                columns.span_id[row],
+                columns.service[row],
+                columns.name[row],
+                CATEGORIES[category],
+                phase,
+            )
+            for start, end, row, category, phase in phase_sections(
+                columns, codes, walked, paths, pages, page
+            )
+        ),
         span_count=len(columns),
-        joined_span_count=joined,
+        joined_span_count=int((forest.top == root).sum()),
         notes=path_notes(columns, forest),
-        confidence=path_confidence(columns, forest),
-    )
-
-
-def _sections(columns: SpanColumns, forest: TraceForest, paths: PathColumns) -> tuple[Section, ...]:
-    rows = forest.row[paths.position]
-    return tuple(
-        Section(start, end, span_id, service, name, CATEGORIES[category])
-        for start, end, span_id, service, name, category in zip(
-            paths.start_unix_ns.tolist(),
-            paths.end_unix_ns.tolist(),
-            columns.span_id[rows].tolist(),
-            columns.service[rows].tolist(),
-            columns.name[rows].tolist(),
-            paths.category.tolist(),
-            strict=True,
-        )
+        confidence=path_confidence(columns, walked),
+        paints=tuple(each.paint for each in pages if each.paint is not None),
     )

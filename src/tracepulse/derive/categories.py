@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from tracepulse.model.span import SpanColumns
 
-__all__ = ["CATEGORIES", "Category", "category_codes", "category_of", "resource_of"]
+__all__ = [
+    "CATEGORIES",
+    "Category",
+    "category_codes",
+    "category_of",
+    "is_browser",
+    "resource_of",
+]
 
 
 class Category(StrEnum):
@@ -45,6 +52,11 @@ _WAITING_WORDS = frozenset(
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
+def is_browser(resource: Mapping[str, str]) -> bool:
+    """Tell whether spans of a resource were made in a page."""
+    return resource.get("telemetry.sdk.language") == "webjs"
+
+
 def category_of(
     kind: str, name: str, attributes: Mapping[str, str], resource: Mapping[str, str]
 ) -> Category:
@@ -62,7 +74,7 @@ def category_of(
         return Category.CACHE if database.lower() in _CACHES else Category.DATABASE
     if kind in ("Producer", "Consumer") or "messaging.system" in attributes:
         return _messaging_category(kind, attributes)
-    if resource.get("telemetry.sdk.language") == "webjs":
+    if is_browser(resource):
         return _browser_category(kind, name)
     if kind == "Client":
         return Category.EXTERNAL

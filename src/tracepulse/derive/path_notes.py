@@ -49,6 +49,8 @@ class Reason(StrEnum):
     """Spans that take a message in: nobody waited for them or for what is below."""
     LEFT_BEHIND = "left_behind"
     """Spans that their parent does not wait for, as other traces show."""
+    BESIDE_PAINT = "beside_paint"
+    """Spans that the paint which is asked about did not wait for."""
     CLOCK_CORRECTED = "clock_corrected"
     """Spans of a host whose clock was off, read by the clock of the root's host."""
 
@@ -78,6 +80,7 @@ _TEXTS = {
     Reason.OUTLIVES_PARENT: "counted up to its parent's end; its work went on after that",
     Reason.ASYNCHRONOUS: "takes a message in: its sender did not wait; off the path",
     Reason.LEFT_BEHIND: "its parent does not wait for it, as other traces show; off the path",
+    Reason.BESIDE_PAINT: "the paint did not wait for it; off the path",
 }
 
 
@@ -117,7 +120,7 @@ def path_notes(columns: SpanColumns, forest: TraceForest) -> tuple[Note, ...]:
 def _span_notes(columns: SpanColumns, forest: TraceForest) -> Iterator[Note]:
     root = forest.root[0]
     joined, is_top = forest.top == root, forest.parent == _NO_PARENT
-    off_path = flags.OUTSIDE_PARENT | flags.ASYNCHRONOUS | flags.LEFT_BEHIND
+    off_path = flags.OUTSIDE_PARENT | flags.ASYNCHRONOUS | flags.LEFT_BEHIND | flags.BESIDE_PAINT
     in_place = forest.flags & off_path == 0
     asked_for_root = bool(forest.flags[root] & flags.CHOSEN)
     among = {
@@ -128,12 +131,13 @@ def _span_notes(columns: SpanColumns, forest: TraceForest) -> Iterator[Note]:
         Reason.UNUSABLE: (flags.UNUSABLE, ~is_top),
         Reason.OUTSIDE_PARENT: (
             flags.OUTSIDE_PARENT,
-            joined & (forest.flags & flags.ASYNCHRONOUS == 0),
+            joined & (forest.flags & (flags.ASYNCHRONOUS | flags.BESIDE_PAINT) == 0),
         ),
         Reason.STARTS_BEFORE_PARENT: (flags.STARTS_BEFORE_PARENT, joined & in_place),
         Reason.OUTLIVES_PARENT: (flags.OUTLIVES_PARENT, joined & in_place),
         Reason.ASYNCHRONOUS: (flags.ASYNCHRONOUS, joined),
         Reason.LEFT_BEHIND: (flags.LEFT_BEHIND, joined),
+        Reason.BESIDE_PAINT: (flags.BESIDE_PAINT, joined),
     }
     for reason, (flag, candidates) in among.items():
         positions = np.flatnonzero((forest.flags & flag != 0) & candidates)
@@ -163,7 +167,7 @@ def _clock_notes(columns: SpanColumns, forest: TraceForest) -> Iterator[Note]:
     for host, positions in sorted(by_host.items()):
         moved_ns = int(forest.moved_ns[positions[0]])
         way = "ahead of" if moved_ns > 0 else "behind"
-        text = f"clock of {host} was {abs(moved_ns)} ns {way} that of {reference or 'the root'}"
+        text = f"clock of {host or 'the browser'} was {abs(moved_ns)} ns {way} that of {reference or 'the root'}"
         found = np.array(positions, np.int64)
         yield _note(columns, forest, Reason.CLOCK_CORRECTED, found, moved_ns, text)
 

@@ -32,13 +32,13 @@ from tracepulse.derive.categories import CATEGORIES, Category
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.dependencies import ASSUMED, Rules, call_kinds, is_concurrent
 from tracepulse.derive.span_codes import SpanCodes
-from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER, LEFT_BEHIND
+from tracepulse.derive.span_flags import ASYNCHRONOUS, BESIDE_PAINT, CALLS_SERVER, LEFT_BEHIND
 from tracepulse.derive.trace_tree import TraceForest
 
 __all__ = ["PathColumns", "blame_ns", "blocking_paths"]
 
 _NETWORK = CATEGORIES.index(Category.NETWORK)
-_NOT_WAITED_FOR = ASYNCHRONOUS | LEFT_BEHIND
+_NOT_WAITED_FOR = ASYNCHRONOUS | LEFT_BEHIND | BESIDE_PAINT
 
 Integers = NDArray[np.int64]
 Codes = NDArray[np.uint8]

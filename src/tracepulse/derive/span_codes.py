@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.categories import CATEGORIES, Category, category_codes, resource_of
+from tracepulse.derive.categories import (
+    CATEGORIES,
+    Category,
+    category_codes,
+    is_browser,
+    resource_of,
+)
 from tracepulse.model.span import SpanColumns
 
 __all__ = [
@@ -135,7 +141,7 @@ def span_codes(columns: SpanColumns) -> tuple[SpanCodes, tuple[str, ...], tuple[
         start_unix_ns=np.ascontiguousarray(columns.start_unix_ns, np.int64),
         duration_ns=np.ascontiguousarray(columns.duration_ns, np.int64),
         kind=kind,
-        host=_host_codes(columns.resource),
+        host=_host_codes(columns),
         service=service.astype(np.int32),
         category=category,
         node=node,
@@ -235,15 +241,20 @@ def _nodes(
     return node.astype(np.int32), nodes
 
 
-def _host_codes(resources: tuple[Mapping[str, str], ...]) -> NDArray[np.int32]:
-    """Return the host of each span in the order of names, -1 where there is none."""
-    known: dict[int, str] = {}
+def _host_codes(columns: SpanColumns) -> NDArray[np.int32]:
+    """
+    Return the host of each span in the order of names, -1 where there is none.
+
+    The browser of each trace is a host by itself: it names none, and no two have the same clock.
+    """
+    known: dict[int, tuple[str, bool]] = {}
     hosts = [""]
-    for resource in resources:  # most spans share the mapping of their process
-        host = known.get(id(resource))
-        if host is None:
-            host = known[id(resource)] = host_of(resource)
-        hosts.append(host)
+    for trace_id, resource in zip(columns.trace_id.tolist(), columns.resource, strict=True):
+        found = known.get(id(resource))  # most spans share the mapping of their process
+        if found is None:
+            found = known[id(resource)] = host_of(resource), is_browser(resource)
+        host, in_page = found
+        hosts.append(f"browser of {trace_id}" if in_page and not host else host)
     return (_ranks(hosts)[0][1:] - 1).astype(np.int32)
 
 

@@ -2,6 +2,7 @@
 
 __all__ = [
     "ASYNCHRONOUS",
+    "BESIDE_PAINT",
     "CALLS_SERVER",
     "CHOSEN",
     "CYCLE",
@@ -37,3 +38,5 @@ CHOSEN = 1024
 """The caller asked for this span as the root."""
 LEFT_BEHIND = 2048
 """Many traces show that its parent does not wait for it."""
+BESIDE_PAINT = 4096
+"""The paint that is asked about does not wait for it."""

@@ -384,6 +384,13 @@ LEFT_BEHIND_ALWAYS_RATIO = _limit(
     ended in time by chance and were not waited for either; where fewer do, as when the first of
     several answers wins, those that ended in time may have been.""",
 )
+FIRST_PAINT_SLACK_NS = _limit(
+    "first_paint_slack",
+    50_000_000,
+    "ns",
+    """Text that is the largest paint of a page and came with its first paint, or within
+    three frames of it, was in the document: no script brought it, and none was waited for.""",
+)
 MAX_LEARNED_TRACES = _limit(
     "max_learned_traces",
     2_000,

@@ -43,6 +43,7 @@ def warm_up() -> None:
         attributes=(here, here, here),
         resource=(here, here, there),
         linked_span_ids=(),
+        moments=(),
     )
     codes, _, _ = span_codes(columns)
     forest = trace_forest(codes)

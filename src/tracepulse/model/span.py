@@ -42,6 +42,8 @@ class SpanColumns:
     """Per span: the spans of its own trace that it is linked to. Empty where links were not read."""
     scope: Strings | None = None
     """Name of the instrumentation scope; None where nobody asked for it."""
+    moments: tuple[tuple[tuple[str, int], ...], ...] = ()
+    """Per span of a browser: name and Unix ns of its events. Empty where events were not read."""
 
     def __len__(self) -> int:
         return len(self.span_id)
