@@ -209,6 +209,13 @@ def path(
     root_span_id: Annotated[
         str, typer.Option(metavar="ID", help="Take this span as the root.")
     ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="end of the root; lcp, largest paint of a page; inp, next paint after an interaction.",
+        ),
+    ] = "end",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -216,7 +223,7 @@ def path(
     from tracepulse.cli_trace_views import show_path
 
     answer = Api.from_environment(url).get(
-        f"/api/traces/{_segment(trace_id)}/path", {"root_span_id": root_span_id}
+        f"/api/traces/{_segment(trace_id)}/path", {"root_span_id": root_span_id, "until": until}
     )
     _show(answer, show_path, as_json)
 

@@ -96,7 +96,7 @@ def show_path(answer: Answer) -> None:
                     _COLOURS.get(each["category"], "cyan"),
                 ),
                 f"{each['service']}: {each['operation']}",
-                Text(each["category"], style=_COLOURS.get(each["category"], "")),
+                Text(_spent_on(each), style=_COLOURS.get(each["category"], "")),
             )
             for each in shown
         ),
@@ -109,10 +109,36 @@ def show_path(answer: Answer) -> None:
         say(f"{left_out:,} shorter sections, {format_duration(rest)} in all; --json has them.")
     for category, length in answer["by_category"].items():
         say(f"{category:>10}  {format_duration(length)}  {format_ratio(length / total)}")
+    for phase, length in answer["by_phase"].items():
+        say(
+            f"{phase.replace('_', ' '):>14}  {format_duration(length)}  {format_ratio(length / total)}"
+        )
+    for paint in answer["paints"]:
+        say(_painted(paint))
     confidence = answer["confidence"]
     say(f"Confidence {confidence['level']}: {confidence['text']}")
     for note in answer["warnings"]:
         say(f"Note ({note['count']:,} spans): {inert(note['text'])}")
+
+
+def _spent_on(section: Answer) -> str:
+    """Return the category, and what a browser was at."""
+    phase = section["phase"].replace("_", " ")
+    return f"{section['category']}: {phase}" if phase else str(section["category"])
+
+
+def _painted(paint: Answer) -> str:
+    parts = ", ".join(
+        f"{part['name'].replace('_', ' ')} {format_duration(part['duration_ns'])}"
+        for part in paint["parts"]
+    )
+    what = inert(paint["element"] or paint["url"], 120)
+    return (
+        f"{paint['name'].upper()} {format_duration(paint['duration_ns'])}"
+        + (f" ({what})" if what else "")
+        + (f": {parts}" if parts else "")
+        + f"; span {paint['span_id']}"
+    )
 
 
 def _bar(offset_ns: int, length_ns: int, total_ns: int, style: str) -> Text:

@@ -1,5 +1,7 @@
 """The blocking path of one trace."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,6 +13,9 @@ from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
 from tracepulse.deliver.api.traces import TraceId, one_trace, trace_id_of
 from tracepulse.derive.blocking_path import BlockingPath, blocking_path
+from tracepulse.derive.categories import is_browser
+from tracepulse.derive.page_paths import Until
+from tracepulse.derive.paints import Paint
 
 __all__ = ["router"]
 
@@ -26,6 +31,11 @@ class SectionShape(Shape):
     category: str = Field(
         description="own, database, cache, messaging, network, waiting, external, browser or"
         " resource."
+    )
+    phase: str = Field(
+        description="Of a browser's span: redirect, worker, stalled, dns, tcp, tls, request, response,"
+        " fetch, parse, main_thread, loading, discovery, resource_load, render, input_delay,"
+        " processing, presentation or restore; empty where nobody says."
     )
     start_offset_ns: int = Field(description="From the start of the root.")
     duration_ns: int
@@ -49,6 +59,31 @@ class ConfidenceShape(Shape):
     text: str
 
 
+class PaintPartShape(Shape):
+    """One part of the wait for a paint."""
+
+    name: str = Field(
+        description="ttfb, load_delay, load or render_delay of lcp; input_delay, processing or"
+        " presentation of inp."
+    )
+    duration_ns: int
+
+
+class PaintShape(Shape):
+    """A paint that a visitor waited for."""
+
+    name: str = Field(description="lcp: largest contentful paint; inp: next paint.")
+    span_id: str = Field(description="Of the page or interaction.")
+    start_unix_ns: str = instant_field()
+    start_at: str = text_instant_field()
+    duration_ns: int
+    element: str = Field(description="What was painted, or acted on; empty where not said.")
+    url: str = Field(description="Of the picture that was painted; empty for text.")
+    parts: list[PaintPartShape] = Field(
+        description="They sum to the whole; empty where nothing is known."
+    )
+
+
 class PathShape(Shape):
     """Sections by start: no gap, no overlap; their lengths sum to the root's."""
 
@@ -56,9 +91,16 @@ class PathShape(Shape):
     root_span_id: str
     start_unix_ns: str = instant_field()
     start_at: str = text_instant_field()
-    duration_ns: int = Field(description="Of the root.")
+    duration_ns: int = Field(description="Of the root, or until it had painted.")
+    until: str = Field(description="end, lcp or inp: up to when the path was asked for.")
     sections: list[SectionShape]
     by_category: dict[str, int] = Field(description="Nanoseconds; they sum to the root's length.")
+    by_phase: dict[str, int] = Field(
+        description="Nanoseconds in which a browser was at something; the largest first."
+    )
+    paints: list[PaintShape] = Field(
+        description="Of pages and interactions, by start; known once a page was hidden or left."
+    )
     spans: int = Field(description="Spans stored of this trace.")
     joined_spans: int = Field(description="Spans in the root's tree.")
     warnings: list[WarningShape]
@@ -77,40 +119,56 @@ async def get_path(
     root_span_id: Annotated[
         str, Query(description="Take this span as the root, for the path below it.")
     ] = "",
+    until: Annotated[
+        Until,
+        Query(
+            description="Up to the end of the root, or to the largest contentful paint (lcp) of a"
+            " page or the next paint after an interaction (inp): the first, or root_span_id's."
+        ),
+    ] = Until.END,
 ) -> Response:
     """Return which span the trace was waiting for, instant by instant."""
     wanted = trace_id_of(trace_id)
 
     def answer() -> dict[str, Any]:
-        spans = one_trace(asker, wanted).spans
-        return _path(blocking_path(spans, wanted, root_span_id.strip().lower() or None))
+        trace = one_trace(asker, wanted)
+        has_page = any(is_browser(each) for each in trace.spans.resource)
+        vitals = asker.services.telemetry.vitals_of(wanted, trace.data_set) if has_page else ()
+        root = root_span_id.strip().lower() or None
+        path = blocking_path(trace.spans, wanted, root, until=until, vitals=vitals)
+        return _path(path, until)
 
     return await asker.json(answer)
 
 
-def _path(path: BlockingPath) -> dict[str, Any]:
-    by_category: dict[str, int] = {}
+def _path(path: BlockingPath, until: Until) -> dict[str, Any]:
+    categories: Counter[str] = Counter()
+    phases: Counter[str] = Counter()
     for section in path.sections:
-        by_category[section.category.value] = (
-            by_category.get(section.category.value, 0) + section.duration_ns
-        )
+        categories[section.category.value] += section.duration_ns
+        if section.phase is not None:
+            phases[section.phase.value] += section.duration_ns
     return {
         "trace_id": path.trace_id,
         "root_span_id": path.root_span_id,
         **instant("start", path.start_unix_ns),
         "duration_ns": path.duration_ns,
+        "until": until.value,
         "sections": [
             {
                 "span_id": each.span_id,
                 "service": each.service,
                 "operation": each.name,
                 "category": each.category.value,
+                "phase": each.phase or "",
                 "start_offset_ns": each.start_unix_ns - path.start_unix_ns,
                 "duration_ns": each.duration_ns,
             }
             for each in path.sections
         ],
-        "by_category": dict(sorted(by_category.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "by_category": _largest_first(categories),
+        "by_phase": _largest_first(phases),
+        "paints": [_paint(each) for each in path.paints],
         "spans": path.span_count,
         "joined_spans": path.joined_span_count,
         "warnings": [
@@ -128,4 +186,20 @@ def _path(path: BlockingPath) -> dict[str, Any]:
             "ratio": path.confidence.ratio,
             "text": path.confidence.text,
         },
+    }
+
+
+def _largest_first(lengths: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(lengths.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _paint(paint: Paint) -> dict[str, Any]:
+    return {
+        "name": paint.name,
+        "span_id": paint.span_id,
+        **instant("start", paint.start_unix_ns),
+        "duration_ns": paint.duration_ns,
+        "element": paint.element,
+        "url": paint.url,
+        "parts": [{"name": name, "duration_ns": length} for name, length in paint.parts],
     }

@@ -189,9 +189,15 @@ def _path(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         trace_id: Annotated[str, Field(description="32 hex digits.")],
         detail: Detail = "summary",
         max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+        until: Annotated[
+            Literal["end", "lcp", "inp"],
+            Field(description="Up to a page's largest paint, or the next paint after a click."),
+        ] = "end",
     ) -> str:
         return await _reply(
-            answers_for, context, lambda api: get_blocking_path(api, trace_id, detail, max_tokens)
+            answers_for,
+            context,
+            lambda api: get_blocking_path(api, trace_id, detail, max_tokens, until),
         )
 
     return _named(call, "get_blocking_path")

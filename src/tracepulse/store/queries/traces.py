@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import pyarrow as pa
 
 from tracepulse.model.question import TraceQuestion
 from tracepulse.model.span import SpanColumns
+from tracepulse.model.vital import VITAL_PREFIX, Vital
 from tracepulse.store.engine import Parameter
 from tracepulse.store.queries.statements import (
     Filters,
@@ -137,6 +139,24 @@ class TraceQueries(Queries):
         """Return all spans of some traces of one data set."""
         return _span_columns(self._spans(trace_ids, limit, data_set))
 
+    def vitals_of(self, trace_id: str, data_set: str = "") -> tuple[Vital, ...]:
+        """Return what the pages of a trace told of their web vitals, by name, span and value."""
+        table = self._ask("trace_vitals", {"trace_id": trace_id, "data_set": data_set})
+        found = []
+        for row in table.to_pylist():
+            said = {
+                key.removeprefix(VITAL_PREFIX): text
+                for key, text in row["attributes"]
+                if key.startswith(VITAL_PREFIX)
+            }
+            try:
+                value = float(said.pop("value", ""))
+            except ValueError:
+                continue
+            if isfinite(value):
+                found.append(Vital(said.pop("name", "").lower(), value, row["span_id"], said))
+        return tuple(found)
+
     def search_traces(self, question: TraceQuestion) -> tuple[TraceSummary, ...]:
         """Return the traces that hold a span like the one asked for, newest first."""
         filters = Filters()
@@ -238,7 +258,25 @@ def _span_columns(table: pa.Table) -> SpanColumns:
         resource=tuple(dict(pairs) for pairs in table.column("resource").to_pylist()),
         linked_span_ids=_linked_within(table),
         scope=strings(table, "scope_name"),
+        moments=_browser_moments(table),
     )
+
+
+def _browser_moments(table: pa.Table) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """Return names and instants of the events of browsers' spans; nothing for others."""
+    resources = table.column("resource").to_pylist()
+    rows = [
+        row
+        for row, resource in enumerate(resources)
+        if ("telemetry.sdk.language", "webjs") in resource
+    ]
+    if not rows:
+        return ()
+    moments: list[tuple[tuple[str, int], ...]] = [()] * table.num_rows
+    some = table.select(["event_name", "event_unix_ns"]).take(pa.array(rows)).to_pylist()
+    for row, events in zip(rows, some, strict=True):
+        moments[row] = tuple(zip(events["event_name"], events["event_unix_ns"], strict=True))
+    return tuple(moments)
 
 
 def _linked_within(table: pa.Table) -> tuple[tuple[str, ...], ...]:

@@ -11,10 +11,14 @@ __all__ = ["get_blocking_path"]
 
 
 async def get_blocking_path(
-    api: Answers, trace_id: str, detail: Literal["summary", "full"], max_tokens: int
+    api: Answers,
+    trace_id: str,
+    detail: Literal["summary", "full"],
+    max_tokens: int,
+    until: Literal["end", "lcp", "inp"] = "end",
 ) -> str:
     """Return the sections that sum to the trace's length, in order or by what they belong to."""
-    path = await api.json(f"/api/traces/{quote(trace_id, safe='')}/path")
+    path = await api.json(f"/api/traces/{quote(trace_id, safe='')}/path", {"until": until})
     reply = Reply(max_tokens)
     total = path["duration_ns"]
     reply.say(
@@ -29,6 +33,8 @@ async def get_blocking_path(
         for category, length in path["by_category"].items()
     )
     reply.say(f"Spent on: {spent or 'nothing, the trace has no length'}.")
+    for paint in path["paints"]:
+        reply.say(_painted(paint))
     if detail == "full":
         reply.say("Sections in order of time; they touch and sum to the whole:")
         lines = [_section_line(each) for each in path["sections"]]
@@ -41,10 +47,24 @@ async def get_blocking_path(
     return reply.text()
 
 
+def _painted(paint: dict[str, Any]) -> str:
+    parts = ", ".join(
+        f"{part['name']} {format_duration(part['duration_ns'])}" for part in paint["parts"]
+    )
+    told = (
+        f"{paint['name'].upper()} {format_duration(paint['duration_ns'])}, span {paint['span_id']}"
+    )
+    return f"{told}: {parts or 'its parts are not known'} (until={paint['name']} for its path)."
+
+
+def _spent_on(section: dict[str, Any]) -> str:
+    return f"{section['category']}/{section['phase']}" if section["phase"] else section["category"]
+
+
 def _section_line(section: dict[str, Any]) -> str:
     return (
         f"+{format_duration(section['start_offset_ns'])}  {format_duration(section['duration_ns'])}"
-        f"  {section['category']}  {one_line(section['service'], 100)}:"
+        f"  {_spent_on(section)}  {one_line(section['service'], 100)}:"
         f" {one_line(section['operation'], 160)}  span {section['span_id']}"
     )
 
@@ -52,7 +72,7 @@ def _section_line(section: dict[str, Any]) -> str:
 def _summed(sections: list[dict[str, Any]], total_ns: int) -> list[str]:
     sums: dict[tuple[str, str, str], list[Any]] = {}
     for each in sections:
-        key = (each["service"], each["operation"], each["category"])
+        key = (each["service"], each["operation"], _spent_on(each))
         entry = sums.setdefault(key, [0, 0, each["span_id"]])
         entry[0] += each["duration_ns"]
         entry[1] += 1
