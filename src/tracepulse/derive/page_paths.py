@@ -233,9 +233,39 @@ def cut_to_paint(columns: SpanColumns, forest: TraceForest, page: PagePart) -> T
     start[root], end[root] = paint.start_unix_ns, paint.end_unix_ns
     known_at = _known_at(columns, page, paint)
     for child in forest.child[forest.first_child[root] : forest.first_child[root + 1]].tolist():
-        if not _is_awaited(columns, int(forest.row[child]), paint, known_at):
+        row = int(forest.row[child])
+        if not _is_awaited(columns, row, paint, known_at) and not _holds_parser(columns, row, page):
             forest.flags[child] |= BESIDE_PAINT
+        elif paint.name == "lcp":
+            start[child] += _idle_ns(columns, row)
     return _with_times(forest, start, end, ())
+
+
+def _idle_ns(columns: SpanColumns, row: int) -> int:
+    """
+    Return how long a long frame waited for a style sheet: it lasts, but blocks nothing by itself.
+
+    Source:
+        Long Animation Frames: blockingDuration is 0, and told as nothing, where no task was long.
+    """
+    if (
+        columns.name[row] != LONG_FRAME
+        or "browser.long_animation_frame.blockingDuration" in (columns.attributes[row])
+    ):
+        return 0
+    start = int(columns.start_unix_ns[row])
+    drawn = moments_of(columns, row).get("renderStart", start)
+    return min(max(0, drawn - start), int(columns.duration_ns[row]))
+
+
+def _holds_parser(columns: SpanColumns, row: int, page: PagePart) -> bool:
+    """Tell whether the parser may have waited for a script: it came while only that was missing."""
+    assert page.paint is not None
+    if columns.attributes[row].get("browser.resource.initiatorType") != "script":
+        return False
+    end = int(columns.start_unix_ns[row] + columns.duration_ns[row])
+    parsed = page.moments.get("domInteractive", 0)
+    return page.moments.get("responseEnd", 0) < end <= parsed <= page.paint.end_unix_ns
 
 
 def _known_at(columns: SpanColumns, page: PagePart, paint: Paint) -> int:
