@@ -1,0 +1,181 @@
+"""
+How near predictions come to what is then measured: one place of a system is made slower or faster.
+
+    python benchmarks/what_if.py [--quick] [--seed 5] [--data DIR] [--json]
+
+From the traces of a run with a known delay the times without it are predicted, and the other way
+round; p50 and p95 of the route are compared with those of the other run. The demo shop is really
+run (`shop_delays.py`); other systems are simulated (`generator/loaded_systems.py`). Keys:
+
+  median_abs_error_ratio   of |predicted - true| / true, over every operation of the shop, p50 and
+                           p95, both ways (bar 0.10)
+  p90_abs_error_ratio      the same at its 90th percentile (bar 0.25)
+  shop_*, simulated_*      mean, and mean of the worst tenth; by topology; `unchanged` is the error of
+                           saying that nothing would change
+  effect_*                 |predicted - true| / |true change|, where the true change is over a tenth
+
+The last line is one JSON object. Without the shop's Node packages (`make setup`) its keys are null.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if __package__ in {None, ""}:
+    sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
+
+from benchmarks.generator.loaded_systems import TOPOLOGIES, LoadedPair, Slower, loaded_pair
+
+from tracepulse.derive.cohort_blame import node_table
+from tracepulse.derive.span_codes import span_codes
+from tracepulse.derive.what_if import Change, what_if
+from tracepulse.model.span import SpanColumns
+
+QUANTILES = (0.5, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One prediction of one quantile, beside the truth."""
+
+    topology: str
+    way: str
+    """`faster` or `slower`."""
+    quantile: float
+    given_ns: float
+    predicted_ns: float
+    true_ns: float
+
+    @property
+    def error(self) -> float:
+        """Of the true value."""
+        return abs(self.predicted_ns - self.true_ns) / self.true_ns
+
+    @property
+    def unchanged_error(self) -> float:
+        """Of saying that nothing changes."""
+        return abs(self.given_ns - self.true_ns) / self.true_ns
+
+    @property
+    def effect_error(self) -> float | None:
+        """Of the true change; None where that is too small to tell."""
+        change = abs(self.given_ns - self.true_ns)
+        if change < 0.1 * self.true_ns:
+            return None
+        return abs(self.predicted_ns - self.true_ns) / change
+
+
+def outcomes(pair: LoadedPair) -> list[Outcome]:
+    """Return predictions both ways."""
+    found = []
+    for way, given, other, by_ns in (
+        ("faster", pair.slowed, pair.without, -pair.slower.by_ns),
+        ("slower", pair.without, pair.slowed, pair.slower.by_ns),
+    ):
+        before, after = predicted(given, pair.route, pair.slower, by_ns)
+        truth = lengths(other, pair.route)
+        for quantile in QUANTILES:
+            told = [float(np.quantile(each, quantile)) for each in (before, after, truth)]
+            found.append(Outcome(pair.topology, way, quantile, *told))
+    return found
+
+
+def predicted(
+    columns: SpanColumns, route: str, slower: Slower, by_ns: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the lengths of a route's requests as they are, and as predicted."""
+    codes, trace_ids, nodes = span_codes(columns)
+    roots = columns.parent_span_id == ""
+    of_route = set(columns.trace_id[roots & (columns.name == route)].tolist())
+    cohort = np.array([each in of_route for each in trace_ids], np.bool_)
+    change = Change(service=slower.service, operation=slower.operation, by_ns=by_ns)
+    found = what_if(codes, node_table(nodes), change, cohort)
+    return found.before_ns, found.after_ns
+
+
+def lengths(columns: SpanColumns, route: str) -> NDArray[np.int64]:
+    """Return how long the requests of a route took."""
+    chosen = (columns.parent_span_id == "") & (columns.name == route)
+    return columns.duration_ns[chosen]
+
+
+def figures(prefix: str, found: Sequence[Outcome]) -> dict[str, Any]:
+    """Return what is said of some outcomes."""
+    errors = np.sort([each.error for each in found])
+    effects = np.sort([each.effect_error for each in found if each.effect_error is not None])
+    tenth = max(1, len(errors) // 10)
+    return {
+        f"{prefix}predictions": len(errors),
+        f"{prefix}median_abs_error_ratio": _round(np.median(errors)),
+        f"{prefix}p90_abs_error_ratio": _round(np.quantile(errors, 0.9)),
+        f"{prefix}mean_abs_error_ratio": _round(errors.mean()),
+        f"{prefix}worst_tenth_abs_error_ratio": _round(errors[-tenth:].mean()),
+        f"{prefix}unchanged_median_abs_error_ratio": _round(
+            np.median([each.unchanged_error for each in found])
+        ),
+        f"{prefix}effect_median_error_ratio": _round(np.median(effects)) if len(effects) else None,
+        f"{prefix}effect_p90_error_ratio": (
+            _round(np.quantile(effects, 0.9)) if len(effects) else None
+        ),
+    }
+
+
+def by_topology(found: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the median and the largest errors of each topology."""
+    told = {}
+    for topology in sorted({each.topology for each in found}):
+        errors = [each.error for each in found if each.topology == topology]
+        effects = [
+            each.effect_error
+            for each in found
+            if each.topology == topology and each.effect_error is not None
+        ]
+        told[topology] = {
+            "median": _round(np.median(errors)),
+            "p90": _round(np.quantile(errors, 0.9)),
+            "largest": _round(max(errors)),
+            "effect_median": _round(np.median(effects)) if effects else None,
+        }
+    return told
+
+
+def simulated(systems: int, seed: int, requests: int) -> list[Outcome]:
+    """Return the outcomes of so many systems of each topology."""
+    return [
+        each
+        for topology in TOPOLOGIES
+        for number in range(systems)
+        for each in outcomes(loaded_pair(topology, seed * 1_000 + number, requests))
+    ]
+
+
+def _round(value: Any) -> float:
+    return round(float(value), 4)
+
+
+def main() -> None:
+    """Measure and print; the last line is one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few systems, few operations")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--data", type=Path, help="not used: everything is run or made up")
+    parser.add_argument("--json", action="store_true", help="print the JSON line only")
+    given = parser.parse_args()
+    made_up = simulated(2 if given.quick else 12, given.seed, 600 if given.quick else 1_500)
+    found = {"seed": given.seed, **figures("simulated_", made_up)}
+    found["simulated_by_topology"] = by_topology(made_up)
+    if not given.json:
+        for name, value in found.items():
+            print(f"{name:40} {value}")
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
