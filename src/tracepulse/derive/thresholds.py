@@ -864,5 +864,71 @@ REGRESSION_STAYS_NS = _limit(
     """As long as the history that a series is judged by: then all of it is at the new level.""",
 )
 
+# -- what if --------------------------------------------------------------------------------------
+
+CALL_LIMIT_MIN_CALLS = _limit(
+    "call_limit_min_calls",
+    10,
+    "calls",
+    """So many must have waited for a call of their kind to end before a limit is believed.""",
+)
+CALL_LIMIT_PROMPT_RATIO = _limit(
+    "call_limit_prompt_ratio",
+    0.1,
+    "ratio",
+    """A call that waited for a place begins within a tenth of its own length after one is free.""",
+)
+CALL_LIMIT_PROMPT_SHARE = _limit(
+    "call_limit_prompt_share",
+    0.8,
+    "ratio",
+    """Of those that waited so many must have begun promptly; the rest did something else first.""",
+)
+STATION_LEAST_NS = _limit(
+    "station_least_ns",
+    200_000,
+    "ns",
+    """A thread that waits for a place runs so soon after it is given back; what differs by less is
+    not told apart.""",
+)
+STATION_PROMPT_RATIO = _limit(
+    "station_prompt_ratio",
+    0.05,
+    "ratio",
+    """Of the median time that a place is held: the same where it is held for long.""",
+)
+STATION_MIN_BUSY = _limit(
+    "station_min_busy",
+    20,
+    "calls",
+    """So many must have asked when all places were taken; fewer happen by chance.""",
+)
+STATION_PROMPT_SHARE = _limit(
+    "station_prompt_share",
+    0.4,
+    "ratio",
+    """Of those so many began as soon as a place was free; the others still had work to do, which
+    a gap does not tell from waiting. By chance it is a few in a hundred.""",
+)
+STATION_MAX_PLACES = _limit(
+    "station_max_places",
+    64,
+    "places",
+    """With more, some place is given back at any moment, and promptness says nothing.""",
+)
+STATION_USUAL_QUANTILE = _limit(
+    "station_usual_quantile",
+    0.1,
+    "ratio",
+    """A gap this short among its like is taken to hold no wait.""",
+)
+WHAT_IF_MAX_ROUNDS = _limit(
+    "what_if_max_rounds",
+    12,
+    "rounds",
+    """Waits and times are played in turn until nothing changes; a request that asks the same
+    place again needs another round each time.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""
