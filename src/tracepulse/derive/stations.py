@@ -38,8 +38,10 @@ from tracepulse.derive.thresholds import (
     STATION_LEAST_NS,
     STATION_MAX_PLACES,
     STATION_MIN_BUSY,
+    STATION_MIN_BUSY_SHOWN,
     STATION_PROMPT_RATIO,
     STATION_PROMPT_SHARE,
+    STATION_PROMPT_SHARE_SHOWN,
     STATION_USUAL_QUANTILE,
 )
 from tracepulse.derive.trace_tree import TraceForest
@@ -285,7 +287,8 @@ def _judged(calls: _Calls, released: Integers, service: str) -> Station | None:
     if not 1 <= places <= STATION_MAX_PLACES:
         return None
     full = np.flatnonzero((taken(calls.asked) >= places) & (calls.begun > calls.asked))
-    if len(full) < STATION_MIN_BUSY:
+    shown = bool((calls.usual_ns < 0).any())
+    if len(full) < (STATION_MIN_BUSY_SHOWN if shown else STATION_MIN_BUSY):
         return None
     ends = np.sort(released)
     at = calls.begun[full]
@@ -294,7 +297,7 @@ def _judged(calls: _Calls, released: Integers, service: str) -> Station | None:
     until = ends[np.minimum(place, len(ends) - 1)] - at
     near = ((place > 0) & (since <= slack)) | ((place < len(ends)) & (until <= slack))
     prompt = int(near.sum())
-    if prompt < STATION_PROMPT_SHARE * len(full):
+    if prompt < (STATION_PROMPT_SHARE_SHOWN if shown else STATION_PROMPT_SHARE) * len(full):
         return None
     return Station(service, calls.what, places, len(full), prompt)
 

@@ -910,6 +910,19 @@ STATION_PROMPT_SHARE = _limit(
     """Of those so many began as soon as a place was free; the others still had work to do, which
     a gap does not tell from waiting. By chance it is a few in a hundred.""",
 )
+STATION_MIN_BUSY_SHOWN = _limit(
+    "station_min_busy_shown",
+    5,
+    "calls",
+    """The same where waits are spans: that there is something to wait for is then said, and only
+    how many places there are has to be seen.""",
+)
+STATION_PROMPT_SHARE_SHOWN = _limit(
+    "station_prompt_share_shown",
+    0.7,
+    "ratio",
+    """The same where waits are spans: nothing but the wait is in them.""",
+)
 STATION_MAX_PLACES = _limit(
     "station_max_places",
     64,
