@@ -32,6 +32,8 @@ if __package__ in {None, ""}:
     sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
 
 from benchmarks.generator.loaded_systems import TOPOLOGIES, LoadedPair, Slower, loaded_pair
+from benchmarks.shop_delays import POINTS, SAME_DELAY, run_shop
+from examples.shop.errors import ShopError
 
 from tracepulse.derive.cohort_blame import node_table
 from tracepulse.derive.span_codes import span_codes
@@ -39,6 +41,7 @@ from tracepulse.derive.what_if import Change, what_if
 from tracepulse.model.span import SpanColumns
 
 QUANTILES = (0.5, 0.95)
+QUICK_POINTS = ("charge", "reserve", "look")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,9 @@ def predicted(
     roots = columns.parent_span_id == ""
     of_route = set(columns.trace_id[roots & (columns.name == route)].tolist())
     cohort = np.array([each in of_route for each in trace_ids], np.bool_)
-    change = Change(service=slower.service, operation=slower.operation, by_ns=by_ns)
+    change = Change(
+        service=slower.service, operation=slower.operation, network=slower.network, by_ns=by_ns
+    )
     found = what_if(codes, node_table(nodes), change, cohort)
     return found.before_ns, found.after_ns
 
@@ -156,6 +161,20 @@ def simulated(systems: int, seed: int, requests: int) -> list[Outcome]:
     ]
 
 
+def shop(names: Sequence[str], rounds: int, stretch_s: float) -> list[Outcome]:
+    """Return the outcomes of the shop's operations, each delayed in turn."""
+    run = run_shop(names, rounds, stretch_s).columns
+    found = []
+    for name in names:
+        point = POINTS[name]
+        slower = Slower(
+            point.service, point.operation, int(point.delay_ms * 1_000_000), point.network
+        )
+        slowed = run[SAME_DELAY.get(name, name)]
+        found += outcomes(LoadedPair(point.topology, point.route, run[""], slowed, slower))
+    return found
+
+
 def _round(value: Any) -> float:
     return round(float(value), 4)
 
@@ -168,8 +187,28 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="not used: everything is run or made up")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
-    made_up = simulated(2 if given.quick else 12, given.seed, 600 if given.quick else 1_500)
-    found = {"seed": given.seed, **figures("simulated_", made_up)}
+    rounds, stretch_s = (2, 3.0) if given.quick else (8, 3.0)
+    real: list[Outcome] = []
+    missing = ""
+    try:
+        real = shop(QUICK_POINTS if given.quick else list(POINTS), rounds, stretch_s)
+    except ShopError as reason:
+        missing = str(reason)
+    made_up = simulated(1 if given.quick else 12, given.seed, 600 if given.quick else 1_500)
+    found: dict[str, Any] = {
+        "median_abs_error_ratio": _round(np.median([each.error for each in real]))
+        if real
+        else None,
+        "p90_abs_error_ratio": (
+            _round(np.quantile([each.error for each in real], 0.9)) if real else None
+        ),
+        "seed": given.seed,
+    }
+    if real:
+        found |= figures("shop_", real) | {"shop_by_topology": by_topology(real)}
+    else:
+        found["shop_missing"] = missing
+    found |= figures("simulated_", made_up)
     found["simulated_by_topology"] = by_topology(made_up)
     if not given.json:
         for name, value in found.items():

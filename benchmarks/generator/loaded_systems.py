@@ -53,6 +53,8 @@ class Slower:
     operation: str
     """Name of its spans."""
     by_ns: int
+    network: bool | None = None
+    """Whether only calls that are answered by a span are meant, or only others; None for both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,22 +187,22 @@ def _system(topology: str, chooser: random.Random) -> _System:
         case "queueing":
             places["workers"] = chooser.randint(1, 3)
             target.workers = "workers"
-            beside = make.operation(0, target.service)
-            beside.workers = "workers"
+            near = make.operation(0, target.service)
+            near.workers = "workers"
             entry.steps.append((0, [make.call(target)]))
-            other.steps.append((0, [make.call(beside)]))
+            other.steps.append((0, [make.call(near)]))
             held_ms = target.work_ms + 4.0
         case "pool":
             places["pool"] = chooser.randint(1, 4)
             entry.steps.append((0, [make.call(target)]))
-            beside = make.operation(1)
-            other.steps.append((0, [make.call(beside)]))
+            near = make.operation(1)
+            other.steps.append((0, [make.call(near)]))
             if chooser.random() < 0.5:
-                target.holds = beside.holds = "pool"
+                target.holds = near.holds = "pool"
                 held_ms = target.work_ms + 4.0
             else:
                 query = target.steps[0][1][0]
-                for each in (query, beside.steps[0][1][0]):
+                for each in (query, near.steps[0][1][0]):
                     each.behind, each.shows_wait, each.share = "pool", True, 1.0
                 slow_name, usual_ms, held_ms = query.name, query.median_ms, query.median_ms
         case "lock":
