@@ -2,12 +2,15 @@
 Places that requests wait for each other at, learned from when they got one; and waiting played again.
 
 A station is a lock, a pool of connections, or a service with few workers: at most so many hold a
-place of it at any time, and the next begins at once when one is given back, in the order in which
-they asked. How many places there are is the most ever seen at once; that there is a limit at all is
+place of it at any time, and who asks when all are taken begins when one is given back, in the order
+of asking. How many places there are is the most ever seen at once. That this is a limit, not chance, is
 taken from those who came when all were taken:
 
     holds   |======|==========|=====|      one place: each begins when one before it ends
     asked   .   .     .                    2nd and 3rd came while it was taken
+
+Were there no limit, they would have begun as soon after asking as those do who come when a place is free, and
+so, often enough, before one was given back. None did: how many would have is the evidence.
 
 A wait shows in one of two ways:
 
@@ -37,11 +40,8 @@ from tracepulse.derive.span_flags import CALLS_SERVER
 from tracepulse.derive.thresholds import (
     STATION_LEAST_NS,
     STATION_MAX_PLACES,
-    STATION_MIN_BUSY,
-    STATION_MIN_BUSY_SHOWN,
-    STATION_PROMPT_RATIO,
-    STATION_PROMPT_SHARE,
-    STATION_PROMPT_SHARE_SHOWN,
+    STATION_MIN_EARLY,
+    STATION_MIN_EARLY_SHOWN,
     STATION_USUAL_QUANTILE,
 )
 from tracepulse.derive.trace_tree import TraceForest
@@ -62,8 +62,8 @@ class Station:
     places: int
     asked_when_full: int
     """Calls that came when all places were taken: the evidence."""
-    prompt: int
-    """Of these, how many began as soon as one was given back."""
+    expected_early: float
+    """Of these so many would have begun before one was free, were there no limit; none did."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +128,7 @@ def learn_stations(
         ]
         good = [(station, calls) for station, calls in judged if station is not None]
         if good:
-            station, calls = max(good, key=lambda each: each[0].prompt / each[0].asked_when_full)
+            station, calls = max(good, key=lambda each: each[0].expected_early)
             found.append(station)
             members.append(calls)
     if not found:
@@ -149,7 +149,7 @@ def learn_stations(
 
 def waits(
     stations: Stations, plan: ReplayPlan, played: Replayed, changed: Work, work: Work
-) -> tuple[Work, int] | None:
+) -> tuple[Work, tuple[Station, ...]] | None:
     """
     Return work with the waits that follow from when others would hold places, or None if none differs.
 
@@ -160,10 +160,10 @@ def waits(
         changed: what is changed, without waits.
         work: that it was played with.
     Returns:
-        Work for the next round, and at how many stations waits differ from those that were.
+        Work for the next round, and the stations where waits differ from those that were.
     """
     extra, wait = changed.extra_ns.copy(), changed.wait_ns.copy()
-    differing = 0
+    differing: list[Station] = []
     for s in range(len(stations)):
         part = slice(stations.first[s], stations.first[s + 1])
         call, usual = stations.call[part], stations.usual_ns[part]
@@ -181,13 +181,14 @@ def waits(
         begun = np.where(shown, played.end_unix_ns[call], played.start_unix_ns[call])
         held = np.maximum(played.end_unix_ns[stations.release[part]] - begun, 0)
         more = _served(asked, held, stations.found[s].places) - stations.waited_ns[part]
-        differing += bool(more.any())
+        if more.any():
+            differing.append(stations.found[s])
         inside = ~shown & (parent >= 0)
         extra[call[inside]] += np.maximum(more, least - scaled)[inside]
         wait[call[shown]] += more[shown]
     if np.array_equal(extra, work.extra_ns) and np.array_equal(wait, work.wait_ns):
         return None
-    return Work(changed.factor, extra, wait, changed.how), differing
+    return Work(changed.factor, extra, wait, changed.how), tuple(differing)
 
 
 def _candidates(
@@ -195,7 +196,8 @@ def _candidates(
 ) -> Iterator[tuple[_Calls, ...]]:
     """Yield calls that may wait for each other; where it is not clear what holds, in several ways."""
     row = forest.row
-    node, service, host = codes.node[row], codes.service[row].astype(np.int64), codes.host[row]
+    node, host = codes.node[row].astype(np.int64), codes.host[row]
+    service = codes.service[row].astype(np.int64)
     process = service * (int(host.max(initial=0)) + 2) + host + 1
     parent = np.maximum(plan.parent, 0)
     is_server = plan.played & (codes.kind[row] == SERVER)
@@ -274,11 +276,9 @@ def _find_next(
 
 def _judged(calls: _Calls, released: Integers, service: str) -> Station | None:
     """Return the station that calls show, if they do; `released` is when each gave its place back."""
-    held = released - calls.begun
-    slack = max(STATION_LEAST_NS, int(STATION_PROMPT_RATIO * float(np.median(held))))
     begun = np.sort(calls.begun)
     # A span is closed a little after what it held was given back.
-    over = np.sort(np.maximum(released - slack, calls.begun))
+    over = np.sort(np.maximum(released - STATION_LEAST_NS, calls.begun))
 
     def taken(at: Integers) -> Integers:
         return np.searchsorted(begun, at, "right") - np.searchsorted(over, at, "right")
@@ -286,20 +286,19 @@ def _judged(calls: _Calls, released: Integers, service: str) -> Station | None:
     places = int(taken(calls.begun).max(initial=0))
     if not 1 <= places <= STATION_MAX_PLACES:
         return None
-    full = np.flatnonzero((taken(calls.asked) >= places) & (calls.begun > calls.asked))
-    shown = bool((calls.usual_ns < 0).any())
-    if len(full) < (STATION_MIN_BUSY_SHOWN if shown else STATION_MIN_BUSY):
+    is_full = taken(calls.asked) >= places
+    full = np.flatnonzero(is_full & (calls.begun > calls.asked))
+    usual = np.sort((calls.begun - calls.asked)[~is_full])
+    if not len(full) or not len(usual):
         return None
     ends = np.sort(released)
-    at = calls.begun[full]
-    place = np.searchsorted(ends, at, "right")
-    since = at - ends[np.maximum(place - 1, 0)]
-    until = ends[np.minimum(place, len(ends) - 1)] - at
-    near = ((place > 0) & (since <= slack)) | ((place < len(ends)) & (until <= slack))
-    prompt = int(near.sum())
-    if prompt < (STATION_PROMPT_SHARE_SHOWN if shown else STATION_PROMPT_SHARE) * len(full):
+    next_end = ends[np.minimum(np.searchsorted(ends, calls.asked[full], "right"), len(ends) - 1)]
+    until_free = next_end - calls.asked[full]
+    early = float(np.searchsorted(usual, until_free, "left").sum()) / len(usual)
+    shown = bool((calls.usual_ns < 0).any())
+    if early < (STATION_MIN_EARLY_SHOWN if shown else STATION_MIN_EARLY):
         return None
-    return Station(service, calls.what, places, len(full), prompt)
+    return Station(service, calls.what, places, len(full), round(early, 1))
 
 
 def _served(asked: Integers, held: Integers, places: int) -> Integers:

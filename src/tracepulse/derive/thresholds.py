@@ -891,37 +891,19 @@ STATION_LEAST_NS = _limit(
     """A thread that waits for a place runs so soon after it is given back; what differs by less is
     not told apart.""",
 )
-STATION_PROMPT_RATIO = _limit(
-    "station_prompt_ratio",
-    0.05,
-    "ratio",
-    """Of the median time that a place is held: the same where it is held for long.""",
-)
-STATION_MIN_BUSY = _limit(
-    "station_min_busy",
-    20,
+STATION_MIN_EARLY = _limit(
+    "station_min_early",
+    12.0,
     "calls",
-    """So many must have asked when all places were taken; fewer happen by chance.""",
+    """So many must be expected to have begun before a place was free, were there no limit. That the
+    most ever seen at once is taken for the limit explains a few; twelve by chance are one in 160,000.""",
 )
-STATION_PROMPT_SHARE = _limit(
-    "station_prompt_share",
-    0.4,
-    "ratio",
-    """Of those so many began as soon as a place was free; the others still had work to do, which
-    a gap does not tell from waiting. By chance it is a few in a hundred.""",
-)
-STATION_MIN_BUSY_SHOWN = _limit(
-    "station_min_busy_shown",
-    5,
+STATION_MIN_EARLY_SHOWN = _limit(
+    "station_min_early_shown",
+    4.0,
     "calls",
     """The same where waits are spans: that there is something to wait for is then said, and only
     how many places there are has to be seen.""",
-)
-STATION_PROMPT_SHARE_SHOWN = _limit(
-    "station_prompt_share_shown",
-    0.7,
-    "ratio",
-    """The same where waits are spans: nothing but the wait is in them.""",
 )
 STATION_MAX_PLACES = _limit(
     "station_max_places",
@@ -941,6 +923,12 @@ WHAT_IF_MAX_ROUNDS = _limit(
     "rounds",
     """Waits and times are played in turn until nothing changes; a request that asks the same
     place again needs another round each time.""",
+)
+WHAT_IF_Z = _limit(
+    "what_if_z",
+    1.96,
+    "standard deviations",
+    """Intervals of predicted percentiles hold with 95%.""",
 )
 
 LIMITS: tuple[Limit, ...] = tuple(_declared)

@@ -24,7 +24,7 @@ from tracepulse.derive.dependencies import (
 from tracepulse.derive.retiming import ReplayPlan, Work, replay_plan, replayed, unchanged_work
 from tracepulse.derive.span_codes import SpanCodes
 from tracepulse.derive.span_flags import CALLS_SERVER
-from tracepulse.derive.stations import Stations, learn_stations, waits
+from tracepulse.derive.stations import NO_STATIONS, Station, Stations, learn_stations, waits
 from tracepulse.derive.thresholds import MAX_LEARNED_TRACES, WHAT_IF_MAX_ROUNDS
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 
@@ -78,8 +78,8 @@ class WhatIf:
     """Spans of theirs that are changed."""
     touched: int
     """Requests that have one."""
-    stations: int
-    """Places that requests wait for each other at, and that were played again."""
+    stations: tuple[Station, ...]
+    """Places that requests wait for each other at, and where they would wait otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,7 @@ class Replays:
         chosen = self._spans(change)
         changed = work = self._work(change, chosen)
         played = replayed(self.plan, work)
-        stations = 0
+        stations: tuple[Station, ...] = ()
         for _ in range(WHAT_IF_MAX_ROUNDS if len(self.stations) and len(chosen) else 0):
             further = waits(self.stations, self.plan, played, changed, work)
             if further is None:
@@ -119,6 +119,17 @@ class Replays:
             len(np.unique(inside)),
             stations,
         )
+
+    def least_traces(self, change: Change) -> int | None:
+        """
+        Return the fewest traces that say of such a call and one beside it that they are in sequence.
+
+        None where there is no such pair: nothing was taken for a sequence.
+        """
+        chosen = change.chosen(self.table)
+        learned = self.learned
+        pairs = (chosen[learned.pair_a] | chosen[learned.pair_b]) & ~learned.concurrent()
+        return int(learned.pair_traces[pairs].min()) if pairs.any() else None
 
     def _spans(self, change: Change) -> Integers:
         """Return the positions of spans that are changed."""
@@ -158,15 +169,20 @@ class Replays:
 
 
 def replays(
-    codes: SpanCodes, table: NodeTable, root_ids: NDArray[np.uint64] | None = None
+    codes: SpanCodes,
+    table: NodeTable,
+    root_ids: NDArray[np.uint64] | None = None,
+    *,
+    together: bool = True,
 ) -> Replays:
     """
     Return requests ready to be played again.
 
     Args:
-        codes: spans of whole traces; all of a window, where waiting for others is to be played too.
+        codes: spans of whole traces.
         table: the nodes behind their codes.
         root_ids: for each trace the span to take as its root; None for the usual rule.
+        together: these are all requests of a window, so that who waits for whom can be told.
     """
     sample = codes.first_traces(MAX_LEARNED_TRACES)
     clocks: PairOffsets = clock_offsets(sample)
@@ -178,7 +194,7 @@ def replays(
     limits = learn_limits(seen, sample, len(table.nodes))
     rules: Rules = rules_of(learned)
     plan = replay_plan(forest, codes, rules, limits)
-    stations = learn_stations(forest, codes, table, plan)
+    stations = learn_stations(forest, codes, table, plan) if together else NO_STATIONS
     return Replays(codes, table, forest, plan, stations, learned, limits, sample.trace_count)
 
 
