@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable
 
 from tracepulse.context.collect import Collector
+from tracepulse.context.known_calls import calls_around
 from tracepulse.core import Core
 from tracepulse.derive.incidents import join_triggers, resolve_quiet
 from tracepulse.derive.log_flows import log_edges
@@ -43,6 +44,8 @@ class Watch:
         self._stop = threading.Event()
         self._last_end_unix_ns = 0
         self._located: dict[str, tuple[object, int]] = {}
+        self._flow_asked: tuple[frozenset[str], int] | None = None
+        self._flow_known: tuple[FlowEdge, ...] = ()
         self.detection: Detection | None = None
         """What the last look gave; None before the first."""
         self.last_error = ""
@@ -99,7 +102,9 @@ class Watch:
         triggers = self._new_or_open(found, open_incidents, now_unix_ns)
         if not triggers and not open_incidents:
             return ()
-        joined = join_triggers(open_incidents, triggers, self._flow(end_unix_ns), now_unix_ns)
+        joined = join_triggers(
+            open_incidents, triggers, self._flow(end_unix_ns, triggers), now_unix_ns
+        )
         before = {incident.incident_id: incident for incident in open_incidents}
         for incident in joined:
             updated = resolve_quiet(self._located_incident(incident, now_unix_ns), now_unix_ns)
@@ -150,24 +155,18 @@ class Watch:
             )
         ]
 
-    def _flow(self, end_unix_ns: int) -> tuple[FlowEdge, ...]:
-        """Return who calls whom, from spans, or from logs where there are none."""
-        window = Window(end_unix_ns - 300 * _S, end_unix_ns)
-        edges = tuple(
-            FlowEdge(
-                caller=edge.caller,
-                callee=edge.callee,
-                connection=edge.connection,
-                calls=edge.calls,
-                errors=edge.errors,
-                inferred_from=edge.inferred_from,
-                callee_is_virtual=edge.inferred_from == "peer",
-            )
-            for edge in self._core.telemetry.service_graph(window)
-        )
-        if edges:
-            return edges
-        return log_edges(self._core.telemetry.search_logs(LogQuestion(window, limit=2000)))
+    def _flow(self, end_unix_ns: int, triggers: Iterable[Trigger]) -> tuple[FlowEdge, ...]:
+        """Return who calls whom around these triggers; asked once a minute while they are the same."""
+        services = frozenset(trigger.service for trigger in triggers if trigger.service)
+        asked = (services, end_unix_ns // (60 * _S))
+        if asked != self._flow_asked:
+            window = Window(end_unix_ns - 300 * _S, end_unix_ns)
+            edges = calls_around(self._core.telemetry, window, services)
+            if not edges:
+                question = LogQuestion(window, limit=2000)
+                edges = log_edges(self._core.telemetry.search_logs(question))
+            self._flow_asked, self._flow_known = asked, edges
+        return self._flow_known
 
     def _located_incident(self, incident: Incident, now_unix_ns: int) -> Incident:
         """Find entry and faulty service again when triggers joined, or as more traces fail."""

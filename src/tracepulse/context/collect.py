@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tracepulse.context.known_calls import calls_around
 from tracepulse.context.template_names import TemplateNames
 from tracepulse.derive.blocking_path import blocking_path
 from tracepulse.derive.flows import compare_edges, failure_summary
@@ -19,7 +20,7 @@ from tracepulse.model.findings import (
     VersionOutcome,
     Window,
 )
-from tracepulse.model.flow import EdgeChange, FlowEdge
+from tracepulse.model.flow import EdgeChange
 from tracepulse.model.incident import Incident
 from tracepulse.model.log import LogRecord
 from tracepulse.model.question import LogQuestion
@@ -95,7 +96,7 @@ class Collector:
             failure_summary(None),
             self._log_records(window, _Notes()),
             self.names.changes(window, _SHAPES),
-            self._edges(window, _Notes()),
+            self._edges(incident, window, _Notes(), counted=False),
         )
 
     def findings(self, incident: Incident, now_unix_ns: int) -> Findings:
@@ -111,7 +112,7 @@ class Collector:
             incident=incident,
             window=window,
             operations=notes.of("operations", self._telemetry.operations(window, _ROWS), _ROWS),
-            edges=self._edges(window, notes),
+            edges=self._edges(incident, window, notes, counted=True),
             failing_traces=spans,
             log_records=() if spans is not None else self._log_records(window, notes),
             log_shapes=notes.of("log_shapes", self.names.changes(window, _SHAPES), _SHAPES),
@@ -149,30 +150,20 @@ class Collector:
         notes.of("failing_traces", ())
         return None
 
-    def _edges(self, window: Window, notes: _Notes) -> tuple[EdgeChange, ...]:
+    def _edges(
+        self, incident: Incident, window: Window, notes: _Notes, *, counted: bool
+    ) -> tuple[EdgeChange, ...]:
         start, end = window.start_unix_ns, window.onset_unix_ns
         if end - start >= 10 * _MINUTE_NS:
             # Whole minutes are kept; of a part of one the spans would have to be joined.
             start, end = -(-start // _MINUTE_NS) * _MINUTE_NS, end // _MINUTE_NS * _MINUTE_NS
-        before = self._graph(start, end)
-        after = self._graph(window.onset_unix_ns, window.end_unix_ns)
+        before, after = (
+            calls_around(
+                self._telemetry, Stretch(*ends), incident.services, counted=counted, limit=_ROWS
+            )
+            for ends in ((start, end), (window.onset_unix_ns, window.end_unix_ns))
+        )
         return notes.of("edges", compare_edges(before, after), _ROWS)
-
-    def _graph(self, start_unix_ns: int, end_unix_ns: int) -> list[FlowEdge]:
-        return [
-            FlowEdge(
-                caller=edge.caller,
-                callee=edge.callee,
-                connection=edge.connection,
-                calls=edge.calls,
-                errors=edge.errors,
-                inferred_from=edge.inferred_from,
-                callee_is_virtual=edge.inferred_from == "peer",
-            )
-            for edge in self._telemetry.service_graph(
-                Stretch(start_unix_ns, end_unix_ns), limit=_ROWS
-            )
-        ]
 
     def _log_records(self, window: Window, notes: _Notes) -> tuple[LogRecord, ...]:
         """Read lines from just before the onset on; what room is left goes to those before them."""

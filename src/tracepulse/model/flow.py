@@ -17,7 +17,7 @@ class FlowEdge:
     calls: int
     errors: int
     inferred_from: str
-    """spans (both sides seen), peer (only the caller seen) or logs (shared ids)."""
+    """spans (both sides seen), peer (only the caller seen), mesh, access_log or logs (shared ids)."""
     callee_is_virtual: bool = False
     """True for a database, queue or address that sends no telemetry of its own."""
     sureness_ratio: float = 1.0
