@@ -73,7 +73,7 @@ def clock_offsets(lines: LogLines, facts: LineFacts, mentions: Mentions) -> Cloc
         requests = find_requests(
             lines, facts, mentions, time_ns, pause_ns(mentions, time_ns), by_host=True
         )
-        requests = clean_requests(requests, len(lines.services))
+        requests = clean_requests(requests)
         change, compared, slack = _fine(requests, hosts, ahead)
         ahead = ahead + change
     return Clocks(ahead, compared, slack)

@@ -25,13 +25,16 @@ MAX_EPISODE_LINES = 300
 MAX_REQUEST_LINES = 1_000
 MAX_BUSY_RATIO = 0.35
 """A value that is being mentioned a third of the time is no key: unrelated requests meet in it."""
-CHATTY_RATIO = 1.5
 MIN_PAUSE_NS, MAX_PAUSE_NS = 100_000_000, 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """What one service did in one request; by request, then service. Times by the right clock."""
+    """
+    Pieces of work of services in requests; by request, service, then begin. Times by the right clock.
+
+    A service that is called twice in a request has two, where its sentences tell them apart.
+    """
 
     request: NDArray[np.int64]
     service: NDArray[np.int32]
@@ -44,21 +47,15 @@ class Visits:
     lines: NDArray[np.int32]
 
 
-def clean_requests(requests: "Requests", services: int) -> "Requests":
-    """
-    Return the requests in which no service writes more than it usually does.
-
-    Where one key serves several requests at once they are taken for one, and who encloses whom is lost.
-    """
+def clean_requests(requests: "Requests") -> "Requests":
+    """Return the requests in which nobody works twice: where somebody does, visits cannot be compared."""
     visits = requests.visits
-    most = np.ones(services, np.int64)
-    for service in range(services):
-        mine = visits.lines[visits.service == service]
-        if len(mine):
-            most[service] = int(np.argmax(np.bincount(mine))) * CHATTY_RATIO
-    much = visits.lines > most[visits.service]
+    again = np.zeros(len(visits.request), np.bool_)
+    again[1:] = (visits.request[1:] == visits.request[:-1]) & (
+        visits.service[1:] == visits.service[:-1]
+    )
     bad = np.zeros(len(requests.begins) - 1, np.bool_)
-    bad[visits.request[much]] = True
+    bad[visits.request[again]] = True
     kept = ~bad[visits.request]
     place = np.cumsum(~bad) - 1
     chosen = Visits(
@@ -217,6 +214,8 @@ def _visits(
     who = actor[used]
     new = np.ones(len(used), np.bool_)
     new[1:] = (request[1:] != request[:-1]) | (who[1:] != who[:-1])
+    part = facts.part[used]
+    new[1:] |= (part[1:] == ARRIVING) | (part[:-1] == DONE)
     starts = np.flatnonzero(new)
     visit_of_line = np.full(len(root), -1, np.int64)
     if len(starts) == 0:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.log_clocks import Clocks, clock_offsets
-from tracepulse.derive.log_episodes import Requests, clean_requests, find_requests, pause_ns
+from tracepulse.derive.log_episodes import Requests, find_requests, pause_ns
 from tracepulse.derive.log_examples import example_keys
 from tracepulse.derive.log_keys import Mentions, shared_mentions
 from tracepulse.derive.log_moments import learn_moments
@@ -40,10 +40,7 @@ from tracepulse.derive.thresholds import (
     LOG_FLOW_MIN_WIN_WITHIN,
     LOG_FLOW_MIN_WITHIN,
     LOG_FLOW_MOVED_GRAIN_NS,
-    LOG_FLOW_OUTLASTS,
     LOG_FLOW_PRESENCE_LEAD,
-    LOG_FLOW_STARTED_AFTER,
-    LOG_FLOW_STARTED_WITH,
 )
 from tracepulse.model.log import LogRecord
 from tracepulse.model.log_graph import LogEdge, LogGraph, UnknownOrder
@@ -124,11 +121,10 @@ def _decide(
     time_ns = lines.time_unix_ns - ahead_ns[lines.host]
     pause = pause_ns(mentions, time_ns)
     requests = find_requests(lines, facts, mentions, time_ns, pause)
-    clean = clean_requests(requests, len(lines.services))
     grain_ns = LOG_FLOW_MOVED_GRAIN_NS if np.any(ahead_ns) else LOG_FLOW_GRAIN_NS
-    pairs = pair_counts(clean, len(lines.services), grain_ns)
+    pairs = pair_counts(requests, len(lines.services), grain_ns)
     candidate, unknown = _candidates(pairs, requests.shared)
-    choice = _without_shortcuts(candidate, pairs, clean, grain_ns)
+    choice = _without_shortcuts(candidate, pairs, requests, grain_ns)
     return requests, pairs, choice, unknown, pause
 
 
@@ -166,15 +162,7 @@ def _without_shortcuts(
     candidate: NDArray[np.bool_], pairs: Pairs, requests: Requests, grain_ns: int
 ) -> _Choice:
     """Drop candidates that a path of others explains, and callees most of whose calls nobody does."""
-    # Who outlasts a caller that was there all along was set off, by nobody knows whom.
-    joint = np.maximum(pairs.joint, 1)
-    started = (pairs.joint >= LOG_FLOW_STARTED_WITH * pairs.present[None, :]) & (
-        pairs.after >= LOG_FLOW_STARTED_AFTER * joint
-    )
-    started &= pairs.outlasts >= LOG_FLOW_OUTLASTS * joint
-    strong = pairs.within >= LOG_FLOW_MIN_WITHIN * pairs.joint
-    begun: NDArray[np.bool_] = np.asarray(started.any(axis=0))
-    candidate = candidate & (strong | ~begun[None, :])
+    strong = pairs.within >= LOG_FLOW_MIN_WITHIN * np.maximum(pairs.joint, 1)
     parents = find_parents(requests, candidate, pairs, grain_ns)
     enough = parents.votes >= np.maximum(
         LOG_FLOW_MIN_VOTES, LOG_FLOW_MIN_VOTE_RATIO * parents.explained[None, :]

@@ -55,6 +55,7 @@ def shared_mentions(lines: LogLines) -> tuple[Mentions, LineFacts]:
         np.concatenate([each.length_ns for each in facts]),
         np.concatenate([each.moment for each in facts]),
         np.concatenate([each.shape for each in facts]),
+        np.concatenate([each.part for each in facts]),
     )
 
 

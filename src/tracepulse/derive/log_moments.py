@@ -19,6 +19,8 @@ MIN_VISITS = 5
 MIN_PLACE_RATIO = 0.9
 MIN_WORD_RATIO = 0.6
 """A sentence that says the same in most of its lines says it in all."""
+MIN_PART_RATIO = 0.3
+"""A sentence that is first so often, of all its lines, begins a piece of work whenever it is written."""
 
 
 def learn_moments(lines: LogLines, facts: LineFacts, requests: Requests) -> LineFacts:
@@ -46,8 +48,16 @@ def learn_moments(lines: LogLines, facts: LineFacts, requests: Requests) -> Line
     # Both words in one sentence say nothing, unless it also says how long it took.
     moment[(moment == ARRIVING | DONE) & (facts.length_ns < 0)] = 0
     moment[moment == ARRIVING | DONE] = DONE
-    moment = np.where(moment == 0, learned[code], moment)
-    return replace(facts, moment=moment.astype(np.uint8))
+    moment = np.where(moment == 0, learned[code], moment).astype(np.uint8)
+    # Lines of work done twice stand in one visit still: the sentence is the first one of a part of them.
+    more = visits.lines[owner[edge]] >= 2
+    inside_more = order[np.repeat(more, np.diff(np.append(edge, len(order))))]
+    often = np.maximum(np.bincount(code[inside_more], minlength=len(names)), 1) * MIN_PART_RATIO
+    opens = np.bincount(code[first[more]], minlength=len(names)) >= often
+    closes = np.bincount(code[last[more]], minlength=len(names)) >= often
+    part = np.where(opens[code] & (moment == ARRIVING), ARRIVING, 0)
+    part |= np.where(closes[code] & (moment == DONE), DONE, 0)
+    return replace(facts, moment=moment, part=part.astype(np.uint8))
 
 
 def _typical_lines(

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.log_episodes import Requests
-from tracepulse.derive.log_order import Pairs
-from tracepulse.derive.log_tokens import ARRIVING, DONE
+from tracepulse.derive.log_order import NEAR_NS, Pairs, can_call
+from tracepulse.derive.log_tokens import ARRIVING
 from tracepulse.derive.thresholds import (
     LOG_FLOW_GAIN_NATS,
     LOG_FLOW_LAG_LEAD,
@@ -85,15 +86,22 @@ def find_parents(
         if len(callers) == 0 or len(own) == 0:
             continue
         own = own[:: len(own) // MAX_REQUESTS + 1]
+        column = np.full(services, -1, np.int64)
+        column[callers] = np.arange(len(callers))
         place = np.full((len(own), len(callers)), -1, np.int64)
-        for column, caller in enumerate(callers):
-            theirs = by_service[bounds[caller] : bounds[caller + 1]]
-            found = np.searchsorted(visits.request[theirs], visits.request[own])
-            inside = found < len(theirs)
-            found = np.where(inside, found, 0)
-            hit = inside & (visits.request[theirs[found]] == visits.request[own])
-            place[hit, column] = theirs[found[hit]]
-        place = _fitting(requests, own, place, grain_ns)
+        _places(
+            own,
+            requests.begins,
+            visits.request,
+            visits.service,
+            visits.host,
+            visits.begin_ns,
+            visits.end_ns,
+            visits.knows,
+            column,
+            grain_ns,
+            place,
+        )
         some = (place >= 0).any(axis=1)
         explained[callee] = int(some.sum())
         if explained[callee]:
@@ -103,18 +111,38 @@ def find_parents(
     return Parents(votes, explained)
 
 
-def _fitting(
-    requests: Requests, own: NDArray[np.int64], place: NDArray[np.int64], grain_ns: int
-) -> NDArray[np.int64]:
-    visits = requests.visits
-    caller = np.maximum(place, 0)
-    begin, end = visits.begin_ns[own][:, None], visits.end_ns[own][:, None]
-    knows = visits.knows[caller]
-    begins, ends = visits.begin_ns[caller], visits.end_ns[caller]
-    fits = place >= 0
-    fits &= ~((knows & ARRIVING > 0) & (begin < begins - grain_ns))
-    fits &= ~((knows & DONE > 0) & (end > ends + grain_ns))
-    return np.where(fits, place, -1)
+@kernel
+def _places(
+    own: Cells,
+    begins: Cells,
+    request: Cells,
+    service: Cells,
+    host: Cells,
+    begin_ns: Cells,
+    end_ns: Cells,
+    knows: Cells,
+    column: Cells,
+    grain: int,
+    place: Cells,
+) -> None:
+    """Fill in, for each of a callee's visits and each candidate, the candidate's visit that fits best."""
+    for row in range(len(own)):
+        j = own[row]
+        best = np.zeros(place.shape[1], np.int64)
+        for i in range(begins[request[j]], begins[request[j] + 1]):
+            at = column[service[i]]
+            if at < 0:
+                continue
+            wide = grain if host[i] != host[j] else min(grain, NEAR_NS)
+            fit = can_call(
+                begin_ns[i], end_ns[i], knows[i], begin_ns[j], end_ns[j], knows[j], NEAR_NS, wide
+            )
+            # Of several that fit alike, the one that began last before the callee.
+            if fit > best[at] or (
+                fit > 0 and fit == best[at] and begin_ns[i] <= begin_ns[j] + wide
+            ):
+                best[at] = fit
+                place[row, at] = i
 
 
 def _beaten(
@@ -167,10 +195,11 @@ def _stands_between(
     if not _in_order(requests, one, middle):
         return -1
     there = one.place >= 0
-    with_callee = int(there[:, above].sum())
-    both = int((there[:, above] & there[:, middle]).sum())
+    # In visits of the one above, since it may call several times.
+    with_callee = len(np.unique(one.place[there[:, above], above]))
+    both = len(np.unique(one.place[there[:, above] & there[:, middle], above]))
     all_above = int(pairs.present[callers[above]])
-    all_both = int(pairs.joint[callers[above], callers[middle]])
+    all_both = int(pairs.joint[callers[middle], callers[above]])
     missing, without_middle = with_callee - both, max(all_above - all_both, 0)
     if strong[middle]:
         if without_middle >= LOG_FLOW_MIN_LAGS:

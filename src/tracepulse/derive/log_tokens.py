@@ -109,6 +109,8 @@ class LineFacts:
     """ARRIVING, DONE, both or 0."""
     shape: NDArray[np.uint64]
     """Of its words without those that hold digits."""
+    part: NDArray[np.uint8]
+    """ARRIVING where a piece of work begins with it, DONE where one ends; learned, else 0."""
 
 
 def log_lines(records: Iterable[LogRecord]) -> LogLines:
@@ -241,7 +243,8 @@ def _walk(
         moment,
         shape,
     )
-    return hashes[:found], owners[:found], LineFacts(length_ns, moment, shape)
+    facts = LineFacts(length_ns, moment, shape, np.zeros(count, np.uint8))
+    return hashes[:found], owners[:found], facts
 
 
 @kernel
