@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.log_clocks import Clocks, clock_offsets
+from tracepulse.derive.log_covers import joint_callers
 from tracepulse.derive.log_episodes import Requests, find_requests, pause_ns
 from tracepulse.derive.log_examples import example_keys
 from tracepulse.derive.log_keys import Mentions, shared_mentions
@@ -163,13 +164,15 @@ def _without_shortcuts(
 ) -> _Choice:
     """Drop candidates that a path of others explains, and callees most of whose calls nobody does."""
     strong = pairs.within >= LOG_FLOW_MIN_WITHIN * np.maximum(pairs.joint, 1)
-    parents = find_parents(requests, candidate, pairs, grain_ns)
+    together = joint_callers(requests, candidate, pairs, grain_ns)
+    candidate, strong = candidate | together, strong | together
+    parents = find_parents(requests, candidate, together, pairs, grain_ns)
     enough = parents.votes >= np.maximum(
         LOG_FLOW_MIN_VOTES, LOG_FLOW_MIN_VOTE_RATIO * parents.explained[None, :]
     )
-    enough &= (
-        parents.votes >= np.where(strong, LOG_FLOW_MIN_WIN_WITHIN, LOG_FLOW_MIN_WIN) * pairs.joint
-    )
+    enough &= parents.votes >= np.where(
+        strong, LOG_FLOW_MIN_WIN_WITHIN, LOG_FLOW_MIN_WIN
+    ) * np.where(together, pairs.within, pairs.joint)
     chosen = np.asarray(candidate & enough)
     present = np.maximum(pairs.present, 1)
     covered: NDArray[np.float64] = np.where(chosen, parents.votes, 0).sum(axis=0) / present

@@ -61,14 +61,19 @@ class _Callee:
 
 
 def find_parents(
-    requests: Requests, candidate: NDArray[np.bool_], pairs: Pairs, grain_ns: int
+    requests: Requests,
+    candidate: NDArray[np.bool_],
+    together: NDArray[np.bool_],
+    pairs: Pairs,
+    grain_ns: int,
 ) -> Parents:
     """
     Return how many of each callee's requests each candidate explains best.
 
     Args:
         requests: see there.
-        candidate: [caller, callee] that nothing contradicts.
+        candidate: [caller, callee] that may be calls.
+        together: those of them that count only where they enclose the callee.
         pairs: counts of the same requests.
         grain_ns: times that differ by less are equal.
 
@@ -76,7 +81,7 @@ def find_parents(
     services = len(candidate)
     votes = np.zeros((services, services))
     explained = np.zeros(services, np.int64)
-    within = pairs.within / np.maximum(pairs.joint, 1)
+    within = np.where(together, 1.0, pairs.within / np.maximum(pairs.joint, 1))
     visits = requests.visits
     by_service = np.argsort(visits.service, kind="stable")
     bounds = np.searchsorted(visits.service[by_service], np.arange(services + 1))
@@ -99,6 +104,7 @@ def find_parents(
             visits.end_ns,
             visits.knows,
             column,
+            np.where(together[callers, callee], 2, 1),
             grain_ns,
             place,
         )
@@ -122,6 +128,7 @@ def _places(
     end_ns: Cells,
     knows: Cells,
     column: Cells,
+    least: Cells,
     grain: int,
     place: Cells,
 ) -> None:
@@ -138,6 +145,8 @@ def _places(
                 begin_ns[i], end_ns[i], knows[i], begin_ns[j], end_ns[j], knows[j], NEAR_NS, wide
             )
             # Of several that fit alike, the one that began last before the callee.
+            if fit < least[at]:
+                continue
             if fit > best[at] or (
                 fit > 0 and fit == best[at] and begin_ns[i] <= begin_ns[j] + wide
             ):

@@ -931,5 +931,24 @@ WHAT_IF_Z = _limit(
     """Intervals of predicted percentiles hold with 95%.""",
 )
 
+LOG_FLOW_MIN_REST = _limit(
+    "log_flow_min_rest",
+    0.1,
+    "ratio",
+    """Of a callee's visits: what no caller explains is worth asking for further ones from here.""",
+)
+LOG_FLOW_MIN_REST_WITHIN = _limit(
+    "log_flow_min_rest_within",
+    0.85,
+    "ratio",
+    """Of the rest, where a service is there: so often must it enclose the callee to call it.""",
+)
+LOG_FLOW_MIN_COVER = _limit(
+    "log_flow_min_cover",
+    0.93,
+    "ratio",
+    """Of the rest, several services must enclose so much if each of them alone contradicts.""",
+)
+
 LIMITS: tuple[Limit, ...] = tuple(_declared)
 """All limits, in the order of this file."""
