@@ -18,10 +18,13 @@ from tracepulse.derive.thresholds import (
     LOG_FLOW_MIN_REST,
     LOG_FLOW_MIN_REST_WITHIN,
     LOG_FLOW_MIN_SHARED,
+    LOG_FLOW_MIN_WAITED,
 )
 
 __all__ = ["joint_callers"]
 
+OUTLASTS = 3
+"""How a visit fits that begins while a caller is at work, and ends after it."""
 MAX_VISITS = 4_000
 """Of one callee: more are thinned out evenly."""
 
@@ -76,7 +79,7 @@ def _cover(
     fit: NDArray[np.int8], candidate: NDArray[np.bool_], possible: NDArray[np.bool_]
 ) -> list[int]:
     """Return services that together enclose what the candidates leave over; [] if much is left."""
-    rest = ~(fit[:, candidate] > 0).any(axis=1)
+    rest = ~((fit[:, candidate] == 1) | (fit[:, candidate] == 2)).any(axis=1)
     least = max(LOG_FLOW_MIN_REQUESTS, LOG_FLOW_MIN_REST * len(fit))
     if rest.sum() < least:
         return []
@@ -89,7 +92,10 @@ def _cover(
         there = np.maximum((fit[rest] >= 0).sum(axis=0), 1)
         # Who encloses whatever of the rest it is there for comes first.
         share = np.where(within >= least, within / there, 0.0)
+        begun = (fit[rest] >= 2).sum(axis=0) / there
         clear = share >= LOG_FLOW_MIN_REST_WITHIN
+        # Some of its calls are not waited for: the callee begins while it is at work, and outlasts it.
+        clear |= (begun >= LOG_FLOW_MIN_COVER) & (share >= LOG_FLOW_MIN_WAITED)
         best = int(np.argmax(np.where(clear, within, 0) if clear.any() else within))
         if within[best] < least:
             break
@@ -97,8 +103,16 @@ def _cover(
         if clear[best]:
             sure.append(best)
         open_to[best] = False
-        rest &= fit[:, best] != 2
+        rest &= fit[:, best] < 2
     return found if rest.sum() <= (1 - LOG_FLOW_MIN_COVER) * all_rest else sure
+
+
+@kernel
+def rank(fit: int) -> int:
+    """Return how well a visit fits: enclosed, possible, begun while the other was at work, not at all."""
+    if fit == OUTLASTS:
+        return 1
+    return fit + 1 if fit > 0 else fit
 
 
 @kernel
@@ -122,5 +136,10 @@ def _fit(
             one = can_call(
                 begin_ns[i], end_ns[i], knows[i], begin_ns[j], end_ns[j], knows[j], NEAR_NS, wide
             )
-            if i != j and one > fit[row, service[i]]:
+            if i == j:
+                continue
+            inside = begin_ns[i] - wide <= begin_ns[j] < end_ns[i]
+            if one == 0 and inside and end_ns[j] > end_ns[i] + wide and knows[i] == 3:
+                one = OUTLASTS
+            if rank(one) > rank(fit[row, service[i]]):
                 fit[row, service[i]] = one

@@ -597,14 +597,14 @@ LOG_FLOW_MIN_SHARED = _limit(
 )
 LOG_FLOW_MIN_FIT = _limit(
     "log_flow_min_fit",
-    0.93,
+    0.85,
     "ratio",
-    """Of the common requests in which nothing contradicts the call: the rest is left for
-    lines that were lost or mixed up.""",
+    """Of the common requests in which nothing contradicts the call: in the rest another calls,
+    or lines were lost or mixed up.""",
 )
 LOG_FLOW_MIN_FIT_WITHIN = _limit(
     "log_flow_min_fit_within",
-    0.85,
+    0.75,
     "ratio",
     """The same where the callee's lines lie within the caller's, which chance hardly does.""",
 )
@@ -948,6 +948,14 @@ LOG_FLOW_MIN_COVER = _limit(
     0.93,
     "ratio",
     """Of the rest, several services must enclose so much if each of them alone contradicts.""",
+)
+
+LOG_FLOW_MIN_WAITED = _limit(
+    "log_flow_min_waited",
+    0.5,
+    "ratio",
+    """Of the rest: so often must who begins while another is at work end before it, if some of its calls
+    are not waited for.""",
 )
 
 LIMITS: tuple[Limit, ...] = tuple(_declared)
