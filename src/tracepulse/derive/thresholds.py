@@ -637,7 +637,7 @@ LOG_FLOW_LOST_RATIO = _limit(
 )
 LOG_FLOW_GAIN_NATS = _limit(
     "log_flow_gain_nats",
-    3.0,
+    20.0,
     "nats",
     """So much likelier must one of two readings of who is there without whom be.""",
 )
