@@ -41,6 +41,8 @@ FURTHER_WORTH = 2.0
 MIN_WINDOWS = 5
 STRAY_RATIO = 0.04
 """Of the windows of two services may be wrong: requests that were run together."""
+MIN_LONGER_RATIO = 0.85
+"""A caller lasts longer than whom it calls, whatever the clocks say."""
 NARROW_NS = 20_000_000
 """A window much wider than this says little."""
 GRAIN_NS = 1_000_000
@@ -127,7 +129,27 @@ def _fine(
     ties = _ties(requests, hosts)
     compared = np.zeros(hosts, np.bool_)
     compared[np.unique(np.concatenate((ties.one, ties.other)))] = True
-    change = np.zeros(hosts, np.int64)
+    tries = [
+        _climb(ties, compared, start, ahead)
+        for start in (np.zeros(hosts, np.int64), _grown(ties, hosts))
+    ]
+    change = max(tries, key=lambda each: _enclosed(ties, each))
+    if _enclosed(ties, -ahead) >= ALL_STAY_RATIO * _enclosed(ties, change):
+        return -ahead, compared, np.zeros(hosts, np.int64)
+    slack = [
+        _slack(ties, host, change) if compared[host] else MAX_SLACK_NS for host in range(hosts)
+    ]
+    return change, compared, np.array(slack, np.int64)
+
+
+def _climb(
+    ties: "_Ties",
+    compared: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    ahead: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Move one host after the other to where it stands best, until none moves."""
+    change = start.copy()
     for _ in range(ROUNDS):
         moved = False
         for host in np.flatnonzero(compared):
@@ -136,12 +158,56 @@ def _fine(
             change[host] = best
         if not moved:
             break
-    if _enclosed(ties, -ahead) >= ALL_STAY_RATIO * _enclosed(ties, change):
-        return -ahead, compared, np.zeros(hosts, np.int64)
-    slack = [
-        _slack(ties, host, change) if compared[host] else MAX_SLACK_NS for host in range(hosts)
-    ]
-    return change, compared, np.array(slack, np.int64)
+    return change
+
+
+def _grown(ties: "_Ties", hosts: int) -> NDArray[np.int64]:
+    """Return offsets from bringing groups of hosts together, the pair with the plainest offset first."""
+    change = np.zeros(hosts, np.int64)
+    group = np.arange(hosts)
+    known: dict[tuple[int, int], tuple[float, int]] = {}
+    while True:
+        pairs = {
+            (int(min(pair)), int(max(pair)))
+            for pair in zip(group[ties.one], group[ties.other], strict=True)
+            if pair[0] != pair[1]
+        }
+        if not pairs:
+            return change
+        for pair in sorted(pairs - known.keys()):
+            known[pair] = _meeting(ties, group, change, *pair)
+        first, second = min(pairs, key=lambda pair: (-known[pair][0], pair))
+        shift = known[first, second][1]
+        change[group == second] += shift
+        group[group == second] = first
+        known = {pair: found for pair, found in known.items() if not {first, second} & {*pair}}
+
+
+def _meeting(
+    ties: "_Ties", group: NDArray[np.int64], change: NDArray[np.int64], first: int, second: int
+) -> tuple[float, int]:
+    """Return how plainly one offset between two groups wins, and by how much to move the second."""
+    there = (group[ties.one] == first) & (group[ties.other] == second)
+    back = (group[ties.one] == second) & (group[ties.other] == first)
+    apart = change[ties.one] - change[ties.other]
+    # Of the second's move m: low <= apart - m <= high, and turned round low <= apart + m <= high.
+    low = np.concatenate(((apart - ties.high)[there], (ties.low - apart)[back]))
+    high = np.concatenate(((apart - ties.low)[there], (ties.high - apart)[back]))
+    weight = np.concatenate((ties.weight[there], ties.weight[back]))
+    callee = np.concatenate((ties.callee[there], ties.callee[back]))
+    points = np.unique((low + high) // 2)
+    points = np.unique(np.concatenate((points, low)))
+    held = (low[None, :] <= points[:, None]) & (points[:, None] <= high[None, :])
+    worth = np.zeros(len(points))
+    for one in np.unique(callee):
+        mine = np.where(held[:, callee == one], weight[callee == one][None, :], 0.0)
+        worth += mine.max(axis=1) + 0.2 * (mine.sum(axis=1) - mine.max(axis=1))
+    best = int(np.argmax(worth))
+    # What holds nothing of what the best holds is another opinion.
+    other = worth[~(held & held[best][None, :]).any(axis=1)]
+    inside = held[best]
+    middle = (int(low[inside].max()) + int(high[inside].min())) // 2
+    return float(worth[best] - 0.7 * other.max(initial=0.0)), middle
 
 
 def _enclosed(ties: "_Ties", change: NDArray[np.int64]) -> float:
@@ -210,6 +276,7 @@ class _Ties:
 def _ties(requests: Requests, hosts: int) -> _Ties:
     visits = requests.visits
     found = np.empty((MAX_WINDOWS, 2), np.int64)
+    rows_of = np.empty((MAX_WINDOWS, 2), np.int64)
     low = np.empty(MAX_WINDOWS, np.int64)
     high = np.empty(MAX_WINDOWS, np.int64)
     actor = visits.service.astype(np.int64) * hosts + visits.host
@@ -221,9 +288,13 @@ def _ties(requests: Requests, hosts: int) -> _Ties:
         visits.end_ns,
         visits.knows,
         found,
+        rows_of,
         low,
         high,
     )
+    start, end = visits.begin_ns, visits.end_ns
+    after = start[rows_of[:count, 1]] - end[rows_of[:count, 0]]
+    before = start[rows_of[:count, 0]] - end[rows_of[:count, 1]]
     pair = found[:count, 0] * (int(actor.max(initial=0)) + 1) + found[:count, 1]
     order = np.argsort(pair, kind="stable")
     groups = np.flatnonzero(np.diff(pair[order], prepend=-1))
@@ -231,9 +302,17 @@ def _ties(requests: Requests, hosts: int) -> _Ties:
     for members in np.split(order, groups[1:]) if count else ():
         if len(members) < MIN_WINDOWS:
             continue
-        lowest = int(np.quantile(low[members], 1 - STRAY_RATIO)) - GRAIN_NS
-        highest = int(np.quantile(high[members], STRAY_RATIO)) + GRAIN_NS
+        lows, highs = low[members], high[members]
+        longer = lows < highs
+        if not longer.any() or longer.mean() < MIN_LONGER_RATIO:
+            continue
+        lowest = int(np.quantile(lows[longer], 1 - STRAY_RATIO)) - GRAIN_NS
+        highest = int(np.quantile(highs[longer], STRAY_RATIO)) + GRAIN_NS
         if lowest > highest:  # no one offset fits: these two do not call each other
+            continue
+        # Who begins as soon as the other ends comes after it, however the clocks may stand.
+        spread = min(_spread(lows), _spread(highs))
+        if _spread(after[members]) < spread / 2 or _spread(before[members]) < spread / 2:
             continue
         one, other = found[members[0], 0] % hosts, found[members[0], 1] % hosts
         weight = min(len(members), 50) / (1 + (highest - lowest) / NARROW_NS)
@@ -247,6 +326,11 @@ def _ties(requests: Requests, hosts: int) -> _Ties:
         weight=np.array([row[4] for row in rows], np.float64),
         callee=np.array([row[5] for row in rows], np.int64),
     )
+
+
+def _spread(values: NDArray[np.int64]) -> float:
+    """Return the middle half's width."""
+    return float(np.subtract(*np.quantile(values, (0.75, 0.25))))
 
 
 @kernel
@@ -276,6 +360,7 @@ def _windows(
     end_ns: Cells,
     knows: Cells,
     found: Cells,
+    rows_of: Cells,
     low: Cells,
     high: Cells,
 ) -> int:
@@ -296,9 +381,8 @@ def _windows(
             for j in range(begins[request], begins[request + 1]):
                 if host[i] == host[j] or count >= len(low):
                     continue
-                if end_ns[i] - begin_ns[i] <= end_ns[j] - begin_ns[j]:
-                    continue
                 found[count, 0], found[count, 1] = actor[i], actor[j]
+                rows_of[count, 0], rows_of[count, 1] = i, j
                 low[count] = begin_ns[i] - begin_ns[j]
                 high[count] = end_ns[i] - end_ns[j]
                 count += 1
