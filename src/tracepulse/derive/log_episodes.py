@@ -45,6 +45,8 @@ class Visits:
     knows: NDArray[np.uint8]
     """ARRIVING: its begin is that of its work. DONE: its end is."""
     lines: NDArray[np.int32]
+    sentence: NDArray[np.uint64]
+    """The shape of its first line, which tells what was asked of the service."""
 
 
 def clean_requests(requests: "Requests") -> "Requests":
@@ -66,6 +68,7 @@ def clean_requests(requests: "Requests") -> "Requests":
         end_ns=visits.end_ns[kept],
         knows=visits.knows[kept],
         lines=visits.lines[kept],
+        sentence=visits.sentence[kept],
     )
     begins = np.searchsorted(chosen.request, np.arange(int((~bad).sum()) + 1)).astype(np.int64)
     return replace(requests, visits=chosen, begins=begins)
@@ -221,7 +224,9 @@ def _visits(
     if len(starts) == 0:
         none = np.zeros(0, np.int64)
         small = none.astype(np.int32)
-        empty = Visits(none, small, small, none, none, none.astype(np.uint8), small)
+        empty = Visits(
+            none, small, small, none, none, none.astype(np.uint8), small, none.astype(np.uint64)
+        )
         return empty, np.zeros(1, np.int64), request_of_root, visit_of_line
     ends = np.append(starts[1:], len(used)) - 1
     length = facts.length_ns[used]
@@ -243,6 +248,7 @@ def _visits(
         end_ns=time_ns[last],
         knows=knows.astype(np.uint8),
         lines=(ends - starts + 1).astype(np.int32),
+        sentence=facts.shape[first],
     )
     visit_of_line[used] = np.cumsum(new) - 1
     request_begins = np.searchsorted(visits.request, np.arange(len(request_roots) + 1))

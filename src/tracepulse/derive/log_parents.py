@@ -24,6 +24,7 @@ from tracepulse.derive.log_episodes import Requests
 from tracepulse.derive.log_order import NEAR_NS, Pairs, can_call
 from tracepulse.derive.log_tokens import ARRIVING
 from tracepulse.derive.thresholds import (
+    LOG_FLOW_FAILED_RATIO,
     LOG_FLOW_GAIN_NATS,
     LOG_FLOW_LAG_LEAD,
     LOG_FLOW_LOST_RATIO,
@@ -218,14 +219,37 @@ def _stands_between(
         return -1 if _side_by_side(requests, one, above, middle) else 1
     if both < LOG_FLOW_MIN_WITH * with_callee:
         return -1
-    without = max(all_above - with_callee, 0)
-    other = (max(without - (all_both - both), 0) + 0.5) / (without + 1.0)
-    if without < LOG_FLOW_MIN_LAGS or other <= LOG_FLOW_LOST_RATIO:
-        return 0
-    gain = missing * np.log(LOG_FLOW_LOST_RATIO / other) + both * np.log(
-        (1 - LOG_FLOW_LOST_RATIO) / (1 - other)
-    )
+    gain = _presence_gain(requests, one, callers[above], callers[middle])
     return 0 if abs(gain) < LOG_FLOW_GAIN_NATS else (1 if gain > 0 else -1)
+
+
+def _presence_gain(requests: Requests, one: _Callee, above: int, middle: int) -> float:
+    """
+    Return by how many nats it is likelier that the middle one calls than that both are called.
+
+    It is asked among visits of the one above that begin with the same sentence, since what is called
+    on one route and what on another are never there together, whoever calls. A few in which both
+    are missing failed before either was called.
+    """
+    visits = requests.visits
+    mine = np.flatnonzero(visits.service == above)
+    mine = mine[:: len(mine) // MAX_REQUESTS + 1]
+    request = visits.request[mine]
+    with_middle = np.isin(request, visits.request[visits.service == middle])
+    with_callee = np.isin(request, visits.request[one.own])
+    names, kind = np.unique(visits.sentence[mine], return_inverse=True)
+    cells = np.bincount(kind * 4 + with_middle * 2 + with_callee, minlength=4 * len(names))
+    gain = 0.0
+    for neither, callee_alone, middle_alone, both in cells.reshape(-1, 4):
+        failed = LOG_FLOW_FAILED_RATIO * (neither + callee_alone + middle_alone + both)
+        neither = max(neither - failed, 0.0)
+        without = neither + middle_alone
+        other = (neither + 0.5) / (without + 1.0)
+        if without < LOG_FLOW_MIN_LAGS or other <= LOG_FLOW_LOST_RATIO:
+            continue
+        gain += callee_alone * np.log(LOG_FLOW_LOST_RATIO / other)
+        gain += both * np.log((1 - LOG_FLOW_LOST_RATIO) / (1 - other))
+    return float(gain)
 
 
 def _in_order(requests: Requests, one: _Callee, middle: int) -> bool:

@@ -635,9 +635,15 @@ LOG_FLOW_LOST_RATIO = _limit(
     "ratio",
     """Of lines that do not arrive, or are not written since a request failed.""",
 )
+LOG_FLOW_FAILED_RATIO = _limit(
+    "log_flow_failed_ratio",
+    0.05,
+    "ratio",
+    """Of a caller's requests may fail before it calls anybody.""",
+)
 LOG_FLOW_GAIN_NATS = _limit(
     "log_flow_gain_nats",
-    20.0,
+    10.0,
     "nats",
     """So much likelier must one of two readings of who is there without whom be.""",
 )
