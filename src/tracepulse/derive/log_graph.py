@@ -29,7 +29,9 @@ from tracepulse.derive.log_parents import find_parents
 from tracepulse.derive.log_tokens import LineFacts, LogLines, log_lines
 from tracepulse.derive.thresholds import (
     LOG_FLOW_GRAIN_NS,
+    LOG_FLOW_MIN_BESIDE_A_WAY,
     LOG_FLOW_MIN_COVERED,
+    LOG_FLOW_MIN_COVERED_WITHIN,
     LOG_FLOW_MIN_FIT,
     LOG_FLOW_MIN_FIT_WITHIN,
     LOG_FLOW_MIN_REQUEST_RATIO,
@@ -174,13 +176,33 @@ def _without_shortcuts(
         strong, LOG_FLOW_MIN_WIN_WITHIN, LOG_FLOW_MIN_WIN
     ) * np.where(together, pairs.within, pairs.joint)
     chosen = np.asarray(candidate & enough)
+    chosen = _without_leftovers(chosen, parents.votes / np.maximum(parents.explained[None, :], 1))
     present = np.maximum(pairs.present, 1)
     covered: NDArray[np.float64] = np.where(chosen, parents.votes, 0).sum(axis=0) / present
-    chosen = np.asarray(chosen & (covered >= LOG_FLOW_MIN_COVERED)[None, :])
+    chosen &= (
+        np.where(strong, LOG_FLOW_MIN_COVERED_WITHIN, LOG_FLOW_MIN_COVERED) <= covered[None, :]
+    )
     share = parents.votes / np.maximum(parents.explained[None, :], 1)
     return _Choice(
         chosen, share, np.minimum(covered, 1.0), np.asarray(candidate & enough & ~chosen)
     )
+
+
+def _without_leftovers(chosen: NDArray[np.bool_], share: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """
+    Drop edges beside a way of others that explain little: requests in which the way was not seen whole.
+
+    Where a line between two services is lost or lies in another episode, the one above is the nearest.
+    """
+    ways = chosen.astype(np.int64)
+    reach = ways.copy()
+    for _ in range(len(chosen)):
+        further = np.minimum(reach + reach @ ways, 1)
+        if np.array_equal(further, reach):
+            break
+        reach = further
+    around = (ways @ reach) > 0
+    return np.asarray(chosen & ~(around & (share < LOG_FLOW_MIN_BESIDE_A_WAY)))
 
 
 def _edges(

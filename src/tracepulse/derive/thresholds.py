@@ -590,7 +590,7 @@ LOG_FLOW_MIN_REQUEST_RATIO = _limit(
 )
 LOG_FLOW_MIN_SHARED = _limit(
     "log_flow_min_shared",
-    0.25,
+    0.5,
     "ratio",
     """A caller hands keys on: in so many of their common requests one key must be written
     by both.""",
@@ -937,6 +937,19 @@ WHAT_IF_Z = _limit(
     """Intervals of predicted percentiles hold with 95%.""",
 )
 
+LOG_FLOW_MIN_COVERED_WITHIN = _limit(
+    "log_flow_min_covered_within",
+    0.4,
+    "ratio",
+    """The same for callers that enclose it: who encloses a service calls it, and others may besides.""",
+)
+LOG_FLOW_MIN_BESIDE_A_WAY = _limit(
+    "log_flow_min_beside_a_way",
+    0.3,
+    "ratio",
+    """An edge beside a way of other edges explains so much of its callee: below, requests in which
+    the way was not seen whole make as much.""",
+)
 LOG_FLOW_MIN_REST = _limit(
     "log_flow_min_rest",
     0.1,
