@@ -21,11 +21,13 @@ rate of false alarms that leaves is measured by simulation. Contrasts that strad
 left out, or one regression would hide the next.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tracepulse.derive.block_scatter import median_variance, student_quantile
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.thresholds import (
     SHIFT_AFTER_BLOCKS,
@@ -60,6 +62,8 @@ class Shifted:
     before: float
     """Medians, log2."""
     after: float
+    half_width: float
+    """Their difference is known to plus or minus this, at 95%."""
     limit: float
     """The contrast that it had to exceed; of either sign."""
 
@@ -233,6 +237,10 @@ def _shifted(
         now,
         float(np.nanmedian(left)),
         float(np.nanmedian(right)),
+        student_quantile(0.05, min(np.isfinite(left).sum(), np.isfinite(right).sum()))
+        * math.sqrt(
+            median_variance(left[np.isfinite(left)]) + median_variance(right[np.isfinite(right)])
+        ),
         limit,
     )
 

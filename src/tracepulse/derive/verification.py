@@ -14,11 +14,11 @@ together, and a drift as daily cycles have it is allowed for.
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tracepulse.derive.block_scatter import median_variance, student_quantile
 from tracepulse.derive.shifts import contrasts, find_shifts, usual_size
 from tracepulse.derive.thresholds import (
     SHIFT_PRESENT_RATIO,
@@ -29,14 +29,10 @@ from tracepulse.derive.thresholds import (
     VERIFY_LEAST_DOUBLINGS,
     VERIFY_LEAST_PLACEBOS,
     VERIFY_LOOK_BLOCKS,
-    VERIFY_MOST_LAG_CORRELATION,
 )
 from tracepulse.model.latency import BlockValues
 
 __all__ = ["Verdict", "Verification", "verify_beside", "verify_since"]
-
-_MEDIAN_COST = math.pi / 2
-"""By so much is the variance of a median larger than that of a mean."""
 
 
 class Verdict(StrEnum):
@@ -132,7 +128,7 @@ def verify_beside(usual: BlockValues, fixed: BlockValues, until: int | None = No
         answer = _decided(
             float(np.median(usual.value[seen])),
             float(np.median(difference[seen])),
-            _quantile(len(seen)) * math.sqrt(_variance(difference[seen])),
+            _quantile(len(seen)) * math.sqrt(median_variance(difference[seen])),
             look * usual.width,
             0.0,
         )
@@ -158,7 +154,9 @@ def _looked(
     if len(before) < 3 or len(after) < max(2, SHIFT_PRESENT_RATIO * look):
         return _unknown("too few requests came before or after the fix", None)
     low, high = float(np.median(before)), float(np.median(after))
-    half = _quantile(min(len(before), len(after))) * math.sqrt(_variance(before) + _variance(after))
+    half = _quantile(min(len(before), len(after))) * math.sqrt(
+        median_variance(before) + median_variance(after)
+    )
     placebo = contrasts(history, max(look, VERIFY_BEFORE_BLOCKS), look)
     spread, largest, independent = usual_size(placebo, len(history), changes)
     if independent >= VERIFY_LEAST_PLACEBOS:
@@ -202,20 +200,5 @@ def _with_wait(answer: Verification, passed: int, width: int) -> Verification:
 
 
 def _quantile(independent: float) -> float:
-    """Return how many deviations one look may be off, by Student's distribution expanded."""
-    z = NormalDist().inv_cdf(1.0 - VERIFY_ERROR_RATIO / 2.0 / len(VERIFY_LOOK_BLOCKS))
-    freedom = max(independent - 1.0, 1.0)
-    # Abramowitz and Stegun 26.7.5, the first two terms.
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-
-
-def _variance(values: NDArray[np.float64]) -> float:
-    """Return the variance of the median of blocks that hang together as one-step walks do."""
-    count = len(values)
-    apart = values - np.median(values)
-    deviation = max(float(np.median(np.abs(apart))) * 1.4826, float(np.std(apart)) * 0.7)
-    total = float((apart**2).sum())
-    lag = float((apart[1:] * apart[:-1]).sum()) / total if total > 0 else 0.0
-    # A short stretch shows less of it than there is.
-    lag = min(max(lag + (1.0 + 3.0 * lag) / count, 0.0), VERIFY_MOST_LAG_CORRELATION)
-    return _MEDIAN_COST * deviation**2 / count * (1.0 + lag) / (1.0 - lag)
+    """Return how many deviations one look may be off."""
+    return student_quantile(VERIFY_ERROR_RATIO / len(VERIFY_LOOK_BLOCKS), independent)

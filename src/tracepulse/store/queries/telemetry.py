@@ -6,6 +6,7 @@ from tracepulse.store.queries.cohorts import CohortQueries
 from tracepulse.store.queries.flow_evidence import FlowEvidenceQueries
 from tracepulse.store.queries.flows import FlowQueries
 from tracepulse.store.queries.incidents import IncidentQueries
+from tracepulse.store.queries.latencies import LatencyQueries
 from tracepulse.store.queries.logs import LogQueries
 from tracepulse.store.queries.metrics import MetricQueries
 from tracepulse.store.queries.patterns import PatternQueries
@@ -36,6 +37,7 @@ class Telemetry(
     RollupQueries,
     IncidentQueries,
     CohortQueries,
+    LatencyQueries,
 ):
     """Asks the engine; every method is one statement from a file of its name."""
 
