@@ -97,10 +97,10 @@ MIN_SERIAL_CLOSE_RATIO = _limit(
 )
 MIN_SERIAL_ALWAYS_RATIO = _limit(
     "min_serial_always_ratio",
-    0.98,
+    0.95,
     "of the calls",
     """Share of either call made together with the other: what is made only now and then hangs on
-    what the first one said.""",
+    what the first one said. Some spans are lost.""",
 )
 MAX_ATTEMPTS = int(
     _limit(
