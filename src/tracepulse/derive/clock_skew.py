@@ -74,9 +74,11 @@ class PairOffsets(NamedTuple):
     """smaller host code * number of hosts + larger host code; ascending."""
     ahead: Cells
     """By how many ns the larger's clock is ahead of the smaller's."""
+    hosts: int
+    """Number of hosts that the pairs were put together with."""
 
 
-NOTHING_LEARNED = PairOffsets(np.empty(0, np.int64), np.empty(0, np.int64))
+NOTHING_LEARNED = PairOffsets(np.empty(0, np.int64), np.empty(0, np.int64), 0)
 
 
 def pair_offsets(trees: Trees, said: ClockReadings) -> PairOffsets:
@@ -85,7 +87,7 @@ def pair_offsets(trees: Trees, said: ClockReadings) -> PairOffsets:
     calls = np.flatnonzero((said.kind == SERVER) & (trees.parent >= 0))
     if not hosts or not len(calls):
         return NOTHING_LEARNED
-    return PairOffsets(*_pair_offsets(calls, trees.parent, said, hosts))
+    return PairOffsets(*_pair_offsets(calls, trees.parent, said, hosts), hosts)
 
 
 def moved_clocks(
@@ -97,11 +99,15 @@ def moved_clocks(
     Args:
         learned: what is known of pairs of hosts; of others each trace must tell by itself.
     """
-    hosts = int(said.host.max(initial=-1)) + 1
+    # Those that were learned from need not have the same hosts as those that are read.
+    hosts = max(int(said.host.max(initial=-1)) + 1, learned.hosts)
+    if len(learned.pairs) and hosts != learned.hosts:
+        one, other = np.divmod(learned.pairs, learned.hosts)
+        learned = PairOffsets(one * hosts + other, learned.ahead, hosts)
     off = _traces_off(trees, said, learned, hosts, _grid(learned, hosts))
     if not len(off):
         return np.zeros(len(trees.parent), np.int64)
-    return _move(off, trees, said, int(said.host.max()) + 1, learned)
+    return _move(off, trees, said, hosts, learned)
 
 
 def _grid(learned: PairOffsets, hosts: int) -> Cells:
