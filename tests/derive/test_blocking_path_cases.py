@@ -39,7 +39,7 @@ def _expected_sections(part: str) -> Drawn:
         for bar in BAR.finditer(bars):
             in_numbers = bar[0].startswith("[")
             start, end = bar_extent(bar[0]) if in_numbers else bar.span()
-            sections.add((start, end, span_id, category, *(phase or [""])))
+            sections.add((start, end, span_id, category, phase[0] if phase else ""))
     return sections
 
 

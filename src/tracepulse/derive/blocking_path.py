@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tracepulse.derive import span_flags as flags
 from tracepulse.derive.browser_phases import Phase
 from tracepulse.derive.categories import CATEGORIES, Category
-from tracepulse.derive.clock_skew import NOTHING_LEARNED, PairOffsets
+from tracepulse.derive.clock_skew import NOTHING_LEARNED
 from tracepulse.derive.dependencies import (
     ASSUMED,
     Rules,
@@ -31,6 +31,7 @@ from tracepulse.derive.paints import Paint
 from tracepulse.derive.path_notes import Confidence, Note, path_confidence, path_notes
 from tracepulse.derive.path_walk import blocking_paths
 from tracepulse.derive.phase_sections import phase_sections
+from tracepulse.derive.siblings import Siblings, recoded
 from tracepulse.derive.span_codes import SpanCodes, span_codes
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 from tracepulse.errors import BadQuestion, NotFound
@@ -95,6 +96,7 @@ def blocking_path(
     learn: bool = False,
     until: Until = Until.END,
     vitals: Sequence[Vital] = (),
+    siblings: Siblings | None = None,
 ) -> BlockingPath:
     """
     Return the spans that decided how long a trace took, as sections of time.
@@ -108,6 +110,8 @@ def blocking_path(
         until: the end of the root, or when the page or interaction that it is had painted; then
             the first page or interaction is the root, unless one is named (page_paths.py).
         vitals: what the trace's pages told of themselves.
+        siblings: what other traces of its route show (siblings.py), where `columns` has this one
+            alone; instead of `learn`.
     Returns:
         Sections by start, half-open, no gap or overlap; lengths sum to the root's.
     Raises:
@@ -125,30 +129,50 @@ def blocking_path(
         root_span_id = own.span_id[page.row]
         own = page_on_top(own, page)
         columns = own if not learn else page_on_top(columns, replace(page, row=int(rows[page.row])))
-    known = span_codes(columns)[0] if learn else None
-    codes = span_codes(own)[0] if known is None else known.one_trace(rows)
-    wanted = None
-    if root_span_id is not None:
-        named = np.flatnonzero(own.span_id == root_span_id)
-        if not len(named) or codes.span_id[named[0]] == 0:
-            raise NotFound(f"trace {trace_id} has no span {root_span_id}")
-        wanted = codes.span_id[named[:1]]
-    clocks = NOTHING_LEARNED if known is None else clock_offsets(known)
+    codes, known = _codes(columns, own, rows, learn, siblings)
+    wanted = _root_id(own, codes, root_span_id, trace_id)
+    clocks = NOTHING_LEARNED if siblings is None else siblings.clocks
+    clocks = clocks if known is None else clock_offsets(known)
     forest = trace_forest(codes, wanted, clocks)
     root = int(forest.root[0])
     if root < 0 or (wanted is not None and not forest.flags[root] & flags.CHOSEN):
         raise NotFound(f"trace {trace_id}: none of its {len(own)} spans can be the root")
-    rules = ASSUMED if known is None else _learned(known, clocks, forest, codes)
+    learned = None if siblings is None else siblings.dependencies
+    if known is not None:
+        learned = learn_dependencies(trace_forest(known, clocks=clocks), known)
+    if learned is not None:
+        flag_left_behind(forest, codes, learned)
+    rules = ASSUMED if learned is None else rules_of(learned)
     walked = forest if page is None else cut_to_paint(own, forest, page)
     walked = cut_documents(own, walked) if pages else walked
     return _record(own, codes, forest, walked, rules, trace_id, pages, page)
 
 
-def _learned(known: SpanCodes, clocks: PairOffsets, forest: TraceForest, codes: SpanCodes) -> Rules:
-    """Return what all traces show of siblings; flag what this one's parents do not wait for."""
-    dependencies = learn_dependencies(trace_forest(known, clocks=clocks), known)
-    flag_left_behind(forest, codes, dependencies)
-    return rules_of(dependencies)
+def _codes(
+    columns: SpanColumns,
+    own: SpanColumns,
+    rows: NDArray[np.int64],
+    learn: bool,
+    siblings: Siblings | None,
+) -> tuple[SpanCodes, SpanCodes | None]:
+    """Return the codes of the one trace, and those of all that it is to be learned from."""
+    if learn:
+        known = span_codes(columns)[0]
+        return known.one_trace(rows), known
+    codes, _, nodes = span_codes(own)
+    return (codes if siblings is None else recoded(codes, nodes, own, siblings)), None
+
+
+def _root_id(
+    columns: SpanColumns, codes: SpanCodes, span_id: str | None, trace_id: str
+) -> NDArray[np.uint64] | None:
+    """Return the code of the span that is to be the root; None where none is named."""
+    if span_id is None:
+        return None
+    named = np.flatnonzero(columns.span_id == span_id)
+    if not len(named) or codes.span_id[named[0]] == 0:
+        raise NotFound(f"trace {trace_id} has no span {span_id}")
+    return codes.span_id[named[:1]]
 
 
 def _one_trace(columns: SpanColumns, trace_id: str | None) -> tuple[NDArray[np.int64], str]:

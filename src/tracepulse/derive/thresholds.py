@@ -398,6 +398,33 @@ MAX_LEARNED_TRACES = _limit(
     """Of a chunk of a cohort so many teach what waits for what: an exception that none
     of them shows is met in less than one trace of 660, with 95% confidence.""",
 )
+MAX_SIBLING_TRACES = _limit(
+    "max_sibling_traces",
+    200,
+    "traces",
+    """So many of a route teach what one of its traces waited for: an exception that none
+    of them shows is met in less than one trace of 66, with 95% confidence; reading them takes a tenth of a second.""",
+)
+MAX_SIBLING_SPANS = _limit(
+    "max_sibling_spans",
+    20_000,
+    "spans",
+    """Of traces as large as the one that is asked about, as many are read as have so many
+    spans together, so that the answer stays quick.""",
+)
+MIN_SIBLING_TRACES = _limit(
+    "min_sibling_traces",
+    4,
+    "traces",
+    """Fewer, the one that is asked about among them, show nothing that it does not show itself.""",
+)
+SIBLINGS_BEFORE_NS = _limit(
+    "siblings_before",
+    3_600 * S_NS,
+    "ns",
+    """Traces that began earlier than an hour before may be of another version, or of clocks
+    that were set since.""",
+)
 MAX_SIBLINGS_COMPARED = _limit(
     "max_siblings_compared",
     64,

@@ -16,6 +16,7 @@ from tracepulse.derive.blocking_path import BlockingPath, blocking_path
 from tracepulse.derive.categories import is_browser
 from tracepulse.derive.page_paths import Until
 from tracepulse.derive.paints import Paint
+from tracepulse.sibling_reader import siblings_of
 
 __all__ = ["router"]
 
@@ -103,6 +104,10 @@ class PathShape(Shape):
     )
     spans: int = Field(description="Spans stored of this trace.")
     joined_spans: int = Field(description="Spans in the root's tree.")
+    learned_from: int = Field(
+        description="Traces of the same root, the latest of the hour up to this one, that showed"
+        " which calls wait for each other and whose clock is off; 0: this one alone was looked at."
+    )
     warnings: list[WarningShape]
     confidence: ConfidenceShape
 
@@ -135,8 +140,11 @@ async def get_path(
         has_page = any(is_browser(each) for each in trace.spans.resource)
         vitals = asker.services.telemetry.vitals_of(wanted, trace.data_set) if has_page else ()
         root = root_span_id.strip().lower() or None
-        path = blocking_path(trace.spans, wanted, root, until=until, vitals=vitals)
-        return _path(path, until)
+        siblings = siblings_of(asker.services.telemetry, trace.spans, trace.data_set)
+        path = blocking_path(
+            trace.spans, wanted, root, until=until, vitals=vitals, siblings=siblings
+        )
+        return {**_path(path, until), "learned_from": siblings.traces if siblings else 0}
 
     return await asker.json(answer)
 

@@ -46,6 +46,25 @@ class CohortQueries(Queries):
         ]
         return tuple(sorted(requests, key=lambda each: (each.start_unix_ns, each.trace_id)))
 
+    def sibling_traces(
+        self, service: str, operation: str, window: Window, data_set: str = "", limit: int = 200
+    ) -> tuple[tuple[str, int, int], ...]:
+        """Return the latest traces whose root is like this: ids, starts and ends in Unix ns."""
+        table = self._ask(
+            "sibling_traces",
+            {
+                **window_parameters(window),
+                "service": service,
+                "operation": operation,
+                "data_set": data_set,
+                "limit": limit,
+            },
+            limits=_LIMITS,
+        )
+        return tuple(
+            (row["trace_id"], row["start_unix_ns"], row["end_unix_ns"]) for row in table.to_pylist()
+        )
+
     def path_spans(self, trace_ids: Sequence[str], window: Window, data_set: str = "") -> PathSpans:
         """Return the spans of some traces that begin in a window, as numbers, in any order."""
         table = self._ask("path_spans", _parameters(trace_ids, window, data_set), limits=_LIMITS)
