@@ -17,6 +17,7 @@ from tracepulse.cli_regressions import regressions, verify
 from tracepulse.cli_run import run
 from tracepulse.cli_serve import serve
 from tracepulse.cli_set_aside import set_aside
+from tracepulse.cli_whatif import opportunities, whatif
 from tracepulse.errors import TracePulseError
 
 __all__ = ["app", "main"]
@@ -35,6 +36,8 @@ add_queries(app)
 app.command("findings")(findings)
 app.command("regressions")(regressions)
 app.command("verify")(verify)
+app.command("whatif")(whatif)
+app.command("opportunities")(opportunities)
 app.command("mcp")(mcp)
 app.add_typer(keys, name="keys")
 app.add_typer(connect, name="connect")

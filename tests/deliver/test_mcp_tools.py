@@ -36,6 +36,8 @@ TOOLS = [
     "get_blocking_path",
     "get_flow",
     "explain_slowness",
+    "predict_speedup",
+    "list_opportunities",
     "search_evidence",
     "list_log_patterns",
     "list_regressions",

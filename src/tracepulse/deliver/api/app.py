@@ -28,6 +28,7 @@ from tracepulse.deliver.api import (
     set_aside,
     traces,
     verify,
+    whatif,
     why,
 )
 from tracepulse.deliver.api.asking import Desk
@@ -49,6 +50,7 @@ _ROUTERS = (
     findings.router,
     regressions.router,
     verify.router,
+    whatif.router,
     logs.router,
     log_patterns.router,
     metrics.router,

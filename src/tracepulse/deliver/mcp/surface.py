@@ -21,7 +21,9 @@ from tracepulse.deliver.mcp.tools.get_incident_context import get_incident_conte
 from tracepulse.deliver.mcp.tools.get_overview import get_overview
 from tracepulse.deliver.mcp.tools.list_incidents import list_incidents
 from tracepulse.deliver.mcp.tools.list_log_patterns import list_log_patterns
+from tracepulse.deliver.mcp.tools.list_opportunities import list_opportunities
 from tracepulse.deliver.mcp.tools.list_regressions import list_regressions
+from tracepulse.deliver.mcp.tools.predict_speedup import SpeedupQuestion, predict_speedup
 from tracepulse.deliver.mcp.tools.search_evidence import (
     EvidenceQuestion,
     Kind,
@@ -97,6 +99,17 @@ def tool_surfaces(answers_for: AnswersFor) -> tuple[ToolSurface, ...]:
             "What slow requests of a route waited for longer than others: by percentile, before and"
             " after an instant, or by version, with intervals.",
             _why(answers_for),
+        ),
+        _surface(
+            "What if it were faster",
+            "Predicts a route's percentiles with one place faster, gone or parallel, by playing its"
+            " requests again.",
+            _speedup(answers_for),
+        ),
+        _surface(
+            "What is worth making faster",
+            "Places ranked by seconds saved a day if halved or made parallel.",
+            _opportunities(answers_for),
         ),
         _surface(
             "Search traces and logs",
@@ -248,6 +261,48 @@ def _why(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         )
 
     return _named(call, "explain_slowness")
+
+
+def _speedup(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        node: Annotated[str, Field(description="As list_opportunities has it.")],
+        route: str = "",
+        faster: Annotated[str, Field(description="50% or 20ms; one of these four.")] = "",
+        to: str = "",
+        removed: bool = False,
+        parallel: bool = False,
+        since: str = "",
+        until: str = "",
+        data_set: str = "",
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        question = SpeedupQuestion(
+            node, route, faster, to, removed, parallel, since, until, data_set
+        )
+        return await _reply(
+            answers_for, context, lambda api: predict_speedup(api, question, max_tokens)
+        )
+
+    return _named(call, "predict_speedup")
+
+
+def _opportunities(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
+    async def call(
+        context: Context,
+        route: Annotated[str, Field(description="Name of the root span; empty: all.")] = "",
+        since: str = "",
+        until: str = "",
+        data_set: str = "",
+        limit: Limit = 10,
+        max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
+    ) -> str:
+        asked = {"route": route, "since": since, "until": until, "data_set": data_set}
+        return await _reply(
+            answers_for, context, lambda api: list_opportunities(api, asked, limit, max_tokens)
+        )
+
+    return _named(call, "list_opportunities")
 
 
 def _search(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
