@@ -351,7 +351,7 @@ def measure(scale: Scale, seed: int, folder: Path, only: Sequence[str]) -> dict[
     began = time.monotonic()
     complaints: list[str] = []
     wanted = {name for name in FORMS if not only or name in only}
-    wanted |= {FORMS[name].against for name in wanted}
+    wanted |= {FORMS[name].against for name in wanted} | set(scale.whole[:1])
     names = [name for name in FORMS if name in wanted]
     doors = door_us(names, scale, seed, complaints)
     bases = [name for name in names if FORMS[name].against == name]
