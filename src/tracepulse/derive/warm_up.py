@@ -1,5 +1,5 @@
 """
-Compile every kernel of the blocking path and of flows from logs now, rather than at the first question.
+Compile every kernel of the blocking path, of what-if and of flows from logs now, rather than at the first question.
 
     python -m tracepulse.derive.warm_up
 
@@ -11,12 +11,14 @@ from types import MappingProxyType
 
 import numpy as np
 
+from tracepulse.derive.cohort_blame import node_table
 from tracepulse.derive.dependencies import flag_left_behind, learn_dependencies, rules_of
 from tracepulse.derive.log_graph import record_graph
 from tracepulse.derive.path_walk import blame_ns, blocking_paths
 from tracepulse.derive.shifts import contrasts
 from tracepulse.derive.span_codes import span_codes
 from tracepulse.derive.trace_tree import clock_offsets, trace_forest
+from tracepulse.derive.what_if import Change, replays
 from tracepulse.model.log import LogRecord
 from tracepulse.model.span import SpanColumns
 
@@ -45,13 +47,14 @@ def warm_up() -> None:
         linked_span_ids=(),
         moments=(),
     )
-    codes, _, _ = span_codes(columns)
+    codes, _, nodes = span_codes(columns)
     forest = trace_forest(codes)
     blame_ns(blocking_paths(forest, codes), forest, codes)
     learned = learn_dependencies(forest, codes)
     flag_left_behind(forest, codes, learned)
     forest = trace_forest(codes, clocks=clock_offsets(codes))
     blocking_paths(forest, codes, rules_of(learned))
+    replays(codes, node_table(nodes)).ask(Change(faster_ratio=0.5), np.ones(1, np.bool_))
     record_graph(_some_lines())
     contrasts(np.zeros(4), 2, 2)
 

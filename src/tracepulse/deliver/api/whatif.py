@@ -245,10 +245,10 @@ def _change(node: str, faster: str, to: str, removed: bool, parallel: bool) -> C
     """Return what was asked for; raises BadQuestion."""
     if sum((bool(faster), bool(to), removed, parallel)) != 1:
         raise BadQuestion("give one of faster, to, removed and parallel")
-    text, network = node.strip(), None
-    if text.endswith(" (network)"):
-        text, network = text.removesuffix(" (network)"), True
-    place, _, resource = text.partition("->")
+    text = node.strip()
+    place, _, resource = text.removesuffix(" (network)").rpartition("-> ")
+    if not place and not text.startswith("-> "):
+        place, resource = resource, ""
     service, colon, operation = place.strip().partition(": ")
     if not resource.strip() and not colon:
         raise BadQuestion(f"node {node[:100]!r}: write `service: operation` or `-> resource`")
@@ -256,7 +256,8 @@ def _change(node: str, faster: str, to: str, removed: bool, parallel: bool) -> C
         "service": service.strip(),
         "operation": operation.strip(),
         "resource": resource.strip(),
-        "network": network,
+        # A call that is gone is gone whoever answers it; work of its own is of one kind or the other.
+        "network": None if removed or parallel else text.endswith(" (network)"),
     }
     if faster:
         value, unit = _length(faster, "faster")
