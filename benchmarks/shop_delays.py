@@ -301,7 +301,7 @@ def _changed(shop: Shop) -> Shop:
             (services / name).write_text(text)
         return revision
 
-    shop_module.build_history = build
+    vars(shop_module)["build_history"] = build
     return shop
 
 

@@ -108,7 +108,8 @@ def predicted(
 def lengths(columns: SpanColumns, route: str) -> NDArray[np.int64]:
     """Return how long the requests of a route took."""
     chosen = (columns.parent_span_id == "") & (columns.name == route)
-    return columns.duration_ns[chosen]
+    found: NDArray[np.int64] = columns.duration_ns[chosen]
+    return found
 
 
 def figures(prefix: str, found: Sequence[Outcome]) -> dict[str, Any]:

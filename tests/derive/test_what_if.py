@@ -54,7 +54,8 @@ def _played(*drawings: str) -> Replays:
 
 
 def _after(ready: Replays, change: Change) -> list[int]:
-    return ready.ask(change, np.ones(len(ready.forest.root), np.bool_)).after_ns.tolist()
+    after = ready.ask(change, np.ones(len(ready.forest.root), np.bool_)).after_ns
+    return [int(each) for each in after]
 
 
 @pytest.mark.parametrize(

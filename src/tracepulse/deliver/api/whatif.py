@@ -137,7 +137,9 @@ class _Read:
 
     def per_day(self) -> float | None:
         """Return how many requests a day there are, at the rate at which these came."""
-        start = [self.requests[place].start_unix_ns for place in np.flatnonzero(self.cohort)]
+        start = [
+            self.requests[place].start_unix_ns for place in np.flatnonzero(self.cohort).tolist()
+        ]
         if self.sampled or len(start) < 2 or start[-1] == start[0]:
             return None
         return (len(start) - 1) * _DAY_NS / (start[-1] - start[0])
