@@ -5,8 +5,8 @@ The demo shop, really run, with a known delay on one of its operations at a time
 
 The shop's source is changed before it starts, in the checkout that it runs from: session answers one
 request at a time, checkout asks session and catalogue at once and has two connections to payment, and
-each operation of `POINTS` waits as long as a file says. What runs is the same throughout; stretches
-with each delay and without any alternate, so that whatever else the machine does meets all alike.
+each operation of `POINTS` waits as long as a file says. What runs is the same throughout; stretches with
+a delay and without alternate, so that whatever else the machine does meets both alike.
 """
 
 import argparse
@@ -228,15 +228,16 @@ SAME_DELAY = {"price": "look"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretches:
-    """What the shop sent while each delay was on; '' is none."""
+    """What the shop sent while each delay was on, and just before each time that it was put on."""
 
-    columns: Mapping[str, SpanColumns]
+    columns: Mapping[tuple[str, bool], SpanColumns]
+    """By name of the point, and whether its delay was on."""
 
 
 def run_shop(names: Sequence[str], rounds: int, stretch_s: float) -> Stretches:
     """Run the shop, every delay on in turn, and return the spans of each."""
     places = list(dict.fromkeys(SAME_DELAY.get(name, name) for name in names))
-    times: list[tuple[str, int, int]] = []
+    times: list[tuple[tuple[str, bool], int, int]] = []
     with tempfile.TemporaryDirectory() as folder, OtlpSink() as sink:
         serving = threading.Thread(target=sink.serve_forever, args=(0.05,), daemon=True)
         serving.start()
@@ -254,12 +255,13 @@ def run_shop(names: Sequence[str], rounds: int, stretch_s: float) -> Stretches:
                 try:
                     time.sleep(2.0)
                     for _ in range(rounds):
-                        for name in ("", *places):
-                            _replace(file, json.dumps(_delays(name)))
-                            time.sleep(SETTLED_S)
-                            began = time.time_ns()
-                            time.sleep(stretch_s)
-                            times.append((name, began, time.time_ns()))
+                        for name in places:
+                            for is_on in (False, True):
+                                _replace(file, json.dumps(_delays(name if is_on else "")))
+                                time.sleep(SETTLED_S)
+                                began = time.time_ns()
+                                time.sleep(stretch_s)
+                                times.append(((name, is_on), began, time.time_ns()))
                     _replace(file, "{}")
                 finally:
                     stop.set()
@@ -338,8 +340,9 @@ def _ask(
 
 
 def _by_stretch(
-    spans: Sequence[tuple[dict[str, str], Any]], times: Sequence[tuple[str, int, int]]
-) -> dict[str, SpanColumns]:
+    spans: Sequence[tuple[dict[str, str], Any]],
+    times: Sequence[tuple[tuple[str, bool], int, int]],
+) -> dict[tuple[str, bool], SpanColumns]:
     """Return the spans of the requests that began while each delay was on."""
     roots = {
         span.trace_id: span.start_time_unix_nano for _, span in spans if not span.parent_span_id
@@ -398,13 +401,14 @@ def main() -> None:
     options = words.parse_args()
     names = options.names or list(POINTS)
     found = run_shop(names, options.rounds, options.stretch)
-    for name, columns in found.columns.items():
+    for (name, is_on), columns in found.columns.items():
         for route in sorted({POINTS[each].route for each in POINTS}):
             chosen = (columns.parent_span_id == "") & (columns.name == route)
-            told = np.quantile(columns.duration_ns[chosen], [0.5, 0.95]) / 1e6
-            print(
-                f"{name or 'none':10} {route:20} {chosen.sum():5} p50 {told[0]:.1f} ms p95 {told[1]:.1f} ms"
-            )
+            if not chosen.any():
+                continue
+            middle, slow = np.quantile(columns.duration_ns[chosen], [0.5, 0.95]) / 1e6
+            told = f"{chosen.sum():5} requests, p50 {middle:.1f} ms, p95 {slow:.1f} ms"
+            print(f"{name:8} {'on' if is_on else 'off':3} {route:20} {told}")
 
 
 if __name__ == "__main__":
