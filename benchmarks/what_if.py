@@ -33,6 +33,7 @@ if __package__ in {None, ""}:
 
 from benchmarks.generator.loaded_systems import TOPOLOGIES, LoadedPair, Slower, loaded_pair
 from benchmarks.shop_delays import POINTS, SAME_DELAY, run_shop
+from benchmarks.what_if_drawing import drawing
 from examples.shop.errors import ShopError
 
 from tracepulse.derive.cohort_blame import node_table
@@ -187,11 +188,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--data", type=Path, help="not used: everything is run or made up")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
+    parser.add_argument("--draw", type=Path, metavar="FILE", help="write a drawing, SVG")
+    parser.add_argument("--no-shop", action="store_true", help="simulated systems only")
     given = parser.parse_args()
     rounds, stretch_s = (2, 2.2) if given.quick else (5, 3.0)
     real: list[Outcome] = []
     missing = ""
     try:
+        if given.no_shop:
+            raise ShopError("--no-shop was given")
         real = shop(QUICK_POINTS if given.quick else list(POINTS), rounds, stretch_s)
     except ShopError as reason:
         missing = str(reason)
@@ -211,6 +216,8 @@ def main() -> None:
         found["shop_missing"] = missing
     found |= figures("simulated_", made_up)
     found["simulated_by_topology"] = by_topology(made_up)
+    if given.draw is not None:
+        given.draw.write_text(drawing(made_up, real), encoding="utf-8")
     if not given.json:
         for name, value in found.items():
             print(f"{name:40} {value}")
