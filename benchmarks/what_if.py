@@ -12,6 +12,7 @@ run (`shop_delays.py`); other systems are simulated (`generator/loaded_systems.p
   p90_abs_error_ratio      the same at its 90th percentile (bar 0.25)
   shop_*, simulated_*      mean, and mean of the worst tenth; by topology; `unchanged` is the error of
                            saying that nothing would change
+  shop_repeat_*            by how much the shop without any delay differs from itself: less cannot be had
   effect_*                 |predicted - true| / |true change|, where the true change is over a tenth
 
 The last line is one JSON object. Without the shop's Node packages (`make setup`) its keys are null.
@@ -20,8 +21,9 @@ The last line is one JSON object. Without the shop's Node packages (`make setup`
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +165,16 @@ def simulated(systems: int, seed: int, requests: int) -> list[Outcome]:
     ]
 
 
-def shop(names: Sequence[str], rounds: int, stretch_s: float) -> list[Outcome]:
-    """Return the outcomes of the shop's operations, each delayed in turn."""
+def shop(names: Sequence[str], rounds: int, stretch_s: float) -> tuple[list[Outcome], list[float]]:
+    """Return the outcomes of the shop's operations, each delayed in turn, and the shop's own noise."""
     run = run_shop(names, rounds, stretch_s).columns
+    return shop_outcomes(names, run), repeats(run)
+
+
+def shop_outcomes(
+    names: Sequence[str], run: Mapping[tuple[str, bool], SpanColumns]
+) -> list[Outcome]:
+    """Return the outcomes of what the shop sent."""
     found = []
     for name in names:
         point = POINTS[name]
@@ -174,6 +183,17 @@ def shop(names: Sequence[str], rounds: int, stretch_s: float) -> list[Outcome]:
         )
         usual, slowed = (run[SAME_DELAY.get(name, name), is_on] for is_on in (False, True))
         found += outcomes(LoadedPair(point.topology, point.route, usual, slowed, slower))
+    return found
+
+
+def repeats(run: Mapping[tuple[str, bool], SpanColumns]) -> list[float]:
+    """Return by how much the shop without a delay differs from itself, stretches against others."""
+    usual = [columns for (_, is_on), columns in sorted(run.items()) if not is_on]
+    found = []
+    for route in sorted({point.route for point in POINTS.values()}):
+        for quantile in QUANTILES:
+            told = [float(np.quantile(lengths(each, route), quantile)) for each in usual]
+            found += [abs(one - other) / other for one, other in pairwise(told)]
     return found
 
 
@@ -193,14 +213,15 @@ def main() -> None:
     given = parser.parse_args()
     rounds, stretch_s = (2, 2.2) if given.quick else (5, 3.0)
     real: list[Outcome] = []
+    noise: list[float] = []
     missing = ""
     try:
         if given.no_shop:
             raise ShopError("--no-shop was given")
-        real = shop(QUICK_POINTS if given.quick else list(POINTS), rounds, stretch_s)
+        real, noise = shop(QUICK_POINTS if given.quick else list(POINTS), rounds, stretch_s)
     except ShopError as reason:
         missing = str(reason)
-    made_up = simulated(1 if given.quick else 12, given.seed, 600 if given.quick else 1_500)
+    made_up = simulated(1 if given.quick else 8, given.seed, 500 if given.quick else 1_200)
     found: dict[str, Any] = {
         "median_abs_error_ratio": _round(np.median([each.error for each in real]))
         if real
@@ -212,6 +233,8 @@ def main() -> None:
     }
     if real:
         found |= figures("shop_", real) | {"shop_by_topology": by_topology(real)}
+        found["shop_repeat_median_abs_difference_ratio"] = _round(np.median(noise))
+        found["shop_repeat_p90_abs_difference_ratio"] = _round(np.quantile(noise, 0.9))
     else:
         found["shop_missing"] = missing
     found |= figures("simulated_", made_up)

@@ -33,6 +33,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["traces"])
 
 MAX_REQUESTS = 20_000
+_SEVERAL_CALLS = 1.5
+"""Calls of a place a request, from which on making them parallel is offered."""
 _DAY_NS = 86_400_000_000_000
 _LENGTH = re.compile(r"(-?\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|%)")
 _UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -229,7 +231,7 @@ async def get_opportunities(
         offered = candidates(blame, table, 2 * limit)
         found = read.outcomes([each.change for each in offered])
         per_day = read.per_day()
-        gaining = [each for each in found if each.prediction.saved_ns > 0]
+        gaining = [each for each in found if each.prediction.saved_ns > 0 and _is_offered(each)]
         gaining.sort(key=lambda each: (-each.prediction.saved_ns, _node_text(each.change)))
         return {
             "requests": int(read.cohort.sum()),
@@ -241,6 +243,12 @@ async def get_opportunities(
         }
 
     return await asked.asker.json(answer)
+
+
+def _is_offered(found: Outcome) -> bool:
+    """Tell whether a gain is worth showing: single calls in a row may well need each other."""
+    several = found.calls >= _SEVERAL_CALLS * found.prediction.touched
+    return several or not found.change.parallel
 
 
 def _change(node: str, faster: str, to: str, removed: bool, parallel: bool) -> Change:
