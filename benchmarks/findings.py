@@ -1,7 +1,7 @@
 """
 How right findings by shape are: what is named where it is, and what is named where it is not.
 
-    python benchmarks/findings.py [--quick] [--seed 41] [--data DIR] [--json]
+    python benchmarks/findings.py [--quick] [--seed 41] [--cases 5] [--data DIR] [--json]
 
 Made-up requests (`benchmarks/generator/shaped_requests.py`): every shape implanted in several ways,
 and as many cases of what only looks like it. Keys, by shape:
@@ -185,13 +185,16 @@ def _share(values: list[bool]) -> float | None:
 def main() -> None:
     """Measure and print; the last line is one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="2 cases of each way instead of 10")
+    parser.add_argument("--quick", action="store_true", help="2 cases of each way instead of 5")
+    parser.add_argument("--cases", type=int, default=5, help="of each way")
     parser.add_argument("--seed", type=int, default=41)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
     first = given.seed * 1_000
-    found = {"seed": given.seed} | measure(range(first, first + (2 if given.quick else 10)))
+    found = {"seed": given.seed} | measure(
+        range(first, first + (2 if given.quick else given.cases))
+    )
     found["real"] = measure_real(given.data)
     if not given.json:
         for name, value in found.items():

@@ -136,12 +136,11 @@ class FindingSums:
                 peer, at = at, empty
             if each.kind == "cold_start":
                 note = self._numbered(note, given.instances)
-            keys = np.stack([each.node, each.shape, other, peer], axis=1)
-            distinct, place_of = np.unique(keys, axis=0, return_inverse=True)
-            order = np.argsort(place_of.ravel(), kind="stable")
-            bounds = np.searchsorted(place_of.ravel()[order], np.arange(len(distinct) + 1))
-            for i, (node, shape, second, its_peer) in enumerate(distinct.tolist()):
-                mine = order[bounds[i] : bounds[i + 1]]
+            keys = (each.node, each.shape, other, peer)
+            order, bounds = _grouped(keys)
+            for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+                mine = order[begin:end]
+                node, shape, second, its_peer = (int(key[mine[0]]) for key in keys)
                 named = given.table.nodes[node]
                 call = _call(given.names, shape)
                 if its_peer >= 0:
@@ -165,6 +164,18 @@ class FindingSums:
             [self._instances.setdefault(name, len(self._instances)) for name in names], np.int64
         )
         return known[codes]
+
+
+def _grouped(keys: Sequence[Integers]) -> tuple[Integers, list[int]]:
+    """Return rows with equal keys together, as they stood, and where each group begins."""
+    place = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        if (key != key[0]).any():
+            # Made dense at each step, so that the product of all cannot pass 64 bits.
+            place = np.unique(place * (int(key.max()) + 2) + key + 1, return_inverse=True)[1]
+    order = np.argsort(place, kind="stable")
+    changes = np.flatnonzero(np.diff(place[order])) + 1
+    return order, [0, *changes.tolist(), len(order)]
 
 
 def _call(names: Sequence[CallName], shape: int) -> str:
