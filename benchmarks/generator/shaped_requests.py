@@ -100,8 +100,9 @@ class _Spans:
         }
         start = [BEGIN_UNIX_NS + int(r[6] * MS) for r in self.rows]
         end = [BEGIN_UNIX_NS + int(r[7] * MS) for r in self.rows]
+        arrays: dict[str, Any] = {n: np.array(values, object) for n, values in texts.items()}
         return SpanColumns(
-            **{name: np.array(values, dtype=object) for name, values in texts.items()},
+            **arrays,
             start_unix_ns=np.array(start, np.int64),
             duration_ns=np.array(end, np.int64) - np.array(start, np.int64),
             attributes=tuple(r[8] for r in self.rows),
