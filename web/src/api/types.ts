@@ -172,9 +172,20 @@ export interface PathSection {
   service: string;
   operation: string;
   category: string;
+  /** What a browser was at; empty or absent where nobody says. */
+  phase?: string;
   /** From the path's own start, which is the root's. */
   start_offset_ns: Ns;
   duration_ns: Ns;
+}
+
+/** A paint that a visitor waited for: lcp of a page, inp of an interaction. */
+export interface Paint {
+  name: string;
+  span_id: string;
+  duration_ns: Ns;
+  /** They sum to the whole. */
+  parts: { name: string; duration_ns: Ns }[];
 }
 
 export type PathWarning = string | { text: string; count?: number; reason?: string };
@@ -187,6 +198,11 @@ export interface BlockingPath {
   duration_ns: Ns;
   sections: PathSection[];
   by_category: Record<string, Ns>;
+  /** Of browsers' spans, the largest first. */
+  by_phase?: Record<string, Ns>;
+  paints?: Paint[];
+  /** How many traces of the same root showed what waits for what; 0 for this one alone. */
+  learned_from?: number;
   warnings: PathWarning[];
   confidence?: { level: string; ratio: number; text: string };
 }

@@ -13,6 +13,8 @@ export interface LitSection {
   /** Place of its span among the trace's spans; -1 when the span is not among them. */
   span: number;
   category: string;
+  /** What a browser was at; empty where nobody says. */
+  phase: string;
   service: string;
   operation: string;
   startNs: Ns;
@@ -134,6 +136,7 @@ export function pathOnTrace(trace: Trace, path: BlockingPath | undefined): PathO
       index,
       span,
       category: section.category,
+      phase: section.phase ?? "",
       service: section.service,
       operation: section.operation,
       startNs: (section.start_offset_ns + shift) as Ns,

@@ -2,6 +2,7 @@
 
 import type { Attributes, AttributeValue, Span, UnixNs } from "../api/types";
 import { categoryLook } from "../model/categories";
+import { phaseName } from "../model/phases";
 import { instantAfter } from "../model/instants";
 import { visibleLines, shortened } from "../model/text";
 import { count, counted, duration, fineClock, shortId } from "../model/units";
@@ -104,6 +105,7 @@ function SectionList({ sections, section, onSection }: SpanDetailProps) {
       {sections.slice(0, SHOWN_SECTIONS).map((one) => (
         <button key={one.index} type="button" className="ev" aria-pressed={one.index === section} onClick={() => onSection(one.index)}>
           {duration(one.durationNs)} at {duration(one.startNs)}
+          {one.phase !== "" && `, ${phaseName(one.phase)}`}
         </button>
       ))}
       {sections.length > SHOWN_SECTIONS && <span className="mute"> and {count(sections.length - SHOWN_SECTIONS)} more</span>}

@@ -7,6 +7,7 @@ import type { Range } from "../charts/drawWaterfall";
 import { usePalette } from "../charts/palette";
 import { PathStrip } from "../charts/PathStrip";
 import { categoryLook } from "../model/categories";
+import { pathRemarks } from "../model/phases";
 import { categoriesBySize, traceAnswer, warningText } from "../model/sentences";
 import { axisTicks, count, counted, day, duration, fineClock, shortId } from "../model/units";
 import type { PathOnTrace, TraceTree } from "../model/waterfall";
@@ -321,6 +322,7 @@ function Axis({ range, ticks }: { range: Range; ticks: readonly { at: Ns; label:
 
 /** The path by category, and how far to believe it. */
 function PathPanel({ path }: { path: BlockingPath }) {
+  const remarks = pathRemarks(path);
   return (
     <Panel id="bp" title="Blocking path" right={`adds up to ${duration(path.duration_ns)}`}>
       <dl className="by-category">
@@ -337,10 +339,15 @@ function PathPanel({ path }: { path: BlockingPath }) {
           );
         })}
       </dl>
-      {((path.confidence?.text ?? "") !== "" || path.warnings.length > 0) && (
+      {((path.confidence?.text ?? "") !== "" || path.warnings.length > 0 || remarks.length > 0) && (
         <>
           <div className="rule" />
           <ul className="notes mute">
+            {remarks.map((remark) => (
+              <li key={remark}>
+                <Said text={remark} limit={600} />
+              </li>
+            ))}
             {path.confidence !== undefined && path.confidence.text !== "" && (
               <li>
                 <Said text={path.confidence.text} limit={600} />
