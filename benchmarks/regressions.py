@@ -16,6 +16,16 @@ block as the server does, both quantiles (p50, p95). Keys:
   onset_inside                        share of those found whose interval holds the true onset
   by_family                           false alarms per series-week and share detected
 
+and fixes at a known instant, with three hours, a day or four days of history, asked about until a day
+later (`nothing` was fixed; all requests `faster` or `slower`; a regression of one to five hours `rolled
+back`):
+
+  verified_right                      share of those faster by a third or more, or rolled back, that are verified
+  verified_wrong                      share of those not faster that are verified
+  regressed_wrong, no_effect_wrong    the same of the other two answers
+  median_look_minutes                 time after the fix on which "verified" rests
+  by_fix                              what was answered, by what was done
+
 The last line is one JSON object.
 """
 
@@ -41,6 +51,7 @@ from benchmarks.generator.latency_series import (
 
 from tracepulse.derive.latency_blocks import block_values, block_width
 from tracepulse.derive.shifts import find_shifts
+from tracepulse.derive.verification import Verdict, verify_since
 from tracepulse.model.latency import MinuteCounts
 
 QUANTILES = (0.5, 0.95)
@@ -50,6 +61,34 @@ WITHIN_MINUTES = 720
 NULL_DAYS, SHIFT_DAYS = 8, 6
 _ONE = 360
 """Rises of both quantiles within six hours are one regression."""
+
+
+FIXES = (
+    ("nothing", 1.0),
+    ("faster", 0.65),
+    ("slower", 1.25),
+    ("nothing", 1.0),
+    ("rolled back", 1.6),
+    ("faster", 0.8),
+    ("slower", 1.6),
+    ("faster", 0.5),
+)
+HISTORY_DAYS = (0.125, 1.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What was answered of one fix."""
+
+    done: str
+    factor: float
+    verdict: Verdict
+    look_minutes: int
+
+    @property
+    def truth(self) -> int:
+        """Return -1 where requests became faster, 1 where slower."""
+        return {"nothing": 0, "faster": -1, "slower": 1, "rolled back": -1}[self.done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +153,59 @@ def measure(series: int, seed: int) -> dict[str, Any]:
     return _figures(alarms, delays)
 
 
+def fixes(series: int, seed: int) -> list[Fixed]:
+    """Return what is answered of so many fixes of each family and kind."""
+    rng = np.random.default_rng([seed, 7])
+    answered = []
+    for number in range(series * len(FIXES)):
+        done, factor = FIXES[number % len(FIXES)]
+        for family in FAMILIES:
+            days = HISTORY_DAYS[int(rng.integers(0, len(HISTORY_DAYS)))]
+            at = int(days * DAY) + int(rng.integers(0, 5))
+            shifts: tuple[Shift, ...] = () if factor == 1.0 else (Shift(at, factor),)
+            if done == "rolled back":
+                begin = max(0, at - int(rng.integers(60, 300)))
+                shifts = (Shift(begin, factor, until=at),)
+            made = latency_series(family, seed * 100_000 + 90_000 + number, days + 1.1, shifts)
+            counts = MinuteCounts(made.minute, made.bucket, made.count)
+            end = made.begin + made.minutes
+            width = block_width(counts, made.begin, made.begin + at)
+            if width is None:
+                answered.append(Fixed(done, factor, Verdict.NOT_KNOWN, 0))
+                continue
+            blocks = block_values(counts, QUANTILES[number % 2], width, made.begin, end)
+            found = verify_since(blocks, made.begin + at)
+            answered.append(Fixed(done, factor, found.verdict, found.look_minutes))
+    return answered
+
+
+def fix_figures(answered: list[Fixed]) -> dict[str, Any]:
+    """Return how often answers are right and wrong."""
+    improved = [e for e in answered if e.truth < 0 and not 0.65 < e.factor < 1.0]
+    verified = [e for e in answered if e.verdict is Verdict.VERIFIED]
+    looks = [e.look_minutes for e in verified if e.truth < 0]
+    return {
+        "fixes": len(answered),
+        "verified_right": _share([e.verdict is Verdict.VERIFIED for e in improved]),
+        "verified_wrong": _share([e.verdict is Verdict.VERIFIED for e in answered if e.truth >= 0]),
+        "regressed_wrong": _share(
+            [e.verdict is Verdict.REGRESSED for e in answered if e.truth <= 0]
+        ),
+        "no_effect_wrong": _share(
+            [e.verdict is Verdict.NO_EFFECT for e in answered if e.truth != 0]
+        ),
+        "median_look_minutes": float(np.median(looks)) if looks else None,
+        "by_fix": {
+            f"{done} {factor}": {
+                each.value: sum(e.verdict is each for e in answered if (e.done, e.factor) == key)
+                for each in Verdict
+            }
+            for key in sorted(set(FIXES))
+            for done, factor in (key,)
+        },
+    }
+
+
 def _figures(
     alarms: dict[str, list[int]], delays: list[tuple[str, float, float | None, bool]]
 ) -> dict[str, Any]:
@@ -167,7 +259,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="not used: everything is made up")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
-    found = {"seed": given.seed} | measure(given.series or (10 if given.quick else 150), given.seed)
+    series = given.series or (8 if given.quick else 100)
+    found = {"seed": given.seed} | measure(series, given.seed)
+    found |= fix_figures(fixes(-(-series // 4), given.seed))
     if not given.json:
         for name, value in found.items():
             print(f"{name:44} {value}")
