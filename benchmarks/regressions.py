@@ -15,6 +15,7 @@ block as the server does, both quantiles (p50, p95). Keys:
   by_factor                           both by how much slower all requests became
   onset_inside                        share of those found whose interval holds the true onset
   by_family                           false alarms per series-week and share detected
+  not_judged                          share of series that say "not enough data": too few requests
 
 and fixes at a known instant, with three hours, a day or four days of history, asked about until a day
 later (`nothing` was fixed; all requests `faster` or `slower`; a regression of one to five hours `rolled
@@ -134,11 +135,13 @@ def measure(series: int, seed: int) -> dict[str, Any]:
     """Return all figures over so many unchanged and so many changed series of each family."""
     alarms: dict[str, list[int]] = {family: [] for family in FAMILIES}
     delays: list[tuple[str, float, float | None, bool]] = []
+    too_few = 0
     rng = np.random.default_rng(seed)
     for number in range(series):
         for family in FAMILIES:
             unchanged = latency_series(family, seed * 100_000 + number, NULL_DAYS)
             alarms[family].append(len(told(unchanged)))
+            too_few += _width(unchanged) is None
     for number in range(series):
         for family in FAMILIES:
             factor = float(FACTORS[number % len(FACTORS)])
@@ -150,7 +153,13 @@ def measure(series: int, seed: int) -> dict[str, Any]:
             hits = [each for each in told(changed) if at <= each.seen <= at + WITHIN_MINUTES]
             inside = bool(hits) and hits[0].first <= at <= hits[0].last
             delays.append((family, factor, hits[0].seen - at if hits else None, inside))
-    return _figures(alarms, delays)
+    not_judged = round(too_few / (series * len(FAMILIES)), 4)
+    return _figures(alarms, delays) | {"not_judged": not_judged}
+
+
+def _width(series: LatencySeries) -> int | None:
+    counts = MinuteCounts(series.minute, series.bucket, series.count)
+    return block_width(counts, series.begin, series.begin + series.minutes)
 
 
 def fixes(series: int, seed: int) -> list[Fixed]:

@@ -37,6 +37,7 @@ from tracepulse.derive.thresholds import (
     SHIFT_HISTORY_MARGIN,
     SHIFT_LEAST_DOUBLINGS,
     SHIFT_LEAST_HISTORY_MINUTES,
+    SHIFT_LEAST_MINUTES,
     SHIFT_PRESENT_RATIO,
     SHIFT_Z,
 )
@@ -157,8 +158,10 @@ def limit_of(each: Contrasts, place: int, changes: tuple[int, ...], width: int) 
 
 
 def _lengths(width: int) -> tuple[int, ...]:
-    """Return the lengths of "after" in blocks; a day is the longest."""
-    return tuple(each for each in SHIFT_AFTER_BLOCKS if each * width <= 1440 // 2)
+    """Return the lengths of "after" in blocks: an hour at least, half a day at most."""
+    return tuple(
+        each for each in SHIFT_AFTER_BLOCKS if SHIFT_LEAST_MINUTES <= each * width <= 1440 // 2
+    )
 
 
 def _before(after: int) -> int:

@@ -773,7 +773,13 @@ SHIFT_AFTER_BLOCKS = tuple(
         """A length of the time after a shift that is looked for: a large one shows after the shortest,
         a small one needs the longest.""",
     )
-    for blocks in (12, 24, 48)
+    for blocks in (6, 12, 24, 48)
+)
+SHIFT_LEAST_MINUTES = _limit(
+    "shift_least_minutes",
+    60,
+    "minutes",
+    """What lasts less may be an episode, which incidents are about.""",
 )
 SHIFT_BEFORE_BLOCKS = _limit(
     "shift_before_blocks",
@@ -808,7 +814,7 @@ SHIFT_LEAST_DOUBLINGS = _limit(
 )
 SHIFT_Z = _limit(
     "shift_z",
-    5.0,
+    4.0,
     "deviations",
     """Of the series' own earlier contrasts; by simulation, see accuracy.md.""",
 )
