@@ -1,7 +1,7 @@
 """
 How often the place that was slowed is named, and how often nothing is where nothing was.
 
-    python benchmarks/slow_cause.py [--quick] [--seed 11] [--json]
+    python benchmarks/slow_cause.py [--quick] [--seed 11] [--shop] [--json]
 
 Made-up systems (`benchmarks/generator/slow_nodes.py`), 400 requests before and after an instant, or
 800 of which the slowest twentieth are set against the rest. Keys:
@@ -11,6 +11,13 @@ Made-up systems (`benchmarks/generator/slow_nodes.py`), 400 requests before and 
   by_shape                both by shape: right, wrong, nothing named
   worst_tenth_top1        top1 over the tenth of systems with the smallest slowing
   largest_difference      share where the slowed node has the largest difference, named or not
+
+With --shop the demo shop is really run as well, for some four minutes, with each of eight operations
+slowed in turn (`shop_slow_cause.py`; null where the shop cannot be run):
+
+  shop_top1                    share of operations that are named
+  shop_abstains_when_nothing   share of routes of which nothing is named while nothing is slowed
+  shop_by_operation            what was named
 
 The last line is one JSON object.
 """
@@ -39,6 +46,7 @@ from tracepulse.derive.cohort_difference import (
 from tracepulse.derive.span_codes import span_codes
 
 SLOWEST = 0.95
+SHOP_ROUNDS, SHOP_STRETCH_S = 4, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +131,30 @@ def _counts(done: list[Outcome]) -> dict[str, int]:
     }
 
 
+def _shop() -> dict[str, Any]:
+    """Return the shop's figures, or null where it cannot be run."""
+    from benchmarks.shop_slow_cause import measure_shop
+    from examples.shop.errors import ShopError
+
+    try:
+        return measure_shop(SHOP_ROUNDS, SHOP_STRETCH_S)
+    except ShopError as error:
+        print(f"the shop cannot be run: {error}", file=sys.stderr)
+        return {"shop_top1": None, "shop_abstains_when_nothing": None}
+
+
 def main() -> None:
     """Measure and print; the last line is one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="6 systems a shape instead of 40")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--shop", action="store_true", help="run the demo shop as well")
     parser.add_argument("--data", type=Path, help="not used: everything is made up")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
     found = {"seed": given.seed} | measure(6 if given.quick else 40, given.seed)
+    if given.shop:
+        found |= _shop()
     if not given.json:
         for name, value in found.items():
             print(f"{name:24} {value}")
