@@ -265,12 +265,32 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few series of each family")
     parser.add_argument("--series", type=int, help="unchanged and changed series of each family")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--draw", action="store_true", help="draw build/benchmarks/regressions.svg")
     parser.add_argument("--data", type=Path, help="not used: everything is made up")
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     given = parser.parse_args()
     series = given.series or (8 if given.quick else 100)
     found = {"seed": given.seed} | measure(series, given.seed)
     found |= fix_figures(fixes(-(-series // 4), given.seed))
+    if given.draw:
+        from benchmarks.figures import bars
+
+        by_family = found["by_family"]
+        bars(
+            "regressions",
+            [
+                (
+                    "false alarms per series-week",
+                    {name: each["false_alarms"] for name, each in by_family.items()},
+                    {},
+                ),
+                (
+                    "share found within 12 h, by how much slower",
+                    {name: each["detected"] or 0.0 for name, each in found["by_factor"].items()},
+                    {},
+                ),
+            ],
+        )
     if not given.json:
         for name, value in found.items():
             print(f"{name:44} {value}")
