@@ -273,8 +273,11 @@ def main() -> None:
     found = {"seed": given.seed} | measure(series, given.seed)
     found |= fix_figures(fixes(-(-series // 4), given.seed))
     if given.draw:
+        import matplotlib as mpl
+
         from benchmarks.figures import bars
 
+        mpl.rcParams.update({"svg.hashsalt": "tracepulse", "svg.fonttype": "none"})
         by_family = found["by_family"]
         bars(
             "regressions",

@@ -108,14 +108,13 @@ def _chosen(columns: SpanColumns, rows: NDArray[np.bool_]) -> SpanColumns:
 
 def _joined(one: SpanColumns, other: SpanColumns) -> SpanColumns:
     first, second = _values(one), _values(other)
-    return SpanColumns(
-        **{
-            name: np.concatenate([value, second[name]])
-            if isinstance(value, np.ndarray)
-            else (*value, *second[name])
-            for name, value in first.items()
-        }
-    )
+    return SpanColumns(**{name: _both(value, second[name]) for name, value in first.items()})
+
+
+def _both(one: Any, other: Any) -> Any:
+    if isinstance(one, np.ndarray):
+        return np.concatenate([one, other])
+    return (*one, *other) if one is not None else None
 
 
 def _values(columns: SpanColumns) -> Mapping[str, Any]:
