@@ -33,10 +33,9 @@ MIN_MEETINGS = 3.0
 MAX_KEY_MENTIONS = 60
 ROUNDS = 6
 STAY_RATIO = 0.97
-ALL_STAY_RATIO = 0.6
+ALL_STAY_RATIO = 0.5
 """Clocks are right as a rule: so much of the support for other offsets keeps one, or all, so."""
 MAX_POINTS = 400
-MAX_SLACK_NS = 20_000_000
 FURTHER_WORTH = 2.0
 MIN_WINDOWS = 5
 STRAY_RATIO = 0.04
@@ -57,8 +56,6 @@ class Clocks:
     ahead_ns: NDArray[np.int64]
     compared: NDArray[np.bool_]
     """False where nothing tells, and 0 is only a guess."""
-    slack_ns: NDArray[np.int64]
-    """By how much each may be wrong either way; 0 where no clock had to be moved."""
 
 
 def clock_offsets(lines: LogLines, facts: LineFacts, mentions: Mentions) -> Clocks:
@@ -66,19 +63,19 @@ def clock_offsets(lines: LogLines, facts: LineFacts, mentions: Mentions) -> Cloc
     hosts = len(lines.hosts)
     ahead = np.zeros(hosts, np.int64)
     compared = np.zeros(hosts, np.bool_)
-    slack = ahead
     if hosts < 2 or hosts > MAX_HOSTS or len(mentions.key) == 0:
-        return Clocks(ahead, compared, ahead.copy())
+        return Clocks(ahead, compared)
     ahead = _coarse(lines, mentions, hosts)
+    far = bool(np.any(ahead))
     for _ in range(3):
         time_ns = lines.time_unix_ns - ahead[lines.host]
         requests = find_requests(
             lines, facts, mentions, time_ns, pause_ns(mentions, time_ns), by_host=True
         )
         requests = clean_requests(requests)
-        change, compared, slack = _fine(requests, hosts, ahead)
+        change, compared = _fine(requests, hosts, ahead, far=far)
         ahead = ahead + change
-    return Clocks(ahead, compared, slack)
+    return Clocks(ahead, compared)
 
 
 def _coarse(lines: LogLines, mentions: Mentions, hosts: int) -> NDArray[np.int64]:
@@ -123,8 +120,8 @@ def _coarse(lines: LogLines, mentions: Mentions, hosts: int) -> NDArray[np.int64
 
 
 def _fine(
-    requests: Requests, hosts: int, ahead: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
+    requests: Requests, hosts: int, ahead: NDArray[np.int64], *, far: bool
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return by how much to move each host, so that most callees lie within some caller."""
     ties = _ties(requests, hosts)
     compared = np.zeros(hosts, np.bool_)
@@ -134,12 +131,9 @@ def _fine(
         for start in (np.zeros(hosts, np.int64), _grown(ties, hosts))
     ]
     change = max(tries, key=lambda each: _enclosed(ties, each))
-    if _enclosed(ties, -ahead) >= ALL_STAY_RATIO * _enclosed(ties, change):
-        return -ahead, compared, np.zeros(hosts, np.int64)
-    slack = [
-        _slack(ties, host, change) if compared[host] else MAX_SLACK_NS for host in range(hosts)
-    ]
-    return change, compared, np.array(slack, np.int64)
+    if not far and _enclosed(ties, -ahead) >= ALL_STAY_RATIO * _enclosed(ties, change):
+        return -ahead, compared
+    return change, compared
 
 
 def _climb(
@@ -245,19 +239,6 @@ def _best_for(ties: "_Ties", host: int, change: NDArray[np.int64], without: int)
     return (
         int((int(low[inside].max()) + int(high[inside].min())) // 2) if inside.any() else int(here)
     )
-
-
-def _slack(ties: "_Ties", host: int, change: NDArray[np.int64]) -> int:
-    """Return by how much one host's clock can be moved either way with all that holds still holding."""
-    mine, theirs = ties.one == host, ties.other == host
-    near, far = change[ties.other[mine]], change[ties.one[theirs]]
-    low = np.concatenate((ties.low[mine] + near, far - ties.high[theirs]))
-    high = np.concatenate((ties.high[mine] + near, far - ties.low[theirs]))
-    here = change[host]
-    inside = (low <= here) & (here <= high)
-    if not inside.any():
-        return MAX_SLACK_NS
-    return min(int(min(here - low[inside].max(), high[inside].min() - here)), MAX_SLACK_NS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ counts by pair (log_order), and here the decision. An edge stays only if
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -43,16 +43,14 @@ from tracepulse.derive.thresholds import (
     LOG_FLOW_MIN_WIN_WITHIN,
     LOG_FLOW_MIN_WITHIN,
     LOG_FLOW_MOVED_GRAIN_NS,
+    LOG_FLOW_MOVED_MIN_FIT,
+    LOG_FLOW_MOVED_MIN_SHARE,
     LOG_FLOW_PRESENCE_LEAD,
 )
 from tracepulse.model.log import LogRecord
 from tracepulse.model.log_graph import LogEdge, LogGraph, UnknownOrder
 
 __all__ = ["log_graph", "record_graph"]
-
-
-SLACK_SHARE = 0.7
-"""How far towards the ends of what the lines allow clocks are moved to see which edges stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +88,6 @@ def log_graph(lines: LogLines) -> LogGraph:
     facts = learn_moments(lines, facts, requests)
     clocks = clock_offsets(lines, facts, mentions)
     requests, pairs, choice, unknown, pause = _decide(lines, facts, mentions, clocks.ahead_ns)
-    # An edge that another reading of the clocks would not show is not known.
-    for turned in _other_readings(clocks):
-        other = _decide(lines, facts, mentions, turned)[2]
-        choice = replace(
-            choice,
-            chosen=np.asarray(choice.chosen & other.chosen),
-            unsure=np.asarray(choice.unsure | (choice.chosen & ~other.chosen)),
-        )
     return LogGraph(
         edges=_edges(choice, pairs, requests, lines),
         unknown=_unknown(unknown, choice.unsure, pairs, lines),
@@ -106,15 +96,6 @@ def log_graph(lines: LogLines) -> LogGraph:
         keys=len(np.unique(mentions.key)),
         pause_ns=pause,
     )
-
-
-def _other_readings(clocks: Clocks) -> Iterable[NDArray[np.int64]]:
-    """Yield offsets that the lines allow as well, with every other host moved the other way."""
-    if not np.any(clocks.slack_ns):
-        return
-    turn = np.where(np.arange(len(clocks.slack_ns)) % 2 == 0, 1, -1)
-    for each in (turn, -turn):
-        yield clocks.ahead_ns + each * (clocks.slack_ns * SLACK_SHARE).astype(np.int64)
 
 
 def _decide(
@@ -176,6 +157,9 @@ def _without_shortcuts(
         strong, LOG_FLOW_MIN_WIN_WITHIN, LOG_FLOW_MIN_WIN
     ) * np.where(together, pairs.within, pairs.joint)
     chosen = np.asarray(candidate & enough)
+    if grain_ns > LOG_FLOW_GRAIN_NS:
+        chosen &= parents.votes >= LOG_FLOW_MOVED_MIN_SHARE * parents.explained[None, :]
+        chosen &= pairs.fits >= LOG_FLOW_MOVED_MIN_FIT * pairs.joint
     chosen = _without_leftovers(chosen, parents.votes / np.maximum(parents.explained[None, :], 1))
     present = np.maximum(pairs.present, 1)
     covered: NDArray[np.float64] = np.where(chosen, parents.votes, 0).sum(axis=0) / present

@@ -983,6 +983,19 @@ LOG_FLOW_MIN_BESIDE_A_WAY = _limit(
     """An edge beside a way of other edges explains so much of its callee: below, requests in which
     the way was not seen whole make as much.""",
 )
+LOG_FLOW_MOVED_MIN_SHARE = _limit(
+    "log_flow_moved_min_share",
+    0.6,
+    "ratio",
+    """Of a callee's requests, those that a caller explains best once clocks had to be moved: of edges
+    below, half were wrong in made-up systems.""",
+)
+LOG_FLOW_MOVED_MIN_FIT = _limit(
+    "log_flow_moved_min_fit",
+    0.9,
+    "ratio",
+    """Of the common requests, those that do not contradict it, then: as for the share.""",
+)
 LOG_FLOW_MIN_REST = _limit(
     "log_flow_min_rest",
     0.1,
