@@ -4,7 +4,7 @@ Flows from plain log lines, their traces, spans and request ids taken away: prec
     python benchmarks/flows_plain_logs.py [--quick] [--data DIR] [--seed 7] [--shop LOGS] [--json]
 
 Made-up systems (benchmarks/generator/plain_systems.py) hold business keys only; how sure an edge must be
-is not asked. `by_kind` and `clocks` show where it is hard. `shop` is the demo shop, run for a minute or
+is not asked. `by_kind`, `by_clocks` and `by_class` show where it is hard. `shop` is the demo shop, run for a minute or
 read from LOGS, once as it writes and once without the ids in brackets that all its services share.
 `nezha` is Train Ticket's recorded logs against the calls in its recorded traces, ids of both taken out.
 """
@@ -75,6 +75,7 @@ def plain_logs(quick: bool, data: Path | None, seed: int) -> dict[str, Any]:
 
 def _made_up(count: int, seed: int) -> dict[str, Any]:
     scores, lines, spent_s = [], 0, 0.0
+    by_class: dict[str, list[bool]] = {}
     for number in range(count):
         system = plain_system(seed * 1_000 + number)
         columns = log_lines(system.records)
@@ -90,9 +91,16 @@ def _made_up(count: int, seed: int) -> dict[str, Any]:
             "apart" if max(map(abs, system.offsets_ns.values())) > 5_000_000 else "right"
         )
         scores.append(one)
+        hit = {(edge.caller, edge.callee) for edge in graph.edges}
+        for edge, kind in sorted(system.classes.items()):
+            by_class.setdefault(kind, []).append(edge in hit)
     return summary(scores) | {
         "by_kind": _by(scores, "kind"),
         "by_clocks": _by(scores, "clocks"),
+        "by_class": {
+            kind: {"edges": len(hits), "recall": round(mean(hits), 4)}
+            for kind, hits in sorted(by_class.items())
+        },
         "lines": lines,
         "us_per_line": round(spent_s / lines * 1e6, 2),
         "found_nothing": sum(not each["recall"] for each in scores),

@@ -44,6 +44,8 @@ class PlainSystem:
     """By time as the host's clock tells it."""
     edges: frozenset[tuple[str, str]]
     """Every pair of services of which one called the other: what spans would show."""
+    classes: dict[tuple[str, str], str]
+    """What kind of call each edge mostly is: its mode, or `no common key` where both write none."""
     offsets_ns: dict[str, int]
     """How far each host's clock is ahead."""
     rate_per_s: float
@@ -57,6 +59,7 @@ class _Run:
         self.system: System = random_system(self.chance)
         self.records: list[LogRecord] = []
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.modes: Counter[tuple[tuple[str, str], str]] = Counter()
         self.serial = 0
         self.seen: list[dict[str, str]] = []
 
@@ -145,6 +148,8 @@ class _Run:
         """Call once, and again if the answer is lost on the way."""
         chance = self.chance
         caller, callee = operation.service.name, call.target.service.name
+        common = handed.keys() & operation.logs & call.target.logs
+        self.modes[(caller, callee), call.mode if common else "no common key"] += 1
         for _ in range(3):
             if caller != callee:
                 self.calls[caller, callee] += 1
@@ -238,6 +243,13 @@ def plain_system(seed: int) -> PlainSystem:
         services=tuple(sorted(service.name for service in run.system.services)),
         records=tuple(records),
         edges=frozenset(run.calls),
+        classes={
+            edge: max(
+                (mode for its, mode in run.modes if its == edge),
+                key=lambda mode: (run.modes[edge, mode], mode),
+            )
+            for edge in run.calls
+        },
         offsets_ns=run.system.offsets_ns,
         rate_per_s=run.system.rate_per_s,
     )
