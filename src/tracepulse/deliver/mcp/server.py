@@ -11,6 +11,7 @@ from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import Tool
 from starlette.types import ASGIApp
 
 from tracepulse import __version__
@@ -23,12 +24,28 @@ MAX_BODY_BYTES = 256 * 1024
 """A call is a tool's name and a few arguments."""
 
 
+class _Server(MCPServer[Any]):
+    """Lists tools without the titles that are made of arguments' names: a seventh of the list."""
+
+    async def list_tools(self) -> list[Tool]:
+        """Return the tools; see `MCPServer.list_tools`."""
+        tools = await super().list_tools()
+        for tool in tools:
+            schema = {key: value for key, value in tool.input_schema.items() if key != "title"}
+            schema["properties"] = {
+                name: {key: value for key, value in said.items() if key != "title"}
+                for name, said in schema["properties"].items()
+            }
+            tool.input_schema = schema
+        return tools
+
+
 def mcp_server(answers_for: AnswersFor) -> "MCPServer[Any]":
     """Return a server whose tools ask where `answers_for` says."""
     # Both log every request, in a log that is for what the operator should know.
     for name in ("mcp", "httpx"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    server: MCPServer[Any] = MCPServer(
+    server = _Server(
         "tracepulse",
         title="TracePulse",
         version=__version__,
