@@ -15,7 +15,8 @@ and over all of them `precision`, `recall`, `worst_tenth_recall` (the tenth of c
 least), `quiet_cases` (share of cases without a shape in which nothing at all is named), `false`
 (what was named though it was not there, by case). `real` is what is named in recorded traces of two
 demo systems without a fault, under `DIR/nezha/fault_free`: routes with 30 requests or more, findings
-a route, and each finding; null without the data.
+a route, and each finding; null without the data. `unrelated` is what is named in the systems of
+`benchmarks/generator/slow_nodes.py`, which know nothing of shapes: how many of them, and by shape.
 
 The last line is one JSON object.
 """
@@ -36,6 +37,8 @@ if __package__ in {None, ""}:
     sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "src")]
 
 from benchmarks.generator.shaped_requests import SHAPES, ShapedCase, shaped_case
+from benchmarks.generator.slow_nodes import SHAPES as SLOWED
+from benchmarks.generator.slow_nodes import slow_case
 
 from tracepulse.derive.cohort_blame import request_times
 from tracepulse.derive.finding_input import finding_input_of
@@ -163,6 +166,21 @@ def measure_real(folder: Path) -> dict[str, Any] | None:
     return {"routes": len(routes), "a_route": round(len(told) / max(len(routes), 1), 2), "ms": told}
 
 
+def measure_unrelated(systems: int, seed: int) -> dict[str, Any]:
+    """Return what is named in systems that were made up for another purpose."""
+    shapes = [each for each in SLOWED if each != "nested"]
+    named = [
+        found_in(slow_case(shape, seed * 100 + number, 100).columns)
+        for shape in shapes
+        for number in range(systems)
+    ]
+    return {
+        "systems": len(named),
+        "with_any": sum(bool(each) for each in named),
+        "by_shape": dict(Counter(found.shape for each in named for found in each)),
+    }
+
+
 def _recorded(row: dict[str, str]) -> DrawnSpan:
     start, end = int(row["StartTimeUnixNano"]), int(row["EndTimeUnixNano"])
     pod = row["PodName"]
@@ -195,6 +213,7 @@ def main() -> None:
     found = {"seed": given.seed} | measure(
         range(first, first + (2 if given.quick else given.cases))
     )
+    found["unrelated"] = measure_unrelated(1 if given.quick else 5, given.seed)
     found["real"] = measure_real(given.data)
     if not given.json:
         for name, value in found.items():

@@ -274,7 +274,6 @@ def main() -> None:
     found |= fix_figures(fixes(-(-series // 4), given.seed))
     if given.draw:
         import matplotlib as mpl
-
         from benchmarks.figures import bars
 
         mpl.rcParams.update({"svg.hashsalt": "tracepulse", "svg.fonttype": "none"})
