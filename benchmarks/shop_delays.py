@@ -361,7 +361,7 @@ def _by_stretch(
 
 
 def _columns(spans: Sequence[tuple[dict[str, str], Any]]) -> SpanColumns:
-    texts = {
+    texts: dict[str, Any] = {
         "trace_id": [span.trace_id.hex() for _, span in spans],
         "span_id": [span.span_id.hex() for _, span in spans],
         "parent_span_id": [span.parent_span_id.hex() for _, span in spans],
@@ -373,8 +373,9 @@ def _columns(spans: Sequence[tuple[dict[str, str], Any]]) -> SpanColumns:
     }
     start = np.array([span.start_time_unix_nano for _, span in spans], np.int64)
     end = np.array([span.end_time_unix_nano for _, span in spans], np.int64)
+    texts = {key: np.array(values, dtype=object) for key, values in texts.items()}
     return SpanColumns(
-        **{key: np.array(values, dtype=object) for key, values in texts.items()},
+        **texts,
         start_unix_ns=start,
         duration_ns=np.maximum(end - start, 0),
         attributes=tuple(dict(_attributes(span)) for _, span in spans),

@@ -364,7 +364,7 @@ class _Run:
         trace, number, parent, service, name, kind, start, length, resource = zip(
             *rows, strict=True
         )
-        texts = {
+        texts: dict[str, Any] = {
             "trace_id": [f"{each:032x}" for each in trace],
             "span_id": [f"{each:016x}" for each in number],
             "parent_span_id": [f"{each:016x}" if each else "" for each in parent],
@@ -381,8 +381,9 @@ class _Run:
         origins: dict[str, Mapping[str, str]] = {
             each: {"service.name": each, "host.name": f"host-{each}"} for each in set(service)
         }
+        texts = {key: np.array(values, dtype=object) for key, values in texts.items()}
         return SpanColumns(
-            **{key: np.array(values, dtype=object) for key, values in texts.items()},
+            **texts,
             start_unix_ns=np.array(start, np.int64) + BEGIN_UNIX_NS,
             duration_ns=np.array(length, np.int64),
             attributes=tuple(queried[each] for each in resource),

@@ -210,7 +210,7 @@ def test_assistants_get_both(stored: ChdbEngine, pair: LoadedPair, tmp_path: Pat
             asked = {"route": pair.route, "data_set": DATA_SET}
             calls: list[tuple[str, dict[str, Any]]] = [
                 ("list_opportunities", asked),
-                ("predict_speedup", {**asked, "node": _node(pair), "faster": "50%"}),
+                ("predict_speedup", {**asked, "node": _node(pair), "change": "to 1ms"}),
             ]
             return [
                 (await client.call_tool(name, arguments)).content[0].text  # type: ignore[union-attr]

@@ -268,18 +268,14 @@ def _speedup(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         context: Context,
         node: Annotated[str, Field(description="As list_opportunities has it.")],
         route: str = "",
-        faster: Annotated[str, Field(description="50% or 20ms; one of these four.")] = "",
-        to: str = "",
-        removed: bool = False,
-        parallel: bool = False,
+        change: Annotated[
+            str, Field(description="50%, 20ms (less), to 20ms, removed or parallel.")
+        ] = "50%",
         since: str = "",
-        until: str = "",
         data_set: str = "",
         max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
     ) -> str:
-        question = SpeedupQuestion(
-            node, route, faster, to, removed, parallel, since, until, data_set
-        )
+        question = SpeedupQuestion(node, route, change, since, data_set)
         return await _reply(
             answers_for, context, lambda api: predict_speedup(api, question, max_tokens)
         )
@@ -292,12 +288,11 @@ def _opportunities(answers_for: AnswersFor) -> Callable[..., Awaitable[str]]:
         context: Context,
         route: Annotated[str, Field(description="Name of the root span; empty: all.")] = "",
         since: str = "",
-        until: str = "",
         data_set: str = "",
         limit: Limit = 10,
         max_tokens: MaxTokens = DEFAULT_MAX_TOKENS,
     ) -> str:
-        asked = {"route": route, "since": since, "until": until, "data_set": data_set}
+        asked = {"route": route, "since": since, "data_set": data_set}
         return await _reply(
             answers_for, context, lambda api: list_opportunities(api, asked, limit, max_tokens)
         )

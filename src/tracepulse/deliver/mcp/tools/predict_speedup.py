@@ -1,6 +1,6 @@
 """What if a place in a route's requests were faster."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tracepulse.deliver.mcp.answers import Answers
@@ -12,22 +12,28 @@ __all__ = ["SpeedupQuestion", "predict_speedup", "prediction_line"]
 
 @dataclass(frozen=True, slots=True)
 class SpeedupQuestion:
-    """Which requests, and what is changed; as `/api/whatif` takes it."""
+    """Which requests, and what is changed."""
 
     node: str
     route: str
-    faster: str
-    to: str
-    removed: bool
-    parallel: bool
+    change: str
+    """`50%`, `20ms`, `to 20ms`, `removed` or `parallel`."""
     since: str
-    until: str
     data_set: str
+
+    def asked(self) -> dict[str, str]:
+        """Return the same as `/api/whatif` takes it."""
+        told = {"node": self.node, "route": self.route}
+        told |= {"since": self.since, "data_set": self.data_set}
+        if self.change in ("removed", "parallel"):
+            return told | {self.change: "true"}
+        kind = "to" if self.change.startswith("to ") else "faster"
+        return told | {kind: self.change.removeprefix("to ")}
 
 
 async def predict_speedup(api: Answers, question: SpeedupQuestion, max_tokens: int) -> str:
     """Return how long requests would take with one change."""
-    found = await api.json("/api/whatif", asdict(question))
+    found = await api.json("/api/whatif", question.asked())
     reply = Reply(max_tokens)
     reply.say("# Predicted by playing every request again")
     reply.quote([f"{one_line(found['node'], 200)}, {found['change']}"], "raise max_tokens")
