@@ -116,7 +116,7 @@ test-power-cuts:  ## 50 power cuts under a server, on a file system of its own (
 test-sdk: $(SDK_JS)  ## the SDKs' tests in their long form, Python's under every Python from 3.9 on that pyenv has
 	@$(BIN)/python -m pytest -q sdk/python/tests -m 'slow or not slow'
 	@cd sdk/js && npm run --silent test:long
-	@$(BIN)/python -m pytest -q tests/e2e/test_sdk_browser*.py -m 'slow or not slow'
+	@$(BIN)/python -m pytest -q tests/e2e/test_sdk_browser*.py tests/e2e/test_browser_phases.py -m 'slow or not slow'
 	@tools/sdk-pythons
 
 rules:  ## copy the redaction rules to the SDKs

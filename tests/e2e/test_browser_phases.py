@@ -10,7 +10,7 @@ from tests.e2e.slow_pages import CASES, SlowPage, visit
 from tests.e2e.slow_site import SlowSite, slow_site
 from tests.running_server import RunningServer, forked_server
 
-QUICK = ("first byte by a query", "style sheet", "processing")
+QUICK = ("first byte by a query", "processing")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,13 @@ def told(slow: SlowSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         yield running
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.name in QUICK], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=() if case.name in QUICK else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_what_held_up_the_paint_is_named(
     browser: Browser, slow: SlowSite, told: RunningServer, case: SlowPage
 ) -> None:

@@ -50,7 +50,9 @@ def learn_from(
         spans: of whole traces, in any order.
         names, resources: what their keys stand for.
     """
-    coded = cohort_codes(spans, names, resources)
+    # As they leave the store they cannot be written to: compiled loops would be compiled for that.
+    own = {name: np.array(getattr(spans, name)) for name in spans.__slots__}
+    coded = cohort_codes(PathSpans(**own), names, resources)
     nodes = {node: code for code, node in enumerate(coded.table.nodes)}
     present = [resources[int(key)] for key in np.unique(spans.resource_key)]
     hosts = sorted({host_of(each) for each in present} | {""})

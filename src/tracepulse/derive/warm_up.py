@@ -16,9 +16,11 @@ from tracepulse.derive.dependencies import flag_left_behind, learn_dependencies,
 from tracepulse.derive.log_graph import record_graph
 from tracepulse.derive.path_walk import blame_ns, blocking_paths
 from tracepulse.derive.shifts import contrasts
+from tracepulse.derive.siblings import learn_from
 from tracepulse.derive.span_codes import span_codes
 from tracepulse.derive.trace_tree import clock_offsets, trace_forest
 from tracepulse.derive.what_if import Change, replays
+from tracepulse.model.cohort import NodeName, PathSpans
 from tracepulse.model.log import LogRecord
 from tracepulse.model.span import SpanColumns
 
@@ -55,8 +57,25 @@ def warm_up() -> None:
     forest = trace_forest(codes, clocks=clock_offsets(codes))
     blocking_paths(forest, codes, rules_of(learned))
     replays(codes, node_table(nodes)).ask(Change(faster_ratio=0.5), np.ones(1, np.bool_))
+    learn_from(*_some_stored_spans())
     record_graph(_some_lines())
     contrasts(np.zeros(4), 2, 2)
+
+
+def _some_stored_spans() -> tuple[PathSpans, dict[int, NodeName], dict[int, dict[str, str]]]:
+    """Return a span and its child as the store has them."""
+    spans = PathSpans(
+        trace_key=np.zeros(2, np.uint64),
+        span_id=np.array([1, 2], np.uint64),
+        parent_id=np.array([0, 1], np.uint64),
+        start_unix_ns=np.zeros(2, np.int64),
+        duration_ns=np.array([100, 50], np.int64),
+        kind=np.ones(2, np.uint8),
+        node_key=np.zeros(2, np.uint64),
+        resource_key=np.zeros(2, np.uint64),
+        failed=np.zeros(2, np.bool_),
+    )
+    return spans, {0: NodeName("a", "x", "Internal", {})}, {0: {}}
 
 
 def _some_lines() -> list[LogRecord]:
