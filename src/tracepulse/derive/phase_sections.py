@@ -28,7 +28,7 @@ from tracepulse.derive.browser_phases import (
 from tracepulse.derive.categories import is_browser
 from tracepulse.derive.page_paths import PagePart, paint_steps
 from tracepulse.derive.path_walk import PathColumns
-from tracepulse.derive.span_codes import SpanCodes
+from tracepulse.derive.span_codes import PAGE_FETCH, SpanCodes
 from tracepulse.derive.trace_tree import TraceForest
 from tracepulse.model.span import SpanColumns
 
@@ -107,7 +107,22 @@ class _Phases:
                 Step(step.start_unix_ns - moved, step.phase) for step in self._steps_of(position)
             )
         for low, high, phase in phases_within(self._steps[position], start, end):
-            yield low, high, row, category, phase
+            fetch = self._fetch_below(position) if phase is Phase.RESPONSE else None
+            if fetch is None:
+                yield low, high, row, category, phase
+            else:
+                below = int(self._forest.row[fetch])
+                yield low, high, below, int(self._codes.category[below]), phase
+
+    def _fetch_below(self, position: int) -> int | None:
+        """Return a page's request for its document: what still came in of that is blamed on it."""
+        forest = self._forest
+        below = forest.child[forest.first_child[position] : forest.first_child[position + 1]]
+        if self._columns.name[forest.row[position]] in PAGES:
+            for each in below.tolist():
+                if self._columns.name[forest.row[each]] == PAGE_FETCH:
+                    return int(each)
+        return None
 
     def _frames(self, position: int) -> list[tuple[int, int, int]]:
         """Return the long frames right below a span: start, end, position; by start."""
