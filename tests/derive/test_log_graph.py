@@ -160,3 +160,18 @@ def test_lines_say_when_work_began_and_how_long_it_took() -> None:
         zip(texts, zip(facts.length_ns.tolist(), facts.moment.tolist(), strict=True), strict=True)
     )
     assert found == texts
+
+
+def test_a_service_that_two_call_in_one_request_is_called_by_both() -> None:
+    """Two pieces of work of one service under one key: each lies within another caller's."""
+    chance = random.Random(11)
+    found = []
+    for number in range(REQUESTS):
+        at = number * 7 * S + chance.randrange(S)
+        order = f"{chance.getrandbits(48):012x}"
+        names = ("web", "ledger", "ledger", "web", "batch", "ledger", "ledger", "batch")
+        words = ("received", "start", "finished", "done") * 2
+        for name, word in zip(names, words, strict=True):
+            found.append(line(at, name, f"{word} order {order}", "one"))
+            at += 3 * MS + chance.randrange(9 * MS)
+    assert edges(found) == [("batch", "ledger"), ("web", "ledger")]
