@@ -1,17 +1,18 @@
 """
 Which place is named where one operation of the really running shop is slowed (see `slow_cause.py --shop`).
 
-Requests of a route while the operation was delayed are set against those of the stretches in between
-without any delay (`shop_delays.py`). Where nothing was changed, the later half of the requests without a
+Requests of a route while the operation was delayed are set against those of the stretches before
+each (`shop_delays.py`). Where nothing was changed, the later half of the requests without a
 delay is set against the earlier one.
 """
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import reduce
 from typing import Any
 
 import numpy as np
-from benchmarks.shop_delays import POINTS, Point, run_shop
+from benchmarks.shop_delays import POINTS, SAME_DELAY, Point, run_shop
 from numpy.typing import NDArray
 
 from tracepulse.derive.cohort_blame import cohort_blame, node_table, request_times
@@ -35,13 +36,12 @@ def measure_shop(rounds: int, stretch_s: float) -> dict[str, Any]:
         ShopError: the shop cannot be run here.
     """
     columns = run_shop(tuple(POINTS), rounds, stretch_s).columns
-    usual = columns[""]
     told: dict[str, str] = {}
     for name, point in POINTS.items():
-        # Points that are one place in the source share their stretches.
-        slowed = columns.get(name, columns.get("look"))
-        assert slowed is not None
-        told[name] = _told(_compared(usual, slowed, point.route), point)
+        place = SAME_DELAY.get(name, name)
+        found = _compared(columns[place, False], columns[place, True], point.route)
+        told[name] = _told(found, point)
+    usual = reduce(_joined, [each for (_, is_on), each in columns.items() if not is_on])
     calm = {
         route: _unchanged(usual, route).finding
         for route in sorted({point.route for point in POINTS.values()})

@@ -19,6 +19,7 @@ one, `changed_unix_ns`.
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -400,8 +401,11 @@ class _Run:
                 parts[name] += [value] * len(rows)
             attributes += [each.attributes] * len(rows)
             resource += [of[each.service]] * len(rows)
+        texts: dict[str, Any] = {
+            name: np.array(values, dtype=object) for name, values in parts.items()
+        }
         return SpanColumns(
-            **{name: np.array(values, dtype=object) for name, values in parts.items()},
+            **texts,
             start_unix_ns=np.concatenate(starts),
             duration_ns=np.concatenate(lengths),
             attributes=tuple(attributes),

@@ -58,9 +58,9 @@ def block_values(
     buckets = int(counts.bucket[inside].max()) + 1 if inside.any() else 1
     keys = place[inside] * buckets + counts.bucket[inside]
     cells, cell = np.unique(keys, return_inverse=True)
-    held = np.bincount(cell, counts.count[inside], minlength=len(cells))
+    held = np.bincount(cell, counts.count[inside], minlength=len(cells)).astype(np.float64)
     of_block, bucket = cells // buckets, cells % buckets
-    requests = np.bincount(of_block, held, minlength=blocks)
+    requests = np.bincount(of_block, held, minlength=blocks).astype(np.float64)
     value = np.full(blocks, np.nan)
     enough = requests >= SHIFT_BLOCK_REQUESTS / 2
     if len(cells):
