@@ -22,8 +22,7 @@ from tracepulse.context.render_json import bundle_schema_text
 from tracepulse.deliver.api.app import api_description
 from tracepulse.deliver.mcp.answers import over_http
 from tracepulse.deliver.mcp.server import mcp_server
-from tracepulse.derive.finding_limits import FINDING_LIMITS
-from tracepulse.derive.thresholds import LIMITS
+from tracepulse.derive.limits import ALL_LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -99,7 +98,7 @@ def thresholds() -> str:
     """Return the page of every number that decides what is a trigger, an incident or a cause."""
     rows = [
         (f"`{each.name}`", f"{each.value:.12g}", each.unit, " ".join(each.reason.split()))
-        for each in (*LIMITS, *FINDING_LIMITS)
+        for each in ALL_LIMITS
     ]
     return (
         f"# Limits of detection and ranking\n\n{GENERATED}\n"

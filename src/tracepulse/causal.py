@@ -13,8 +13,8 @@ from tracepulse.derive.blame_contexts import (
 )
 from tracepulse.derive.cohort_blame import NodeTable, cohort_paths, node_table
 from tracepulse.derive.edge_blame import EdgeBlame, cells_of, edge_blame, merged_edges
+from tracepulse.derive.limits.cohorts import MAX_CONTEXTS
 from tracepulse.derive.path_tree import PathTree, path_tree
-from tracepulse.derive.thresholds import MAX_CONTEXTS
 from tracepulse.model.cohort import Request
 from tracepulse.why import CohortChunk, CohortReader
 

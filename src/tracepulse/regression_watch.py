@@ -13,10 +13,13 @@ from dataclasses import replace
 
 from tracepulse.core import Core
 from tracepulse.derive.latency_blocks import block_values, block_width
+from tracepulse.derive.limits.regressions import (
+    REGRESSION_CHANGE_EARLY_NS,
+    SHIFT_LEAST_HISTORY_MINUTES,
+)
 from tracepulse.derive.regression_rises import METRICS, VITALS, rises_of
 from tracepulse.derive.regressions import join_rises, nearest_change, reached_services, settled
 from tracepulse.derive.shifts import is_apart_now
-from tracepulse.derive.thresholds import REGRESSION_CHANGE_EARLY_NS, SHIFT_LEAST_HISTORY_MINUTES
 from tracepulse.errors import TracePulseError
 from tracepulse.model.latency import MinuteCounts, SeriesName
 from tracepulse.model.question import Window

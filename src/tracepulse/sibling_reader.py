@@ -1,13 +1,13 @@
 """What other traces of its route tell of one trace: read from the store, learned by the derivation."""
 
-from tracepulse.derive.siblings import Siblings, learn_from
-from tracepulse.derive.span_codes import span_codes
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.dependencies import (
     MAX_SIBLING_SPANS,
     MAX_SIBLING_TRACES,
     MIN_SIBLING_TRACES,
     SIBLINGS_BEFORE_NS,
 )
+from tracepulse.derive.siblings import Siblings, learn_from
+from tracepulse.derive.span_codes import span_codes
 from tracepulse.derive.trace_tree import trace_forest
 from tracepulse.model.question import Window
 from tracepulse.model.span import SpanColumns

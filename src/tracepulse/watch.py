@@ -13,8 +13,9 @@ from tracepulse.context.collect import Collector
 from tracepulse.context.known_calls import calls_around
 from tracepulse.core import Core
 from tracepulse.derive.incidents import join_triggers, resolve_quiet
+from tracepulse.derive.limits.detection import BIN_NS
+from tracepulse.derive.limits.incidents import QUIET_NS
 from tracepulse.derive.log_flows import log_edges
-from tracepulse.derive.thresholds import BIN_NS, QUIET_NS
 from tracepulse.derive.triggers import Detection, alert_trigger, find_triggers
 from tracepulse.errors import TracePulseError
 from tracepulse.model.bins import SignalWindow

@@ -19,8 +19,7 @@ import tracepulse.deliver.api
 from tracepulse.cli import app
 from tracepulse.config import Settings, load_settings
 from tracepulse.deliver.mcp import tools as tool_files
-from tracepulse.derive.finding_limits import FINDING_LIMITS
-from tracepulse.derive.thresholds import LIMITS
+from tracepulse.derive.limits import ALL_LIMITS
 from tracepulse.receive.pull.configured import read_connectors
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
@@ -74,9 +73,7 @@ def test_every_tool_is_documented() -> None:
 def test_every_limit_is_documented() -> None:
     """Each limit of the derivations has its row."""
     page = _text("thresholds.md")
-    assert [] == [
-        each.name for each in (*LIMITS, *FINDING_LIMITS) if f"| `{each.name}` |" not in page
-    ]
+    assert [] == [each.name for each in ALL_LIMITS if f"| `{each.name}` |" not in page]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

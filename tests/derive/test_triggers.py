@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tracepulse.derive.thresholds import BIN_NS
+from tracepulse.derive.limits.detection import BIN_NS
 from tracepulse.derive.triggers import Detection, alert_trigger, find_triggers
 from tracepulse.model.bins import LogBins, SignalWindow, SpanBins
 from tracepulse.model.trigger import ExternalAlert, Trigger

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tracepulse.derive.flows import compare_edges, service_edges
-from tracepulse.derive.thresholds import BIN_NS
+from tracepulse.derive.limits.detection import BIN_NS
 from tracepulse.model.bins import LogBins, SignalWindow, SpanBins
 from tracepulse.model.findings import LogShapeChange, OperationChange, Window
 from tracepulse.model.flow import EdgeChange

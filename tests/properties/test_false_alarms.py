@@ -5,8 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tracepulse.derive.bursts import Burst, BurstRules, find_bursts
-from tracepulse.derive.rates import FailureRate, LineRate
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.detection import (
     BURST_THRESHOLD_NATS,
     COLD_START_BASELINE_BINS,
     FAILING_BINS,
@@ -16,6 +15,7 @@ from tracepulse.derive.thresholds import (
     MIN_FAILURES,
     MIN_LOG_LINES,
 )
+from tracepulse.derive.rates import FailureRate, LineRate
 
 Floats = NDArray[np.float64]
 BIN_S = 5

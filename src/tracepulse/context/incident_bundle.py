@@ -37,7 +37,7 @@ from tracepulse.derive.facts import (
     trigger_key,
 )
 from tracepulse.derive.investigation import investigate
-from tracepulse.derive.thresholds import LOG_WARNING_SEVERITY
+from tracepulse.derive.limits.detection import LOG_WARNING_SEVERITY
 from tracepulse.model.cause import Cause, CauseKind, CauseRanking
 from tracepulse.model.commit import Hunk
 from tracepulse.model.evidence import EvidencePart

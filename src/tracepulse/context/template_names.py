@@ -13,8 +13,8 @@ from functools import lru_cache
 import numpy as np
 
 from tracepulse.derive.comparisons import is_new, is_surging
+from tracepulse.derive.limits.detection import LOG_WARNING_SEVERITY
 from tracepulse.derive.log_templates import LogShape, LogTemplate, log_templates
-from tracepulse.derive.thresholds import LOG_WARNING_SEVERITY
 from tracepulse.model.bins import LogBins
 from tracepulse.model.findings import LogShapeChange, Window
 from tracepulse.model.log_pattern import KnownShape

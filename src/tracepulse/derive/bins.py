@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.thresholds import BIN_NS
+from tracepulse.derive.limits.detection import BIN_NS
 
 __all__ = ["Series", "bin_count", "series_matrix", "series_rows"]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tracepulse.derive.cohort_blame import NodeTable
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.edge_blame import resources_of
+from tracepulse.derive.limits.cohorts import MAX_CONTEXT_DEPTH
 from tracepulse.derive.path_tree import PathTree
-from tracepulse.derive.thresholds import MAX_CONTEXT_DEPTH
 
 __all__ = ["OTHER", "ContextBlame", "context_blame", "largest_contexts", "merged_contexts"]
 

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.thresholds import VERIFY_MOST_LAG_CORRELATION
+from tracepulse.derive.limits.regressions import VERIFY_MOST_LAG_CORRELATION
 
 __all__ = ["median_variance", "student_quantile"]
 

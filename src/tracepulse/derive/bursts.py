@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.rates import RateModel
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.detection import (
     BASELINE_MEMORY_BINS,
     BASELINE_PRIOR_CALLS,
     BASELINE_PRIOR_FAILURES,
@@ -33,6 +32,7 @@ from tracepulse.derive.thresholds import (
     RECOVERY_BINS,
     STRAY_EVENTS,
 )
+from tracepulse.derive.rates import RateModel
 
 __all__ = ["Burst", "BurstRules", "KnownBurst", "find_bursts"]
 

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from tracepulse.derive.compiled import Cells, kernel
 from tracepulse.derive.dependencies import TURNS, Forest, call_kinds
-from tracepulse.derive.span_codes import SpanCodes
-from tracepulse.derive.span_flags import ASYNCHRONOUS, LEFT_BEHIND, OUTSIDE_PARENT
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.dependencies import MAX_SIBLINGS_COMPARED
+from tracepulse.derive.limits.what_if import (
     CALL_LIMIT_MIN_CALLS,
     CALL_LIMIT_PROMPT_RATIO,
     CALL_LIMIT_PROMPT_SHARE,
-    MAX_SIBLINGS_COMPARED,
 )
+from tracepulse.derive.span_codes import SpanCodes
+from tracepulse.derive.span_flags import ASYNCHRONOUS, LEFT_BEHIND, OUTSIDE_PARENT
 
 __all__ = ["NO_LIMITS", "CallLimits", "learn_limits", "limit_of"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tracepulse.derive.cohort_blame import NodeTable
 from tracepulse.derive.cohort_difference import welch_interval
 from tracepulse.derive.edge_blame import OUTSIDE, EdgeBlame
-from tracepulse.derive.thresholds import COHORT_CONFIDENCE_RATIO
+from tracepulse.derive.limits.cohorts import COHORT_CONFIDENCE_RATIO
 
 __all__ = ["CausalEdge", "CausalGraph", "CausalNode", "causal_graph", "cell_name"]
 

@@ -13,7 +13,7 @@ from tracepulse.derive.facts import (
     shape_slots,
     trigger_key,
 )
-from tracepulse.derive.thresholds import CHANGE_HALF_LIFE_NS, EDGE_CHANGE_NATS
+from tracepulse.derive.limits.causes import CHANGE_HALF_LIFE_NS, EDGE_CHANGE_NATS
 from tracepulse.model.change import Change
 from tracepulse.model.commit import CodeReading, Commit, Hunk
 from tracepulse.model.evidence import EvidencePart, Fact

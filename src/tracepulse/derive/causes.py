@@ -14,7 +14,7 @@ from dataclasses import replace
 from tracepulse.derive.cause_parts import change_parts, suspect_commit
 from tracepulse.derive.comparisons import share
 from tracepulse.derive.facts import change_key, gather_facts, traffic_change
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.causes import (
     CHANGE_LATENESS_NS,
     CHANGE_LOOKBACK_NS,
     CHANGE_PRIOR,

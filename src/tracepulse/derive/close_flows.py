@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from tracepulse.derive.flow_names import ADDRESS, HOST, POD, NameBook, party
-from tracepulse.derive.thresholds import MIN_NAME_SHARE
+from tracepulse.derive.limits.flows import MIN_NAME_SHARE
 from tracepulse.model.flow_graph import (
     AskedFor,
     CloseLook,

@@ -20,10 +20,10 @@ from tracepulse.derive.dependencies import (
     learn_dependencies,
     rules_of,
 )
+from tracepulse.derive.limits.dependencies import MAX_LEARNED_TRACES
 from tracepulse.derive.path_walk import PathColumns, blocking_paths
 from tracepulse.derive.span_codes import Node, SpanCodes
 from tracepulse.derive.span_flags import ASYNCHRONOUS, CALLS_SERVER, LEFT_BEHIND
-from tracepulse.derive.thresholds import MAX_LEARNED_TRACES
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 
 __all__ = [

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.cohort_blame import BIN_COUNT, CohortBlame, NodeTable, bin_floor_ns
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.cohorts import (
     COHORT_CONFIDENCE_RATIO,
     MIN_COHORT_REQUESTS,
     MIN_FINDING_EXCESS_RATIO,

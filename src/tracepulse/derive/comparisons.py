@@ -2,7 +2,7 @@
 
 import math
 
-from tracepulse.derive.thresholds import EDGE_CHANGE_NATS, EDGE_CHANGE_RATIO
+from tracepulse.derive.limits.causes import EDGE_CHANGE_NATS, EDGE_CHANGE_RATIO
 from tracepulse.model.findings import LogShapeChange, Window
 from tracepulse.model.flow import EdgeChange
 from tracepulse.model.log_pattern import PatternState

@@ -28,15 +28,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.compiled import Cells, kernel
-from tracepulse.derive.span_codes import SERVER, SpanCodes
-from tracepulse.derive.span_flags import ASYNCHRONOUS, LEFT_BEHIND, OUTSIDE_PARENT
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.dependencies import (
     LEFT_BEHIND_ALWAYS_RATIO,
     LEFT_BEHIND_LENGTH_RATIO,
     LEFT_BEHIND_MIN_TRACES,
     MAX_DEPENDENCIES,
     MAX_SIBLINGS_COMPARED,
 )
+from tracepulse.derive.span_codes import SERVER, SpanCodes
+from tracepulse.derive.span_flags import ASYNCHRONOUS, LEFT_BEHIND, OUTSIDE_PARENT
 
 __all__ = [
     "ASSUMED",

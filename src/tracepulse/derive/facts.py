@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tracepulse.derive.comparisons import edge_rose, is_new, is_surging, share
+from tracepulse.derive.limits.limit import S_NS
 from tracepulse.derive.number_slots import NumberSlot, number_slots
-from tracepulse.derive.thresholds import S_NS
 from tracepulse.model.change import Change
 from tracepulse.model.evidence import Fact
 from tracepulse.model.findings import Findings, LogShapeChange, OperationChange

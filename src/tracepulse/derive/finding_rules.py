@@ -24,7 +24,7 @@ from tracepulse.derive.call_table import (
 )
 from tracepulse.derive.categories import CATEGORIES, Category
 from tracepulse.derive.cohort_blame import CohortPaths, NodeTable
-from tracepulse.derive.finding_limits import (
+from tracepulse.derive.limits.findings import (
     LONG_FRAME_NS,
     MAX_ATTEMPTS,
     MAX_CHATTY_CALL_RATIO,

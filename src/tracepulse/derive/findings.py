@@ -16,7 +16,8 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.finding_limits import (
+from tracepulse.derive.finding_rules import FindingInput, Sightings
+from tracepulse.derive.limits.findings import (
     COLD_LEAD_NS,
     MAX_TIMEOUT_SPREAD_RATIO,
     MIN_COLD_ABOVE_RATIO,
@@ -37,7 +38,6 @@ from tracepulse.derive.finding_limits import (
     STORM_MISS_RATIO,
     STORM_NATS,
 )
-from tracepulse.derive.finding_rules import FindingInput, Sightings
 from tracepulse.model.call_shapes import CallName
 
 __all__ = ["Finding", "FindingSums", "Place", "findings"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from tracepulse.derive.flow_names import NameBook, party
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.flows import (
     DISAGREE_CALLS_RATIO,
     DISAGREE_ERRORS_RATIO,
     DISAGREE_MIN_CALLS,

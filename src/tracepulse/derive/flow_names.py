@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from functools import cache
 
-from tracepulse.derive.thresholds import MIN_NAME_SHARE
+from tracepulse.derive.limits.flows import MIN_NAME_SHARE
 from tracepulse.model.flow_graph import NameFact, NodeKind
 
 __all__ = ["NameBook", "is_service_name", "party", "workload_of_pod"]

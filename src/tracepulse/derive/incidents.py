@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tracepulse.derive.thresholds import ALERT_QUIET_NS, JOIN_GAP_NS, JOIN_HOPS, QUIET_NS
+from tracepulse.derive.limits.incidents import ALERT_QUIET_NS, JOIN_GAP_NS, JOIN_HOPS, QUIET_NS
 from tracepulse.model.flow import FlowEdge
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.trigger import Trigger, TriggerKind

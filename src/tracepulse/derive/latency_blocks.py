@@ -8,7 +8,7 @@ spread evenly on the logarithmic scale, so that a quantile moves smoothly as req
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.regressions import (
     SHIFT_BLOCK_MINUTES,
     SHIFT_BLOCK_REQUESTS,
     SHIFT_FULL_BLOCKS_RATIO,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tracepulse.derive.limits.detection import LOG_ERROR_SEVERITY, LOG_WARNING_SEVERITY
 from tracepulse.derive.log_flows import log_path
-from tracepulse.derive.thresholds import LOG_ERROR_SEVERITY, LOG_WARNING_SEVERITY
 from tracepulse.model.findings import LogShapeChange
 from tracepulse.model.flow import EdgeChange, FailureSummary, FlowEdge
 from tracepulse.model.incident import Incident

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.compiled import Cells, kernel
-from tracepulse.derive.log_episodes import Requests
-from tracepulse.derive.log_order import NEAR_NS, Pairs, can_call
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.log_flows import (
     LOG_FLOW_MIN_COVER,
     LOG_FLOW_MIN_REQUESTS,
     LOG_FLOW_MIN_REST,
@@ -20,6 +18,8 @@ from tracepulse.derive.thresholds import (
     LOG_FLOW_MIN_SHARED,
     LOG_FLOW_MIN_WAITED,
 )
+from tracepulse.derive.log_episodes import Requests
+from tracepulse.derive.log_order import NEAR_NS, Pairs, can_call
 
 __all__ = ["joint_callers"]
 

@@ -19,8 +19,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from tracepulse.derive.limits.detection import LOG_ERROR_SEVERITY
 from tracepulse.derive.log_graph import record_graph
-from tracepulse.derive.thresholds import LOG_ERROR_SEVERITY
 from tracepulse.model.flow import FlowEdge, LoggedEdge
 from tracepulse.model.log import LogRecord
 

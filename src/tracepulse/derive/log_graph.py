@@ -18,16 +18,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.log_clocks import Clocks, clock_offsets
-from tracepulse.derive.log_covers import joint_callers
-from tracepulse.derive.log_episodes import Requests, find_requests, pause_ns
-from tracepulse.derive.log_examples import example_keys
-from tracepulse.derive.log_keys import Mentions, shared_mentions
-from tracepulse.derive.log_moments import learn_moments
-from tracepulse.derive.log_order import Pairs, pair_counts
-from tracepulse.derive.log_parents import find_parents
-from tracepulse.derive.log_tokens import LineFacts, LogLines, log_lines
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.log_flows import (
     LOG_FLOW_GRAIN_NS,
     LOG_FLOW_MIN_BESIDE_A_WAY,
     LOG_FLOW_MIN_COVERED,
@@ -47,6 +38,15 @@ from tracepulse.derive.thresholds import (
     LOG_FLOW_MOVED_MIN_SHARE,
     LOG_FLOW_PRESENCE_LEAD,
 )
+from tracepulse.derive.log_clocks import Clocks, clock_offsets
+from tracepulse.derive.log_covers import joint_callers
+from tracepulse.derive.log_episodes import Requests, find_requests, pause_ns
+from tracepulse.derive.log_examples import example_keys
+from tracepulse.derive.log_keys import Mentions, shared_mentions
+from tracepulse.derive.log_moments import learn_moments
+from tracepulse.derive.log_order import Pairs, pair_counts
+from tracepulse.derive.log_parents import find_parents
+from tracepulse.derive.log_tokens import LineFacts, LogLines, log_lines
 from tracepulse.model.log import LogRecord
 from tracepulse.model.log_graph import LogEdge, LogGraph, UnknownOrder
 

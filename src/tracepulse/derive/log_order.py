@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.compiled import Cells, kernel
+from tracepulse.derive.limits.log_flows import LOG_FLOW_GRAIN_NS
 from tracepulse.derive.log_episodes import Requests
-from tracepulse.derive.thresholds import LOG_FLOW_GRAIN_NS
 
 __all__ = ["NEAR_NS", "Pairs", "can_call", "pair_counts"]
 

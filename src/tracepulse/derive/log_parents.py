@@ -20,10 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.compiled import Cells, kernel
-from tracepulse.derive.log_episodes import Requests
-from tracepulse.derive.log_order import NEAR_NS, Pairs, can_call
-from tracepulse.derive.log_tokens import ARRIVING
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.log_flows import (
     LOG_FLOW_FAILED_RATIO,
     LOG_FLOW_GAIN_NATS,
     LOG_FLOW_LAG_LEAD,
@@ -34,6 +31,9 @@ from tracepulse.derive.thresholds import (
     LOG_FLOW_MIN_WITHIN,
     LOG_FLOW_PRESENCE_LEAD,
 )
+from tracepulse.derive.log_episodes import Requests
+from tracepulse.derive.log_order import NEAR_NS, Pairs, can_call
+from tracepulse.derive.log_tokens import ARRIVING
 
 __all__ = ["Parents", "find_parents"]
 

@@ -17,9 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tracepulse.derive.log_values import DELIMITERS, VALUE, value_tokens
-from tracepulse.derive.template_gaps import without_gaps
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.log_templates import (
     TEMPLATE_COMMON_WORDS_RATIO,
     TEMPLATE_FEW_WORDS_FACTOR,
     TEMPLATE_FEW_WORDS_RATIO,
@@ -28,6 +26,8 @@ from tracepulse.derive.thresholds import (
     TEMPLATE_NAMES,
     TEMPLATE_WORDS,
 )
+from tracepulse.derive.log_values import DELIMITERS, VALUE, value_tokens
+from tracepulse.derive.template_gaps import without_gaps
 from tracepulse.model.log_shape import MASK
 
 __all__ = ["LogShape", "LogTemplate", "log_templates"]

@@ -42,10 +42,10 @@ from tracepulse.derive.browser_phases import (
     page_steps,
 )
 from tracepulse.derive.categories import is_browser
+from tracepulse.derive.limits.dependencies import FIRST_PAINT_SLACK_NS
 from tracepulse.derive.paints import Paint, lcp_paint, next_paint, painted_url, told_last
 from tracepulse.derive.span_codes import PAGE_FETCH
 from tracepulse.derive.span_flags import BESIDE_PAINT
-from tracepulse.derive.thresholds import FIRST_PAINT_SLACK_NS
 from tracepulse.derive.trace_tree import TraceForest
 from tracepulse.errors import NotFound
 from tracepulse.model.span import SpanColumns

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.thresholds import MIN_COHORT_REQUESTS, WHAT_IF_Z
+from tracepulse.derive.limits.cohorts import MIN_COHORT_REQUESTS
+from tracepulse.derive.limits.what_if import WHAT_IF_Z
 
 __all__ = ["QUANTILES", "Prediction", "QuantileChange", "prediction"]
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.detection import (
     BASELINE_PRIOR_CALLS,
     BASELINE_PRIOR_FAILURES,
     BASELINE_UPPER_Z,

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.regressions import (
     REGRESSION_CHANGE_EARLY_NS,
     REGRESSION_SLACK_NS,
     REGRESSION_STAYS_NS,

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.cohorts import (
     COHORT_CONFIDENCE_RATIO,
     MAX_ATTRIBUTE_VALUES,
     MIN_SUPPORT,

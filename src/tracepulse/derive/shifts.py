@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from tracepulse.derive.block_scatter import median_variance, student_quantile
 from tracepulse.derive.compiled import Cells, kernel
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.regressions import (
     SHIFT_AFTER_BLOCKS,
     SHIFT_APART_HISTORY_RATIO,
     SHIFT_APART_RATIO,

@@ -34,16 +34,16 @@ from numpy.typing import NDArray
 from tracepulse.derive.categories import CATEGORIES, Category
 from tracepulse.derive.cohort_blame import NodeTable
 from tracepulse.derive.compiled import Cells, kernel
-from tracepulse.derive.retiming import Replayed, ReplayPlan, Work
-from tracepulse.derive.span_codes import SERVER, SpanCodes
-from tracepulse.derive.span_flags import CALLS_SERVER
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.what_if import (
     STATION_LEAST_NS,
     STATION_MAX_PLACES,
     STATION_MIN_EARLY,
     STATION_MIN_EARLY_SHOWN,
     STATION_USUAL_QUANTILE,
 )
+from tracepulse.derive.retiming import Replayed, ReplayPlan, Work
+from tracepulse.derive.span_codes import SERVER, SpanCodes
+from tracepulse.derive.span_flags import CALLS_SERVER
 from tracepulse.derive.trace_tree import TraceForest
 
 __all__ = ["NO_STATIONS", "Station", "Stations", "learn_stations", "waits"]

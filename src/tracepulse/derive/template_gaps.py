@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate, chain
 
-from tracepulse.derive.log_values import VALUE
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.log_templates import (
     TEMPLATE_GAP_NAMES,
     TEMPLATE_GAP_WORDS,
     TEMPLATE_WORDS_AROUND,
     TEMPLATE_WORDS_BEFORE,
 )
+from tracepulse.derive.log_values import VALUE
 
 __all__ = ["without_gaps"]
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from tracepulse.derive.bins import Series, bin_count, first_instants, series_matrix, series_rows
 from tracepulse.derive.bursts import Burst, BurstRules, KnownBurst, find_bursts
-from tracepulse.derive.rates import FailureRate, LineRate
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.detection import (
     BIN_NS,
     BURST_THRESHOLD_NATS,
     COLD_START_BASELINE_BINS,
@@ -33,6 +32,7 @@ from tracepulse.derive.thresholds import (
     WARM_BASELINE_BINS,
     WARNING_BINS,
 )
+from tracepulse.derive.rates import FailureRate, LineRate
 from tracepulse.model.bins import LogBins, SignalWindow, SpanBins
 from tracepulse.model.trigger import ExternalAlert, Trigger, TriggerKind
 

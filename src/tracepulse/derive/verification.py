@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracepulse.derive.block_scatter import median_variance, student_quantile
-from tracepulse.derive.shifts import contrasts, find_shifts, usual_size
-from tracepulse.derive.thresholds import (
+from tracepulse.derive.limits.regressions import (
     SHIFT_PRESENT_RATIO,
     VERIFY_BEFORE_BLOCKS,
     VERIFY_DRIFT_DOUBLINGS,
@@ -30,6 +29,7 @@ from tracepulse.derive.thresholds import (
     VERIFY_LEAST_PLACEBOS,
     VERIFY_LOOK_BLOCKS,
 )
+from tracepulse.derive.shifts import contrasts, find_shifts, usual_size
 from tracepulse.model.latency import BlockValues
 
 __all__ = ["Verdict", "Verification", "verify_beside", "verify_since"]

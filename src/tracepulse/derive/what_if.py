@@ -21,11 +21,12 @@ from tracepulse.derive.dependencies import (
     learn_dependencies,
     rules_of,
 )
+from tracepulse.derive.limits.dependencies import MAX_LEARNED_TRACES
+from tracepulse.derive.limits.what_if import WHAT_IF_MAX_ROUNDS
 from tracepulse.derive.retiming import ReplayPlan, Work, replay_plan, replayed, unchanged_work
 from tracepulse.derive.span_codes import SpanCodes
 from tracepulse.derive.span_flags import CALLS_SERVER
 from tracepulse.derive.stations import NO_STATIONS, Station, Stations, learn_stations, waits
-from tracepulse.derive.thresholds import MAX_LEARNED_TRACES, WHAT_IF_MAX_ROUNDS
 from tracepulse.derive.trace_tree import TraceForest, clock_offsets, trace_forest
 
 __all__ = ["Change", "Replays", "WhatIf", "replays", "what_if"]

@@ -11,8 +11,8 @@ from tracepulse.deliver.api.failures import failures
 from tracepulse.deliver.api.questions import DataSet
 from tracepulse.deliver.api.services import Services
 from tracepulse.deliver.api.shapes import Shape, instant, instant_field, text_instant_field
+from tracepulse.derive.limits.regressions import VERIFY_ERROR_RATIO
 from tracepulse.derive.regression_rises import METRICS, VITALS, unit_value
-from tracepulse.derive.thresholds import VERIFY_ERROR_RATIO
 from tracepulse.errors import BadQuestion, NotFound
 from tracepulse.instants import parse_instant
 from tracepulse.model.latency import SeriesName
