@@ -24,7 +24,7 @@ from tracepulse.instants import parse_instant
 from tracepulse.model.cohort import CohortQuestion, Request
 from tracepulse.why import CohortReader
 
-__all__ = ["MAX_REQUESTS", "AskedCohorts", "Cohorts", "CohortsAsked", "ReadCohorts", "cohorts_of"]
+__all__ = ["MAX_REQUESTS", "AskedCohorts", "Cohorts", "CohortsAsked", "ReadCohorts"]
 
 MAX_REQUESTS = 20_000
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)")
@@ -40,7 +40,7 @@ class Cohorts:
     slow: str
 
 
-def cohorts_of(
+def _cohorts_of(
     requests: Sequence[Request],
     slow: str,
     instants: tuple[int | None, ...],
@@ -117,7 +117,7 @@ class AskedCohorts:
         if not requests:
             route = self.question.operation[:100]
             raise NotFound(f"no requests of route {route!r} begin in that time")
-        cohorts = cohorts_of(requests, self.slow, self.instants, self.versions)
+        cohorts = _cohorts_of(requests, self.slow, self.instants, self.versions)
         reader = CohortReader(telemetry, self.question.data_set)
         return ReadCohorts(requests, cohorts, len(requests) > MAX_REQUESTS, reader)
 

@@ -9,17 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from starlette.responses import Response
 
-from tracepulse.deliver.api.asking import Reader
-from tracepulse.deliver.api.cohorts import MAX_REQUESTS, Cohorts, cohorts_of
+from tracepulse.deliver.api.cohorts import Cohorts, CohortsAsked
 from tracepulse.deliver.api.failures import failures
-from tracepulse.deliver.api.questions import (
-    Attributes,
-    DataSet,
-    Since,
-    Until,
-    attribute_filters,
-    window,
-)
 from tracepulse.deliver.api.shapes import Shape, finite
 from tracepulse.derive.cohort_difference import (
     CohortDifference,
@@ -28,10 +19,7 @@ from tracepulse.derive.cohort_difference import (
     cohort_difference,
 )
 from tracepulse.derive.separating import SeparatingAttribute, separating_attributes
-from tracepulse.errors import BadQuestion, NotFound
-from tracepulse.instants import parse_instant
-from tracepulse.model.cohort import CohortQuestion, Request
-from tracepulse.why import CohortReader
+from tracepulse.model.cohort import Request
 
 __all__ = ["router"]
 
@@ -96,56 +84,27 @@ class WhyShape(Shape):
     responses=failures(404),
 )
 async def get_why(
-    asker: Reader,
-    route: Annotated[str, Query(description="Name of the requests' root span.")],
-    service: Annotated[str, Query(description="Of the root span.")] = "",
-    slow: Annotated[
-        str, Query(description="Slower than this percentile against the rest.")
-    ] = "p95",
-    before: Annotated[str, Query(description="Requests before this instant against …")] = "",
-    after: Annotated[str, Query(description="… those from this one on; one may be left out.")] = "",
-    version_a: Annotated[str, Query(description="Requests of this `service.version` …")] = "",
-    version_b: Annotated[str, Query(description="… against those of this one.")] = "",
-    attr: Attributes = None,
-    since: Since = None,
-    until: Until = None,
+    asked: CohortsAsked,
     limit: Annotated[int, Query(ge=1, le=1000, description="Nodes at most.")] = 20,
-    data_set: DataSet = "",
 ) -> Response:
     """Return what requests of the second cohort waited for longer than those of the first."""
-    now = asker.now_unix_ns()
-    question = CohortQuestion(
-        window(since, until, data_set, now),
-        data_set,
-        service,
-        route,
-        attribute_filters(attr),
-        MAX_REQUESTS + 1,
-    )
-    instants = tuple(parse_instant(text, now) if text else None for text in (before, after))
-    if bool(version_a) != bool(version_b):
-        raise BadQuestion("give both version_a and version_b")
 
     def answer() -> dict[str, Any]:
-        telemetry = asker.services.telemetry
-        requests = telemetry.cohort_requests(question)
-        if not requests:
-            raise NotFound(f"no requests of route {route[:100]!r} begin in that time")
-        sampled = len(requests) > MAX_REQUESTS
-        cohorts = cohorts_of(requests, slow, instants, (version_a, version_b))
-        blame, table = CohortReader(telemetry, data_set).blame(
-            requests, cohorts.group, 2, count_calls=cohorts.split is Split.TAIL
+        read = asked.read()
+        cohorts = read.cohorts
+        blame, table = read.reader.blame(
+            read.requests, cohorts.group, 2, count_calls=cohorts.split is Split.TAIL
         )
         found = cohort_difference(blame, table, cohorts.split)
         told = separating_attributes(
-            [{**each.resource, **each.attributes} for each in requests], cohorts.group
+            [{**each.resource, **each.attributes} for each in read.requests], cohorts.group
         )
         return _answer(found, cohorts, told, limit) | {
-            "sampled": sampled,
-            "slow_trace_ids": _slowest(requests, cohorts.group),
+            "sampled": read.sampled,
+            "slow_trace_ids": _slowest(read.requests, cohorts.group),
         }
 
-    return await asker.json(answer)
+    return await asked.asker.json(answer)
 
 
 def _slowest(requests: Sequence[Request], group: NDArray[np.int64]) -> list[str]:
