@@ -21,7 +21,7 @@ from tracepulse.testing import DrawnSpan, draw_spans
 DATA_SET = "path-tests"
 START_UNIX_NS = 1_850_000_000 * S
 MS = 1_000_000
-PAGE, OWN = "0c" * 16, "0d" * 16
+PAGE, OWN = "7a0c" * 8, "7a0d" * 8
 KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 WEB = "resource.telemetry.sdk.language=webjs"
 LOAD = f"""
@@ -98,7 +98,7 @@ def stored(engine: ChdbEngine, tmp_path_factory: pytest.TempPathFactory) -> Chdb
     requests = [*page, _vital("lcp", 34), _vital("fcp", 34)]
     for number in range(5):
         drawn = draw_spans(AT_ONCE if number == 2 else IN_A_ROW)
-        trace_id = OWN if number == 4 else f"{number + 1:02x}" * 16
+        trace_id = OWN if number == 4 else f"7a{number + 1:02x}" * 8
         requests += _sent(drawn, trace_id, START_UNIX_NS + number * S)
     keep(engine, tmp_path_factory.mktemp("paths"), requests, DATA_SET)
     return engine
@@ -158,7 +158,7 @@ def test_one_trace_learns_from_the_others_of_its_route(api: TestClient) -> None:
     learned = ask(api, f"/api/traces/{OWN}/path")
     assert 5 == learned["learned_from"]
     assert [("GET_/cart", "", 14), ("stock", "", 24), ("GET_/cart", "", 2)] == _told(learned)
-    early = ask(api, f"/api/traces/{'02' * 16}/path")
+    early = ask(api, f"/api/traces/{'7a02' * 8}/path")
     assert 0 == early["learned_from"]
     assert "prices" in {operation for operation, _, _ in _told(early)}
 

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from tests.otlp_requests import SECOND
 from tests.store.segments import load_all, write_segment
 
-from tracepulse.context.collect import Collector
+from tracepulse.context.collect import Collector, incident_window
 from tracepulse.context.known_calls import calls_around
 from tracepulse.model.incident import Incident, IncidentState
 from tracepulse.model.question import Window
@@ -87,6 +88,14 @@ def incident_in(day: int, *services: str) -> Incident:
         triggers=triggers,
         services=tuple(sorted(services)),
     )
+
+
+@pytest.mark.parametrize("first_unix_ns", [None, T + 90 * SECOND])
+def test_the_half_hour_before_is_looked_at(first_unix_ns: int | None) -> None:
+    """Also where the first named telemetry is later than the onset, as beside proxies that name nobody."""
+    incident = incident_in(T, "till")
+    window = incident_window(incident, first_unix_ns, incident.last_seen_unix_ns)
+    assert incident.onset_unix_ns - 1800 * SECOND == window.start_unix_ns
 
 
 def test_access_logs_show_the_way(engine: ChdbEngine, tmp_path: Path) -> None:

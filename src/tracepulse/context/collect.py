@@ -53,11 +53,12 @@ def incident_window(incident: Incident, first_unix_ns: int | None, now_unix_ns: 
     Return the stretch that an incident is judged by: the half-hour before it, and since.
 
     It ends where the incident was last seen and not now, so that the same data gives the same answer
-    whenever it is asked for.
+    whenever it is asked for. `first_unix_ns` is when the roll-ups begin: what sends no service's name is not
+    in them, so that where they begin after the onset they do not tell since when there is telemetry.
     """
     onset = incident.onset_unix_ns
     start = onset - _BASELINE_NS
-    if first_unix_ns is not None:
+    if first_unix_ns is not None and first_unix_ns <= onset:
         start = max(start, first_unix_ns)
     end = min(max(incident.last_seen_unix_ns, incident.opened_unix_ns), now_unix_ns)
     return Window(min(start, onset - _S), onset, max(end, onset + _S))
