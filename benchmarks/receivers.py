@@ -166,7 +166,7 @@ class Scale:
 
 
 QUICK = Scale(
-    stored_records=40_000, door_records=12_000, turns=1, drain_s=2.5,
+    stored_records=25_000, door_records=9_000, turns=1, drain_s=2.0,
     whole=("otlp_logs", "otlp_spans", "otlp_points"),
 )  # fmt: skip
 FULL = Scale(stored_records=200_000, door_records=20_000, turns=9, drain_s=30.0)
