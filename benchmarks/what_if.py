@@ -13,6 +13,8 @@ run (`shop_delays.py`); other systems are simulated (`generator/loaded_systems.p
   shop_*, simulated_*      mean, and mean of the worst tenth; by topology; `unchanged` is the error of
                            saying that nothing would change
   shop_repeat_*            by how much the shop without any delay differs from itself: less cannot be had
+  waiting_*, alone_*       simulated systems with queues, pools and locks only; `alone` where each request
+                           is played without the others that it waited for
   effect_*                 |predicted - true| / |true change|, where the true change is over a tenth
 
 The last line is one JSON object. Without the shop's Node packages (`make setup`) its keys are null.
@@ -40,10 +42,12 @@ from examples.shop.errors import ShopError
 
 from tracepulse.derive.cohort_blame import node_table
 from tracepulse.derive.span_codes import span_codes
-from tracepulse.derive.what_if import Change, what_if
+from tracepulse.derive.what_if import Change, replays
 from tracepulse.model.span import SpanColumns
 
 QUANTILES = (0.5, 0.95)
+WAITING = ("queueing", "pool", "lock")
+"""Topologies in which requests wait for each other."""
 QUICK_POINTS = ("charge", "reserve", "look")
 
 
@@ -78,14 +82,14 @@ class Outcome:
         return abs(self.predicted_ns - self.true_ns) / change
 
 
-def outcomes(pair: LoadedPair) -> list[Outcome]:
-    """Return predictions both ways."""
+def outcomes(pair: LoadedPair, *, together: bool = True) -> list[Outcome]:
+    """Return predictions both ways; not `together`, each request is played alone."""
     found = []
     for way, given, other, by_ns in (
         ("faster", pair.slowed, pair.without, -pair.slower.by_ns),
         ("slower", pair.without, pair.slowed, pair.slower.by_ns),
     ):
-        before, after = predicted(given, pair.route, pair.slower, by_ns)
+        before, after = predicted(given, pair.route, pair.slower, by_ns, together=together)
         truth = lengths(other, pair.route)
         for quantile in QUANTILES:
             told = [float(np.quantile(each, quantile)) for each in (before, after, truth)]
@@ -94,7 +98,7 @@ def outcomes(pair: LoadedPair) -> list[Outcome]:
 
 
 def predicted(
-    columns: SpanColumns, route: str, slower: Slower, by_ns: int
+    columns: SpanColumns, route: str, slower: Slower, by_ns: int, *, together: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the lengths of a route's requests as they are, and as predicted."""
     codes, trace_ids, nodes = span_codes(columns)
@@ -104,7 +108,7 @@ def predicted(
     change = Change(
         service=slower.service, operation=slower.operation, network=slower.network, by_ns=by_ns
     )
-    found = what_if(codes, node_table(nodes), change, cohort)
+    found = replays(codes, node_table(nodes), together=together).ask(change, cohort)
     return found.before_ns, found.after_ns
 
 
@@ -155,13 +159,22 @@ def by_topology(found: Sequence[Outcome]) -> dict[str, Any]:
     return told
 
 
-def simulated(systems: int, seed: int, requests: int) -> list[Outcome]:
+def simulated(
+    systems: int,
+    seed: int,
+    requests: int,
+    topologies: Sequence[str] = TOPOLOGIES,
+    *,
+    together: bool = True,
+) -> list[Outcome]:
     """Return the outcomes of so many systems of each topology."""
     return [
         each
-        for topology in TOPOLOGIES
+        for topology in topologies
         for number in range(systems)
-        for each in outcomes(loaded_pair(topology, seed * 1_000 + number, requests))
+        for each in outcomes(
+            loaded_pair(topology, seed * 1_000 + number, requests), together=together
+        )
     ]
 
 
@@ -221,7 +234,9 @@ def main() -> None:
         real, noise = shop(QUICK_POINTS if given.quick else list(POINTS), rounds, stretch_s)
     except ShopError as reason:
         missing = str(reason)
-    made_up = simulated(1 if given.quick else 8, given.seed, 500 if given.quick else 1_200)
+    systems, requests = (1, 500) if given.quick else (8, 1_200)
+    made_up = simulated(systems, given.seed, requests)
+    alone = simulated(systems, given.seed, requests, WAITING, together=False)
     found: dict[str, Any] = {
         "median_abs_error_ratio": _round(np.median([each.error for each in real]))
         if real
@@ -239,6 +254,8 @@ def main() -> None:
         found["shop_missing"] = missing
     found |= figures("simulated_", made_up)
     found["simulated_by_topology"] = by_topology(made_up)
+    found |= figures("waiting_", [each for each in made_up if each.topology in WAITING])
+    found |= figures("alone_", alone)
     if given.draw is not None:
         given.draw.write_text(drawing(made_up, real), encoding="utf-8")
     if not given.json:
